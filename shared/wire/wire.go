@@ -123,8 +123,12 @@ type Enrolment struct {
 	Recipient string          `json:"recipient"`  // age X25519 recipient that answers are sealed to
 }
 
-// Enrolled answers an Enrolment.
+// Enrolled answers an Enrolment. TokenAudience is the "aud" that the backend wants in the
+// terminal's assertions; the terminal cannot know it, since it may reach the backend under
+// another address than the public one. Empty means the address it enrolled at with
+// "/terminal/v1/token".
 type Enrolled struct {
-	Terminal string `json:"terminal"`
-	Office   string `json:"office"`
+	Terminal      string `json:"terminal"`
+	Office        string `json:"office"`
+	TokenAudience string `json:"token_audience,omitempty"`
 }

@@ -1,0 +1,335 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/internal/strictjson"
+)
+
+// BatchContentType is the media type of an encoded Batch.
+const BatchContentType = "application/vnd.madoguchi.batch+zstd"
+
+// Sizes of whole messages in bytes, checked before anything is decoded.
+const (
+	MaxCompressedBatch = MaxBatchBytes + 4<<10 // incompressible records and zstd's frame
+	MaxReceiptBytes    = 256 << 10
+	MaxAnswersBytes    = MaxAnswers*(MaxAnswerBytes*4/3+256) + 4<<10 // base64 and names
+	MaxEnrolmentBytes  = 8 << 10
+)
+
+// RecordOverhead is how many bytes a record takes in a batch beside its Body, at most.
+const RecordOverhead = 320
+
+// batchOverhead is what a batch takes beside its records, at most.
+const batchOverhead = 512
+
+// BatchBudget is how many bytes of records (Body and RecordOverhead each) fit into a batch.
+const BatchBudget = MaxBatchBytes - batchOverhead
+
+var (
+	uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+)
+
+// WantsAnswer tells whether the backend will send an Answer for records of the kind.
+func (k Kind) WantsAnswer() bool { return k == KindEligibilityCheck }
+
+// Validate checks one record by itself: forms and sizes, not the meaning of Body.
+func (r Record) Validate() error {
+	switch {
+	case !uuidForm.MatchString(r.ID):
+		return fault.At(fault.InvalidArgument, "id", "must be a UUID version 7 in lower case")
+	case !nameForm.MatchString(r.Epoch):
+		return fault.At(fault.InvalidArgument, "epoch", "must be a short name in lower case")
+	case r.Sequence == 0:
+		return fault.At(fault.InvalidArgument, "seq", "must count from 1")
+	case !nameForm.MatchString(string(r.Kind)):
+		return fault.At(fault.InvalidArgument, "kind", "must be a short name in lower case")
+	case r.At.IsZero() || r.At.Year() < 2000 || r.At.Year() > 9998:
+		return fault.At(fault.InvalidArgument, "at", "must be a time of this age")
+	case len(r.Body) > MaxRecordBytes:
+		return fault.At(fault.TooLarge, "body", "must be at most %d bytes", MaxRecordBytes)
+	case !json.Valid(r.Body):
+		return fault.At(fault.InvalidArgument, "body", "must be JSON")
+	}
+	return nil
+}
+
+// Validate checks a batch as both sides do: version, count, forms, and that sequences of
+// one epoch rise (with gaps where earlier records were settled already). A batch may hold the end of one epoch and the start of the next.
+func (b Batch) Validate() error {
+	switch {
+	case b.Version != Version:
+		return fault.At(fault.InvalidArgument, "version", "must be %d", Version)
+	case !nameForm.MatchString(b.Terminal):
+		return fault.At(fault.InvalidArgument, "terminal", "must be a terminal's handle")
+	case len(b.Records) == 0:
+		return fault.At(fault.InvalidArgument, "records", "must not be empty")
+	case len(b.Records) > MaxBatchRecords:
+		return fault.At(fault.TooLarge, "records", "must be at most %d", MaxBatchRecords)
+	}
+	seen := make(map[string]struct{}, len(b.Records))
+	for i, r := range b.Records {
+		place := fmt.Sprintf("records[%d]", i)
+		if err := r.Validate(); err != nil {
+			return fault.At(fault.CodeOf(err), place+"."+fault.PlaceOf(err), "%s", messageOf(err))
+		}
+		if _, twice := seen[r.ID]; twice {
+			return fault.At(fault.InvalidArgument, place+".id", "must not stand twice in a batch")
+		}
+		seen[r.ID] = struct{}{}
+		if i > 0 && r.Epoch == b.Records[i-1].Epoch && r.Sequence <= b.Records[i-1].Sequence {
+			return fault.At(fault.InvalidArgument, place+".seq", "must rise within an epoch")
+		}
+	}
+	return nil
+}
+
+// EncodeBatch validates b and writes it as JSON compressed with zstd. Bodies are written
+// compact, so that their bytes are the same on both sides.
+func EncodeBatch(b Batch) ([]byte, error) {
+	if err := b.Validate(); err != nil {
+		return nil, err
+	}
+	plain, err := encodeJSON(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(plain) > MaxBatchBytes {
+		return nil, fault.At(fault.TooLarge, "records", "must be at most %d bytes together", MaxBatchBytes)
+	}
+	enc, err := encoder()
+	if err != nil {
+		return nil, fmt.Errorf("cannot start compression: %w", err)
+	}
+	return enc.EncodeAll(plain, make([]byte, 0, len(plain)/2)), nil
+}
+
+// DecodeBatch reads what EncodeBatch writes, strictly: unknown members, doubled members,
+// other versions and everything over a limit are refused, and decompression stops at
+// MaxBatchBytes. It is the backend's reader.
+func DecodeBatch(compressed []byte) (Batch, error) {
+	if len(compressed) > MaxCompressedBatch {
+		return Batch{}, fault.At(fault.TooLarge, "batch", "must be at most %d bytes", MaxCompressedBatch)
+	}
+	dec, err := decoder()
+	if err != nil {
+		return Batch{}, fmt.Errorf("cannot start decompression: %w", err)
+	}
+	plain, err := dec.DecodeAll(compressed, nil)
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), len(plain) > MaxBatchBytes:
+		return Batch{}, fault.At(fault.TooLarge, "batch", "must be at most %d bytes unpacked", MaxBatchBytes)
+	case err != nil:
+		return Batch{}, fault.At(fault.InvalidArgument, "batch", "must be one whole zstd stream")
+	}
+	var b Batch
+	if err := strict("batch", plain, MaxBatchBytes, &b); err != nil {
+		return Batch{}, err
+	}
+	if err := b.Validate(); err != nil {
+		return Batch{}, err
+	}
+	return b, nil
+}
+
+// EncodeReceipt writes a receipt for the terminal.
+func EncodeReceipt(r Receipt) ([]byte, error) { return encodeJSON(r) }
+
+// DecodeReceipt reads the backend's word on a batch. It is the terminal's reader and
+// tolerant: members that it does not know are passed over, so that an old agent survives
+// a newer backend. An unknown Status is read as Retry, which loses nothing.
+func DecodeReceipt(data []byte) (Receipt, error) {
+	var r Receipt
+	if err := tolerant("receipt", data, MaxReceiptBytes, &r); err != nil {
+		return Receipt{}, err
+	}
+	if len(r.Results) > MaxBatchRecords {
+		return Receipt{}, fault.At(fault.TooLarge, "receipt.results", "must be at most %d", MaxBatchRecords)
+	}
+	for i := range r.Results {
+		switch r.Results[i].Status {
+		case Accepted, Duplicate, Conflict, Rejected, Retry:
+		default:
+			r.Results[i].Status = Retry
+		}
+	}
+	r.RetryAfterMS = max(r.RetryAfterMS, 0)
+	return r, nil
+}
+
+// EncodeAnswers writes a page of answers for the terminal.
+func EncodeAnswers(a Answers) ([]byte, error) { return encodeJSON(a) }
+
+// DecodeAnswers reads a page of answers, tolerantly as DecodeReceipt does. Cursors must
+// rise strictly and end at or below the page's Cursor.
+func DecodeAnswers(data []byte) (Answers, error) {
+	var a Answers
+	if err := tolerant("answers", data, MaxAnswersBytes, &a); err != nil {
+		return Answers{}, err
+	}
+	if len(a.Answers) > MaxAnswers {
+		return Answers{}, fault.At(fault.TooLarge, "answers", "must be at most %d", MaxAnswers)
+	}
+	last := uint64(0)
+	for i, one := range a.Answers {
+		place := fmt.Sprintf("answers[%d]", i)
+		switch {
+		case one.Cursor <= last || one.Cursor > a.Cursor:
+			return Answers{}, fault.At(fault.InvalidArgument, place+".cursor", "must rise strictly")
+		case len(one.Sealed) > MaxAnswerBytes:
+			return Answers{}, fault.At(fault.TooLarge, place+".sealed", "must be at most %d bytes", MaxAnswerBytes)
+		}
+		last = one.Cursor
+	}
+	return a, nil
+}
+
+// DecodeEligibilityCheck reads the body of KindEligibilityCheck, strictly.
+func DecodeEligibilityCheck(body []byte) (EligibilityCheck, error) {
+	var c EligibilityCheck
+	if err := strict("body", body, MaxRecordBytes, &c); err != nil {
+		return EligibilityCheck{}, err
+	}
+	switch {
+	case !nameForm.MatchString(c.Payer):
+		return c, fault.At(fault.InvalidArgument, "body.payer", "must be a payer's name")
+	case c.VisitDay.IsZero():
+		return c, fault.At(fault.InvalidArgument, "body.visit_day", "must be given")
+	case len(c.Sealed) == 0:
+		return c, fault.At(fault.InvalidArgument, "body.sealed", "must be given")
+	case len(c.Cause) > 64, len(c.Evidence) > 64, len(c.Operator) > 64:
+		return c, fault.At(fault.TooLarge, "body", "codes and handles are at most 64 bytes")
+	}
+	return c, nil
+}
+
+// DecodeCertificateVerification reads the body of KindCertificateVerification, strictly.
+func DecodeCertificateVerification(body []byte) (CertificateVerification, error) {
+	var c CertificateVerification
+	if err := strict("body", body, MaxRecordBytes, &c); err != nil {
+		return CertificateVerification{}, err
+	}
+	if c.Format == "" || len(c.Format) > 64 || c.Outcome == "" || len(c.Outcome) > 64 || c.Day.IsZero() {
+		return c, fault.At(fault.InvalidArgument, "body", "must name format, outcome and day")
+	}
+	return c, nil
+}
+
+// DecodeEnrolment reads an enrolment, strictly. Only the outer object is strict: the
+// public key is a JWK, whose reader is the backend's.
+func DecodeEnrolment(data []byte) (Enrolment, error) {
+	var e Enrolment
+	if err := strict("enrolment", data, MaxEnrolmentBytes, &e); err != nil {
+		return Enrolment{}, err
+	}
+	if e.Code == "" || len(e.Code) > 64 || len(e.PublicKey) == 0 || e.Recipient == "" {
+		return Enrolment{}, fault.At(fault.InvalidArgument, "enrolment", "must hold code, public key and recipient")
+	}
+	return e, nil
+}
+
+// DecodeEnrolled reads the answer to an enrolment, tolerantly.
+func DecodeEnrolled(data []byte) (Enrolled, error) {
+	var e Enrolled
+	if err := tolerant("enrolled", data, MaxEnrolmentBytes, &e); err != nil {
+		return Enrolled{}, err
+	}
+	if !nameForm.MatchString(e.Terminal) {
+		return Enrolled{}, fault.At(fault.InvalidArgument, "enrolled.terminal", "must be a terminal's handle")
+	}
+	return e, nil
+}
+
+// Digest names a record's content: equal digests are the same record, and the same ID
+// with another digest is a Conflict. It is SHA-256 over the label "madoguchi record 0" and
+// the members in the order of Record, each after its length (8 bytes, big-endian); At
+// counts in microseconds, and Body is taken compact.
+func Digest(r Record) [sha256.Size]byte {
+	h := sha256.New()
+	for _, part := range [][]byte{
+		[]byte("madoguchi record 0"), []byte(r.ID), []byte(r.Epoch), number(r.Sequence),
+		[]byte(r.Kind), number(uint64(r.At.UnixMicro())), Compact(r.Body),
+	} {
+		_, _ = h.Write(number(uint64(len(part))))
+		_, _ = h.Write(part)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// Compact gives JSON without blanks between its parts, the form that is stored and sent.
+// What is not JSON is given back as it is.
+func Compact(body []byte) []byte {
+	var b bytes.Buffer
+	b.Grow(len(body))
+	if json.Compact(&b, body) != nil {
+		return body
+	}
+	return b.Bytes()
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func encodeJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // else a Body's bytes would change on the way
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("cannot write JSON: %w", err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func strict(place string, data []byte, limit int, into any) error {
+	if len(data) > limit {
+		return fault.At(fault.TooLarge, place, "must be at most %d bytes", limit)
+	}
+	if err := strictjson.Decode(data, into); err != nil {
+		return fault.At(fault.InvalidArgument, place, "%s", err.Error())
+	}
+	return nil
+}
+
+func tolerant(place string, data []byte, limit int, into any) error {
+	if len(data) > limit {
+		return fault.At(fault.TooLarge, place, "must be at most %d bytes", limit)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if err := d.Decode(into); err != nil {
+		return fault.At(fault.InvalidArgument, place, "must be JSON of the agreed shape")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fault.At(fault.InvalidArgument, place, "must be one JSON value")
+	}
+	return nil
+}
+
+func messageOf(err error) string {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		return e.Message
+	}
+	return "is wrong"
+}
+
+// Both codecs are safe for concurrent use through EncodeAll and DecodeAll and keep
+// nothing between calls.
+var (
+	encoder = sync.OnceValues(func() (*zstd.Encoder, error) {
+		return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(256<<10))
+	})
+	decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(MaxBatchBytes),
+			zstd.WithDecoderMaxWindow(512<<10))
+	})
+)
