@@ -12,19 +12,6 @@ import "github.com/danielgtaylor/huma/v2"
 // query, header and Body fields, O holds header and Body fields.
 type Op[I, O any] struct{ huma.Operation }
 
-// Problem is an error answer, application/problem+json (RFC 9457). Code is stable and is
-// what programs look at; nothing in it repeats what the caller sent.
-type Problem struct {
-	Type   string   `json:"type" doc:"urn:madoguchi:problem:<code>"`
-	Title  string   `json:"title"`
-	Status int      `json:"status"`
-	Code   string   `json:"code" doc:"a fault code"`
-	Places []string `json:"places,omitempty" doc:"names of the fields that were wrong, never their values"`
-	Trace  string   `json:"trace" doc:"quote this when asking for help"`
-	// Counter is where to go when the code is identity_unlinked or no_record.
-	Counter *Counter `json:"counter,omitempty"`
-}
-
 // Counter is an office's counter that a person can go to.
 type Counter struct {
 	Municipality string `json:"municipality"`
