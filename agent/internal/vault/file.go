@@ -1,0 +1,253 @@
+package vault
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	openSuffix    = ".open"    // exists while a process has the file; left behind by a crash
+	damagedSuffix = ".damaged" // with the time, of files put aside
+)
+
+var errFull = bolterrors.ErrMaxSizeReached
+
+var (
+	metaBucket = []byte("vault")
+	levelKey   = []byte("level")
+	markKey    = []byte("mark")
+	proofKey   = []byte("proof")
+)
+
+const proofPlace = "vault/proof"
+
+// damage is an error that means: put the file aside and begin a new one.
+type damage struct{ reason string }
+
+func (d damage) Error() string { return d.reason }
+
+func (v *Vault) open(mark []byte) error {
+	earlier, err := filepath.Glob(v.path + damagedSuffix + "*")
+	if err != nil {
+		return fmt.Errorf("cannot look for files put aside: %w", err)
+	}
+	slices.Sort(earlier)
+	v.report.Earlier = earlier
+	err = v.try(mark)
+	if d, ok := errors.AsType[damage](err); ok {
+		if err := v.putAside(d.reason); err != nil {
+			return err
+		}
+		err = v.try(mark)
+	}
+	return err
+}
+
+// try opens the file and proves that it is whole and ours.
+func (v *Vault) try(mark []byte) error {
+	crashed := exists(v.path + openSuffix)
+	if err := inspect(v.path); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(v.path, 0o600, v.boltOptions())
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return ErrLocked
+	case errors.Is(err, os.ErrPermission):
+		return err
+	case err != nil:
+		return damage{"bbolt refuses the file: " + err.Error()}
+	}
+	if crashed {
+		err = checkPages(db)
+	}
+	if err == nil {
+		err = v.introduce(db, mark)
+	}
+	if err == nil {
+		err = os.WriteFile(v.path+openSuffix, nil, 0o600)
+	}
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	v.db = db
+	return nil
+}
+
+// introduce writes the vault's marks into a new file and checks them in an old one.
+func (v *Vault) introduce(db *bbolt.DB, mark []byte) (err error) {
+	defer recoverDamage(&err)
+	return db.Update(func(tx *bbolt.Tx) error {
+		if b := tx.Bucket(metaBucket); b != nil {
+			return v.recognise(b, mark)
+		}
+		if k, _ := tx.Cursor().First(); k != nil {
+			return damage{"the file holds data but no marks of the vault"}
+		}
+		b, err := tx.CreateBucket(metaBucket)
+		if err != nil {
+			return fmt.Errorf("cannot begin the file: %w", err)
+		}
+		return errors.Join(
+			b.Put(levelKey, binary.BigEndian.AppendUint32(nil, Level)),
+			b.Put(markKey, mark),
+			b.Put(proofKey, v.Seal(proofPlace, mark)),
+		)
+	})
+}
+
+func (v *Vault) recognise(b *bbolt.Bucket, mark []byte) error {
+	level := b.Get(levelKey)
+	if len(level) != 4 {
+		return damage{"the file does not tell its level"}
+	}
+	if n := binary.BigEndian.Uint32(level); n > Level {
+		return fmt.Errorf("the file has level %d, this program knows %d: use a newer program", n, Level)
+	}
+	if !bytes.Equal(b.Get(markKey), mark) {
+		return ErrWrongKey
+	}
+	if plain, err := v.Unseal(proofPlace, b.Get(proofKey)); err != nil || !bytes.Equal(plain, mark) {
+		return damage{"the file's proof does not open under its own key"}
+	}
+	return nil
+}
+
+func (v *Vault) putAside(reason string) error {
+	to := v.path + damagedSuffix + v.opts.Now().UTC().Format("-20060102T150405.000000000Z")
+	if err := os.Rename(v.path, to); err != nil {
+		return fmt.Errorf("cannot put the damaged file aside: %w", err)
+	}
+	_ = os.Remove(v.path + openSuffix) // the mark of the file that is gone
+	v.report.PutAside, v.report.Reason = to, reason
+	return syncDir(filepath.Dir(v.path))
+}
+
+// checkPages walks every page. bbolt panics on some damage, and a page that is not there
+// is a fault of memory; both become damage here.
+func checkPages(db *bbolt.DB) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recoverDamage(&err)
+	return db.View(func(tx *bbolt.Tx) error {
+		var first error
+		for e := range tx.Check() {
+			if first == nil {
+				first = damage{"a page check failed: " + e.Error()}
+			}
+		}
+		return first
+	})
+}
+
+func recoverDamage(err *error) {
+	if r := recover(); r != nil {
+		*err = damage{fmt.Sprintf("reading the file failed: %v", r)}
+	}
+}
+
+// The layout of a bbolt meta page, version 2 (bbolt internal/common: Page, Meta). Only
+// what tells a truncated file from a whole one is read; bbolt checks the rest.
+const (
+	pageHeader  = 16
+	metaLength  = 64
+	boltMagic   = 0xED0CDAED
+	boltVersion = 2
+)
+
+// inspect finds a truncated file before it is mapped, since touching a missing page of a
+// mapped file kills the process. A missing or empty file is fine: it will be begun.
+func inspect(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the file: %w", err)
+	}
+	defer f.Close()
+	i, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("cannot read the file: %w", err)
+	}
+	if !i.Mode().IsRegular() {
+		return errors.New("cannot use agent.db: it is not a regular file")
+	}
+	if i.Size() == 0 {
+		return nil
+	}
+	need, ok := bytesNeeded(f)
+	if !ok {
+		return damage{"both meta pages are damaged"}
+	}
+	if i.Size() < need {
+		return damage{fmt.Sprintf("the file is cut short: %d of %d bytes", i.Size(), need)}
+	}
+	return nil
+}
+
+// bytesNeeded reads both meta pages and gives the size that the newer good one implies.
+func bytesNeeded(f io.ReaderAt) (need int64, ok bool) {
+	newest := uint64(0)
+	try := func(at int64) (pageSize uint32) {
+		var b [pageHeader + metaLength]byte
+		if _, err := f.ReadAt(b[:], at); err != nil {
+			return 0
+		}
+		m := b[pageHeader:]
+		n := binary.NativeEndian
+		sum := fnv.New64a()
+		_, _ = sum.Write(m[:metaLength-8])
+		if n.Uint32(m) != boltMagic || n.Uint32(m[4:]) != boltVersion || n.Uint64(m[56:]) != sum.Sum64() {
+			return 0
+		}
+		pageSize = n.Uint32(m[8:])
+		pages, txid := n.Uint64(m[40:]), n.Uint64(m[48:])
+		if pages > 1<<40 || pageSize > 1<<20 {
+			return 0
+		}
+		if !ok || txid >= newest {
+			need, newest, ok = int64(pages)*int64(pageSize), txid, true
+		}
+		return pageSize
+	}
+	if size := try(0); size != 0 {
+		try(int64(size))
+		return need, ok
+	}
+	for size := int64(1024); size <= 64<<10; size *= 2 { // the first is gone: look where the second may be
+		if try(size) != 0 {
+			break
+		}
+	}
+	return need, ok
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func syncDir(dir string) error {
+	if strings.HasPrefix(dir, `\\`) {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("cannot open the state directory: %w", err)
+	}
+	defer d.Close()
+	_ = d.Sync() // not every system can sync a directory; the rename itself is atomic
+	return nil
+}

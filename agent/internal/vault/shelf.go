@@ -1,0 +1,124 @@
+package vault
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"madoguchi.example/shared/fault"
+)
+
+// Limits of what lies on a shelf, in bytes.
+const (
+	MaxKey   = 256
+	MaxValue = 1 << 20
+)
+
+// Put is one write to a shelf that can ride in another commit, such as a queue record's.
+type Put struct {
+	Shelf  string
+	Key    string // opaque: it is not encrypted
+	Value  []byte
+	Delete bool // remove Key instead
+}
+
+// Shelf is a named set of keys and encrypted values. Safe for concurrent use.
+type Shelf struct {
+	v    *Vault
+	name string
+}
+
+// Shelf gives the shelf of that name. It need not exist yet.
+func (v *Vault) Shelf(name string) *Shelf { return &Shelf{v: v, name: name} }
+
+// Put stores value under key, durably.
+func (s *Shelf) Put(key string, value []byte) error {
+	return s.v.Apply(Put{Shelf: s.name, Key: key, Value: value})
+}
+
+// Delete removes key, durably. A key that is not there is no error.
+func (s *Shelf) Delete(key string) error {
+	return s.v.Apply(Put{Shelf: s.name, Key: key, Delete: true})
+}
+
+// Get gives a copy of the value under key, or nil and false. A value that does not open
+// is an error with ErrDamaged.
+func (s *Shelf) Get(key string) (value []byte, ok bool, err error) {
+	err = s.v.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(shelfBucket(s.name))
+		if b == nil {
+			return nil
+		}
+		sealed := b.Get([]byte(key))
+		if sealed == nil {
+			return nil
+		}
+		ok = true
+		value, err = s.v.Unseal(shelfPlace(s.name, key), sealed)
+		return err
+	})
+	return value, ok && err == nil, err
+}
+
+// Each calls fn for every key in order of bytes, from one consistent state. A value that
+// does not open is given as nil with ErrDamaged; an error of fn ends the walk and is
+// returned. fn may not call the vault.
+func (s *Shelf) Each(fn func(key string, value []byte, damaged error) error) error {
+	return s.v.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(shelfBucket(s.name))
+		if b == nil {
+			return nil
+		}
+		return b.ForEach(func(k, sealed []byte) error {
+			value, err := s.v.Unseal(shelfPlace(s.name, string(k)), sealed)
+			return fn(string(k), value, err)
+		})
+	})
+}
+
+// Apply makes all puts durable in one commit, or none.
+func (v *Vault) Apply(puts ...Put) error {
+	if err := CheckPuts(puts); err != nil {
+		return err
+	}
+	return v.Update(func(tx *bbolt.Tx) error { return v.ApplyIn(tx, puts) })
+}
+
+// ApplyIn writes puts inside a transaction under way. The caller has used CheckPuts.
+func (v *Vault) ApplyIn(tx *bbolt.Tx, puts []Put) error {
+	for _, p := range puts {
+		b, err := tx.CreateBucketIfNotExists(shelfBucket(p.Shelf))
+		if err != nil {
+			return fmt.Errorf("cannot open shelf %s: %w", p.Shelf, err)
+		}
+		if p.Delete {
+			err = b.Delete([]byte(p.Key))
+		} else {
+			err = b.Put([]byte(p.Key), v.Seal(shelfPlace(p.Shelf, p.Key), p.Value))
+		}
+		if err != nil {
+			return fmt.Errorf("cannot write to shelf %s: %w", p.Shelf, err)
+		}
+	}
+	return nil
+}
+
+// CheckPuts finds what ApplyIn could not write, before a transaction is begun.
+func CheckPuts(puts []Put) error {
+	for _, p := range puts {
+		switch {
+		case p.Shelf == "" || p.Key == "":
+			return errors.New("cannot write to a shelf: shelf and key must be named")
+		case len(p.Shelf) > MaxKey || len(p.Key) > MaxKey:
+			return fault.At(fault.TooLarge, "key", "must be at most %d bytes", MaxKey)
+		case len(p.Value) > MaxValue:
+			return fault.At(fault.TooLarge, "value", "must be at most %d bytes", MaxValue)
+		}
+	}
+	return nil
+}
+
+func shelfBucket(name string) []byte { return []byte("shelf/" + name) }
+
+func shelfPlace(name, key string) string { return "shelf/" + name + "\x00" + key }
