@@ -1,0 +1,61 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"madoguchi.example/shared/auditlog"
+)
+
+// Purpose says why data is read or changed. Only a registered purpose may be used.
+type Purpose string
+
+// The purposes of the register.
+const (
+	CertificateIssuance Purpose = "certificate_issuance"
+	CertificateDisplay  Purpose = "certificate_display"
+	NoticeDelivery      Purpose = "notice_delivery"
+	NoticeWriting       Purpose = "notice_writing"
+	EligibilityAnswer   Purpose = "eligibility_answer"
+	Account             Purpose = "account" // sign-in, devices
+	Import              Purpose = "import"
+	Self                Purpose = "self" // a person's own reading in the app
+	TerminalOperation   Purpose = "terminal_operation"
+	AuditReview         Purpose = "audit_review"
+)
+
+// Rule is one line of the register: what the purpose is called and who may learn of it.
+type Rule struct {
+	Visibility auditlog.Visibility
+	// After is how long an entry of class VisibleLater stays withheld.
+	After time.Duration
+	// Names by language: "ja", "ja-easy", "en". All three are present.
+	Names map[string]string
+}
+
+// Purposes is a purpose register. Treat it as constant once a Log uses it.
+type Purposes map[Purpose]Rule
+
+// Register gives the register of this product. The caller owns the copy.
+func Register() Purposes {
+	return Purposes{
+		CertificateIssuance: atOnce("証明書の発行", "しょうめいしょを つくる", "Issuing a certificate"),
+		CertificateDisplay:  atOnce("証明書の表示", "しょうめいしょを みる", "Showing a certificate"),
+		NoticeDelivery:      atOnce("お知らせの配信", "おしらせを とどける", "Delivering a notice"),
+		NoticeWriting:       atOnce("お知らせの作成", "おしらせを つくる", "Writing a notice"),
+		EligibilityAnswer:   atOnce("健康保険の資格確認", "ほけんを かくにんする", "Checking health insurance"),
+		Account:             atOnce("サインインと端末の管理", "サインインと スマホの かんり", "Sign-in and devices"),
+		Import:              atOnce("台帳からの取り込み", "やくしょの きろくを いれる", "Importing register data"),
+		Self:                atOnce("ご本人による閲覧", "じぶんで みた", "Read by yourself"),
+		TerminalOperation:   atOnce("窓口端末の運用", "まどぐちの きかいの かんり", "Running a terminal"),
+		AuditReview:         atOnce("利用記録の点検", "つかった きろくの てんけん", "Reviewing the access record"),
+	}
+}
+
+func atOnce(ja, easy, en string) Rule {
+	return Rule{Visibility: auditlog.VisibleAtOnce, Names: map[string]string{"ja": ja, "ja-easy": easy, "en": en}}
+}
+
+// Keys lists the purposes in order.
+func (p Purposes) Keys() []Purpose { return slices.Sorted(maps.Keys(p)) }

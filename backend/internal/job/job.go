@@ -1,0 +1,30 @@
+// Package job runs work after the transaction that asked for it has committed.
+//
+// It promises: a job enqueued in a transaction that commits runs at least once, and starts
+// within 200 ms while a worker is free; one enqueued in a transaction that rolls back never
+// runs; a handler that fails is called again later; a process that dies loses no job. A
+// handler must therefore be repeatable.
+//
+// Arguments are handles, never personal data: they are stored as they are. A job is a
+// batch of work (up to 500 recipients), never one per record or person. Use cases need Args
+// and Queue only; handlers live in worker. River is the engine, and nobody else's business.
+package job
+
+import (
+	"context"
+
+	"madoguchi.example/backend/internal/tx"
+)
+
+// Args is the work's description, stored as JSON. Its fields hold handles and numbers.
+type Args interface {
+	// Kind names the handler, two characters at least. It stands in stored jobs: renaming
+	// it orphans them.
+	Kind() string
+}
+
+// Queue takes work in the caller's transaction. *Engine implements it.
+type Queue interface {
+	// Enqueue stores the job in t: it runs once t has committed, or never.
+	Enqueue(ctx context.Context, t tx.Tx, a Args) error
+}
