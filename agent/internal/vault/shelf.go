@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -33,18 +34,18 @@ type Shelf struct {
 func (v *Vault) Shelf(name string) *Shelf { return &Shelf{v: v, name: name} }
 
 // Put stores value under key, durably.
-func (s *Shelf) Put(key string, value []byte) error {
+func (s *Shelf) Put(_ context.Context, key string, value []byte) error {
 	return s.v.Apply(Put{Shelf: s.name, Key: key, Value: value})
 }
 
 // Delete removes key, durably. A key that is not there is no error.
-func (s *Shelf) Delete(key string) error {
+func (s *Shelf) Delete(_ context.Context, key string) error {
 	return s.v.Apply(Put{Shelf: s.name, Key: key, Delete: true})
 }
 
 // Get gives a copy of the value under key, or nil and false. A value that does not open
 // is an error with ErrDamaged.
-func (s *Shelf) Get(key string) (value []byte, ok bool, err error) {
+func (s *Shelf) Get(_ context.Context, key string) (value []byte, ok bool, err error) {
 	err = s.v.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(shelfBucket(s.name))
 		if b == nil {
@@ -61,18 +62,24 @@ func (s *Shelf) Get(key string) (value []byte, ok bool, err error) {
 	return value, ok && err == nil, err
 }
 
-// Each calls fn for every key in order of bytes, from one consistent state. A value that
-// does not open is given as nil with ErrDamaged; an error of fn ends the walk and is
-// returned. fn may not call the vault.
-func (s *Shelf) Each(fn func(key string, value []byte, damaged error) error) error {
+// Each calls visit for every key in order of bytes, from one consistent state. A value
+// that does not open is given as nil; an error of visit ends the walk and is returned.
+// visit may not call the vault.
+func (s *Shelf) Each(ctx context.Context, visit func(key string, value []byte) error) error {
 	return s.v.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(shelfBucket(s.name))
 		if b == nil {
 			return nil
 		}
 		return b.ForEach(func(k, sealed []byte) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			value, err := s.v.Unseal(shelfPlace(s.name, string(k)), sealed)
-			return fn(string(k), value, err)
+			if err != nil {
+				value = nil
+			}
+			return visit(string(k), value)
 		})
 	})
 }
