@@ -9,10 +9,13 @@ package migrations
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 
 	"github.com/pressly/goose/v3"
@@ -121,4 +124,24 @@ func name(s *goose.Source) string {
 		return fmt.Sprintf("%04d_job_engine", s.Version)
 	}
 	return path.Base(s.Path)
+}
+
+// Fingerprint names this state of the schema: it changes whenever a migration does. Tests
+// keep their templates under it.
+func Fingerprint(d Dialect) (string, error) {
+	expanded, err := Expand(files, d)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	err = fs.WalkDir(expanded, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(expanded, path)
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	fmt.Fprintf(sum, "job engine %d", schema.Versions)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
