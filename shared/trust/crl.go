@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -111,4 +112,25 @@ func (c *CRL) add(i int, entry string) error {
 	}
 	c.until[rid] = until
 	return nil
+}
+
+// WriteCRL gives the text of a revocation list to publish at
+// iss + "/.well-known/crl/KID.json". Entries are a rid, or "rid.T" (see CRL.Revokes).
+func WriteCRL(kid string, version int64, entries []string) ([]byte, error) {
+	if entries == nil {
+		entries = []string{}
+	}
+	text, err := json.Marshal(struct {
+		KeyID   string   `json:"kid"`
+		Method  string   `json:"method"`
+		Version int64    `json:"ctr"`
+		RIDs    []string `json:"rids"`
+	}{kid, "rid", version, entries})
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the revocation list: %w", err)
+	}
+	if _, err := ParseCRL(text); err != nil {
+		return nil, fmt.Errorf("cannot write the revocation list: %w", err)
+	}
+	return text, nil
 }
