@@ -1,0 +1,170 @@
+package authn
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/identity"
+)
+
+// Keys finds a terminal's registered public key. The fleet package implements it. Its
+// error has the code NotFound for a terminal that is not enrolled or was retired.
+type Keys interface {
+	TerminalKey(ctx context.Context, terminal string) (actor.Terminal, *ecdsa.PublicKey, error)
+}
+
+// TokenPath is where terminals ask for tokens; the public URL and it are the audience of
+// their assertions.
+const TokenPath = "/terminal/v1/token"
+
+// Terminals gives terminals their access tokens. It is safe for concurrent use.
+type Terminals struct {
+	Parts
+	tokens   *Tokens
+	keys     Keys
+	audience string
+}
+
+// NewTerminals makes Terminals. publicURL is the backend's own, without a slash at its end.
+func NewTerminals(p Parts, tokens *Tokens, keys Keys, publicURL string) *Terminals {
+	return &Terminals{Parts: p, tokens: tokens, keys: keys, audience: publicURL + TokenPath}
+}
+
+// Granted is an access token for a terminal.
+type Granted struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"` // seconds
+}
+
+var errAssertion = fault.New(fault.Unauthenticated, "the terminal's assertion cannot be used")
+
+// Grant answers a client-credentials request (RFC 6749 section 4.4) whose client proves
+// itself by private_key_jwt (RFC 7523 section 2.2) with ES256.
+func (s *Terminals) Grant(ctx context.Context, form url.Values) (Granted, error) {
+	for _, values := range form {
+		if len(values) != 1 {
+			return Granted{}, fault.At(fault.InvalidArgument, "body", "a field of the form stands twice")
+		}
+	}
+	if form.Get("grant_type") != "client_credentials" {
+		return Granted{}, fault.At(fault.InvalidArgument, "body.grant_type", "only client_credentials is served")
+	}
+	if form.Get("client_assertion_type") != assertionType {
+		return Granted{}, fault.At(fault.InvalidArgument, "body.client_assertion_type", "only jwt-bearer is served")
+	}
+	who, err := s.authenticate(ctx, form.Get("client_assertion"))
+	if err != nil {
+		return Granted{}, err
+	}
+	token, err := s.tokens.mint(AudienceTerminal, accessClaims{
+		RegisteredClaims: jwt.RegisteredClaims{Subject: who.ID},
+		Municipality:     string(who.Municipality), Office: who.Office, Class: who.Class,
+	})
+	return Granted{token, "Bearer", int(AccessLifetime / time.Second)}, err
+}
+
+func (s *Terminals) authenticate(ctx context.Context, raw string) (actor.Terminal, error) {
+	if raw == "" || len(raw) > MaxTokenBytes {
+		return actor.Terminal{}, errAssertion
+	}
+	id, ok := peekSubject(raw)
+	if !ok {
+		return actor.Terminal{}, errAssertion
+	}
+	who, key, err := s.keys.TerminalKey(ctx, id)
+	if fault.CodeOf(err) == fault.NotFound {
+		return actor.Terminal{}, errAssertion
+	}
+	if err != nil {
+		return actor.Terminal{}, err
+	}
+	claims, err := s.parse(raw, id, key)
+	if err != nil {
+		return actor.Terminal{}, errAssertion
+	}
+	return who, s.spend(ctx, id, claims)
+}
+
+func (s *Terminals) parse(raw, id string, key *ecdsa.PublicKey) (jwt.RegisteredClaims, error) {
+	var c jwt.RegisteredClaims
+	_, err := strictParser(s.Now, id, s.audience).ParseWithClaims(raw, &c, func(token *jwt.Token) (any, error) {
+		return key, assertionHeaders(token)
+	})
+	if err != nil {
+		return c, err
+	}
+	now := s.Now()
+	switch {
+	case c.Subject != id, c.ID == "", len(c.ID) > 200, len(c.Audience) != 1:
+		return c, errors.New("a claim is missing")
+	case c.ExpiresAt.Sub(now) > AssertionLimit:
+		return c, errors.New("the assertion lives too long")
+	case c.IssuedAt != nil && c.IssuedAt.After(now):
+		return c, errors.New("the assertion comes from the future")
+	}
+	return c, nil
+}
+
+// assertionHeaders allows alg, typ and kid alone; typ says nothing, "JWT" or what RFC
+// 7523's successor calls it. An access token is no assertion.
+func assertionHeaders(token *jwt.Token) error {
+	for name, value := range token.Header {
+		switch name {
+		case "alg", "kid":
+		case "typ":
+			if value != "JWT" && value != "client-authentication+jwt" {
+				return errors.New("wrong type")
+			}
+		default:
+			return errors.New("unknown header")
+		}
+	}
+	return nil
+}
+
+// spend lets an assertion be used once.
+func (s *Terminals) spend(ctx context.Context, id string, c jwt.RegisteredClaims) error {
+	var fresh bool
+	err := s.Run.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+		fresh, err = s.Rows.SpendAssertion(ctx, t, id, hashOf(c.ID), c.ExpiresAt.Time)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return errAssertion
+	}
+	return nil
+}
+
+// Prove gives the terminal whose access token it is.
+func (s *Terminals) Prove(token string) (actor.Terminal, error) {
+	c, err := s.tokens.verify(token, AudienceTerminal)
+	if err != nil {
+		return actor.Terminal{}, err
+	}
+	return actor.Terminal{
+		ID: c.Subject, Office: c.Office, Class: c.Class,
+		Municipality: identity.MunicipalityCode(c.Municipality),
+	}, nil
+}
+
+// sweepRows caps what one Sweep removes of each kind.
+const sweepRows = 500
+
+// Sweep removes expired sign-ins, sessions and assertions. A schedule calls it.
+func Sweep(ctx context.Context, p Parts) error {
+	return p.Run.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		return p.Rows.Sweep(ctx, t, p.Now(), sweepRows)
+	})
+}
