@@ -1,0 +1,147 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/verify"
+	"madoguchi.example/shared/trust"
+)
+
+// Exit codes of the command.
+const (
+	ExitValid = 0
+	ExitOther = 1 // any outcome but valid
+	ExitUsage = 2 // wrong arguments, or something that cannot be read at all
+)
+
+// Usage is the command's line of help.
+const Usage = "usage: madoguchi-agent verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] FILE|-"
+
+// Command is `madoguchi-agent verify`.
+type Command struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Now            func() time.Time
+	// Snapshot gives the terminal's own snapshot, asked for without --trust. Config is
+	// the value of --config, "" where it was not given.
+	Snapshot func(ctx context.Context, config string) (trust.Snapshot, error)
+}
+
+// request is what the arguments ask for.
+type request struct {
+	config, trust, at, file string
+	json                    bool
+}
+
+// Run carries the command out with the arguments behind "verify" and gives its exit code.
+func (c Command) Run(ctx context.Context, args []string) int {
+	v, asJSON, err := c.verdict(ctx, args)
+	if err != nil {
+		fmt.Fprintf(c.Stderr, "madoguchi-agent verify: %v\n", err)
+		return ExitUsage
+	}
+	line := []byte(verify.Sentence(v) + "\n")
+	if asJSON {
+		if line, err = verify.JSON(v); err != nil {
+			fmt.Fprintf(c.Stderr, "madoguchi-agent verify: %v\n", err)
+			return ExitUsage
+		}
+	}
+	if _, err := c.Stdout.Write(line); err != nil {
+		return ExitUsage
+	}
+	if v.Outcome != cert.Valid {
+		return ExitOther
+	}
+	return ExitValid
+}
+
+func (c Command) verdict(ctx context.Context, args []string) (cert.Verdict, bool, error) {
+	ask, err := parse(args)
+	if err != nil {
+		return cert.Verdict{}, false, err
+	}
+	at := c.Now()
+	if ask.at != "" {
+		if at, err = time.Parse(time.RFC3339, ask.at); err != nil {
+			return cert.Verdict{}, false, errors.New("cannot read --at: not a time of RFC 3339, as 2024-06-01T00:00:00Z")
+		}
+	}
+	content, err := c.read(ask.file)
+	if err != nil {
+		return cert.Verdict{}, false, err
+	}
+	snap, err := c.snapshot(ctx, ask)
+	if err != nil {
+		return cert.Verdict{}, false, err
+	}
+	for _, note := range snap.Notes() {
+		fmt.Fprintf(c.Stderr, "madoguchi-agent verify: left out of the trust list: %s: %s\n", note.Place, note.Reason)
+	}
+	return Bytes(content, snap, at), ask.json, nil
+}
+
+// parse takes flags before and behind the file.
+func parse(args []string) (request, error) {
+	var ask request
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&ask.config, "config", "", "")
+	flags.StringVar(&ask.trust, "trust", "", "")
+	flags.StringVar(&ask.at, "at", "", "")
+	flags.BoolVar(&ask.json, "json", false, "")
+	var files []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return ask, fmt.Errorf("%w\n%s", err, Usage)
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		files = append(files, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+	if len(files) != 1 {
+		return ask, errors.New(Usage)
+	}
+	ask.file = files[0]
+	return ask, nil
+}
+
+func (c Command) read(name string) ([]byte, error) {
+	in := c.Stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot open the file: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	content, err := io.ReadAll(io.LimitReader(in, MaxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the file: %w", err)
+	}
+	if len(content) > MaxInput {
+		return nil, fmt.Errorf("cannot read the file: larger than %d bytes", MaxInput)
+	}
+	return content, nil
+}
+
+func (c Command) snapshot(ctx context.Context, ask request) (trust.Snapshot, error) {
+	if ask.trust != "" {
+		return trust.Load(os.DirFS(ask.trust))
+	}
+	snap, err := c.Snapshot(ctx, ask.config)
+	if err != nil {
+		return trust.Snapshot{}, fmt.Errorf("cannot read the terminal's trust list (--trust DIR names another): %w", err)
+	}
+	return snap, nil
+}

@@ -1,0 +1,118 @@
+// Package scanner promises the text of a QR code from what a reader or camera delivers:
+// it decodes pictures within bounds of bytes and pixels, and puts the parts of a split
+// code together. It judges nothing: the text is for shared/cert/verify.
+package scanner
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/jpeg" // registers the two kinds of picture that are read
+	_ "image/png"
+	"strings"
+
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
+
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/fault"
+)
+
+// Limits, checked before a picture is decoded.
+const (
+	MaxPicture = 8 << 20    // bytes of a file
+	MaxPixels  = 13_000_000 // width times height
+	MaxSide    = 16_384     // pixels
+)
+
+// Code is what a picture holds.
+type Code struct {
+	Text     string
+	Findings []cert.Finding
+}
+
+// IsPicture tells whether the bytes begin as a PNG or JPEG file does.
+func IsPicture(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(head, []byte{0xff, 0xd8, 0xff})
+}
+
+// Decode reads the QR code of a PNG or JPEG picture. Faults: TooLarge, InvalidArgument
+// where it is no such picture, NotFound where no code can be read in it.
+func Decode(picture []byte) (Code, error) {
+	img, err := openPicture(picture)
+	if err != nil {
+		return Code{}, err
+	}
+	result, err := read(img)
+	if err != nil {
+		return Code{}, fault.Wrap(fault.NotFound, err, "no QR code can be read in the picture")
+	}
+	code := Code{Text: result.GetText(), Findings: []cert.Finding{}}
+	if singleSegment(result) {
+		code.Findings = append(code.Findings, shc.QRSingleSegment)
+	}
+	return code, nil
+}
+
+func openPicture(picture []byte) (image.Image, error) {
+	if len(picture) > MaxPicture {
+		return nil, fault.At(fault.TooLarge, "picture", "larger than %d bytes", MaxPicture)
+	}
+	if !IsPicture(picture) {
+		return nil, fault.At(fault.InvalidArgument, "picture", "neither PNG nor JPEG")
+	}
+	size, _, err := image.DecodeConfig(bytes.NewReader(picture))
+	if err != nil {
+		return nil, fault.Wrap(fault.InvalidArgument, err, "the picture cannot be read")
+	}
+	if size.Width < 1 || size.Height < 1 || size.Width > MaxSide || size.Height > MaxSide || size.Width*size.Height > MaxPixels {
+		return nil, fault.At(fault.TooLarge, "picture", "more than %d pixels", MaxPixels)
+	}
+	img, _, err := image.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return nil, fault.Wrap(fault.InvalidArgument, err, "the picture cannot be read")
+	}
+	return img, nil
+}
+
+// read looks for a code, first with the binarizer for uneven light. The library is not
+// kept up any more, so a panic of its own is only a picture that it cannot read.
+func read(img image.Image) (result *gozxing.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, fmt.Errorf("the decoder gave up: %v", p)
+		}
+	}()
+	source := gozxing.NewLuminanceSourceFromImage(img)
+	for _, binarizer := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(source), gozxing.NewGlobalHistgramBinarizer(source)} {
+		bitmap, err := gozxing.NewBinaryBitmap(binarizer)
+		if err != nil {
+			continue
+		}
+		hints := map[gozxing.DecodeHintType]interface{}{
+			gozxing.DecodeHintType_TRY_HARDER:    true,
+			gozxing.DecodeHintType_CHARACTER_SET: "UTF-8",
+		}
+		if result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints); err == nil {
+			return result, nil
+		}
+	}
+	return nil, errors.New("no code found")
+}
+
+// singleSegment tells whether a card's digits stand in the byte segment that is for
+// "shc:/" alone: readable, but no issuer may print it so.
+func singleSegment(result *gozxing.Result) bool {
+	if !strings.HasPrefix(result.GetText(), "shc:/") {
+		return false
+	}
+	segments, _ := result.GetResultMetadata()[gozxing.ResultMetadataType_BYTE_SEGMENTS].([][]byte)
+	for _, segment := range segments {
+		if len(segment) > len("shc:/00/00/") {
+			return true
+		}
+	}
+	return false
+}
