@@ -220,11 +220,8 @@ func (q *Queue) append(ctx context.Context, r wire.Record, also []vault.Put) (wi
 // Settle notes the backend's word on the records of a receipt: Accepted and Duplicate are
 // marked and no longer pending, Rejected and Conflict become dead letters, Retry stays.
 // IDs that do not wait here are passed over, so that settling twice changes nothing.
-func (q *Queue) Settle(ctx context.Context, receipt wire.Receipt, also ...vault.Put) error {
-	if err := vault.CheckPuts(also); err != nil {
-		return err
-	}
-	return q.do(ctx, q.settle(receipt, also))
+func (q *Queue) Settle(ctx context.Context, receipt wire.Receipt) error {
+	return q.do(ctx, q.settle(receipt))
 }
 
 // MarkAnswered notes that the answers to these records have come. It counts for

@@ -296,7 +296,7 @@ func (q *Queue) remove(tx *bbolt.Tx, seq uint64) error {
 	)
 }
 
-func (q *Queue) settle(receipt wire.Receipt, also []vault.Put) act {
+func (q *Queue) settle(receipt wire.Receipt) act {
 	return func(tx *bbolt.Tx, _ *group) (func(*memory), error, error) {
 		now := q.source.Now()
 		waiting := q.waiting()
@@ -321,7 +321,7 @@ func (q *Queue) settle(receipt wire.Receipt, also []vault.Put) act {
 			}
 			moved[i.seq] = m
 		}
-		return func(m *memory) { m.move(moved) }, nil, q.v.ApplyIn(tx, also)
+		return func(m *memory) { m.move(moved) }, nil, nil
 	}
 }
 
