@@ -221,7 +221,9 @@ func (e *Engine) riverConfig() *river.Config {
 	return c
 }
 
-func (e *Engine) driver() riverdriver.Driver[*sql.Tx] { return schema.Driver(string(e.db.Engine()), e.db.Writer()) }
+func (e *Engine) driver() riverdriver.Driver[*sql.Tx] {
+	return schema.Driver(string(e.db.Engine()), e.db.Writer())
+}
 
 // failures logs what went wrong, and never the arguments.
 type failures struct{ log *slog.Logger }

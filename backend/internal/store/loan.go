@@ -62,11 +62,15 @@ func lend(c *call, t *sql.Tx, limit time.Duration, shared bool) error {
 // outcome is what Do answers when COMMIT succeeds: the callback's error, else the first
 // error of a statement, else why the time was over.
 func (l *loan) outcome(failed error) error {
-	first := l.tx.Close(errEnded)
+	cause := context.Cause(l.ctx)
+	ended := cause
+	if ended == nil {
+		ended = errEnded
+	}
+	first := l.tx.Close(ended)
 	if failed == nil {
 		failed = first
 	}
-	cause := context.Cause(l.ctx)
 	if failed == nil {
 		return cause
 	}
