@@ -82,11 +82,13 @@ type Receipt struct {
 }
 
 // Answer is what came back for one record, sealed (age X25519) to the terminal's recipient.
-// Cursor grows strictly within one terminal.
+// Cursor grows strictly within one terminal. With a Code there is no answer and Sealed is
+// empty: the payer could not read the inquiry, and a person looks at the record.
 type Answer struct {
 	Cursor   uint64 `json:"cursor"`
 	RecordID string `json:"record_id"`
 	Sealed   []byte `json:"sealed"`
+	Code     string `json:"code,omitempty"` // a fault.Code
 }
 
 // Answers is one page of answers; Cursor is what to ask after next.

@@ -10,6 +10,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"io"
 	"sync"
 	"time"
@@ -269,15 +270,15 @@ func (f *Fleet) enrolAgain(ctx context.Context, t tx.Tx, code Code, x Terminal, 
 	return wire.Enrolled{}, f.Rows.CountAttempt(ctx, t, code.selector)
 }
 
-// Key finds the key that a terminal proves itself with, and who it then is. A terminal
-// that is unknown or disabled is NotFound. It is for the token endpoint alone.
-func (f *Fleet) Key(ctx context.Context, terminal string) (actor.Terminal, PublicKey, error) {
+// TerminalKey finds the key that a terminal proves itself with, and who it then is. A
+// terminal that is unknown or disabled is NotFound. It is for the token endpoint alone.
+func (f *Fleet) TerminalKey(ctx context.Context, terminal string) (actor.Terminal, *ecdsa.PublicKey, error) {
 	x, err := f.inUse(ctx, terminal)
 	if err != nil {
-		return actor.Terminal{}, PublicKey{}, err
+		return actor.Terminal{}, nil, err
 	}
 	key, err := ParseKey([]byte(x.PublicKey))
-	return x.Actor(), key, err
+	return x.Actor(), key.ECDSA(), err
 }
 
 // Recipient gives what answers to the terminal are sealed to, also when it is disabled:

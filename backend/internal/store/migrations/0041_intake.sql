@@ -42,7 +42,8 @@ CREATE TABLE terminal_answer (
     terminal_id TEXT      NOT NULL,
     cursor      {{int}}   NOT NULL,
     record_id   TEXT      NOT NULL,
-    sealed      {{bytes}} NOT NULL, -- age X25519 to the terminal
+    sealed      {{bytes}} NOT NULL, -- age X25519 to the terminal, empty with a code
+    code        TEXT      NOT NULL, -- why the payer could not read the inquiry, '' otherwise
     created_at  {{int}}   NOT NULL, -- microseconds since 1970, UTC
     CONSTRAINT terminal_answer_pkey PRIMARY KEY (terminal_id, cursor),
     CONSTRAINT terminal_answer_record_key UNIQUE (terminal_id, record_id)

@@ -15,6 +15,7 @@ CREATE TABLE coverage (
     number            TEXT    NOT NULL,
     copayment_percent {{int}} NOT NULL,
     insured_kind      TEXT    NOT NULL, -- insured or dependant
+    digest            {{bytes}} NOT NULL, -- of the row as it was imported
     CONSTRAINT coverage_pkey PRIMARY KEY (citizen_id, insurer_key, symbol_key, number_key, branch, valid_from)
 ) {{strict}};
 CREATE INDEX coverage_number ON coverage (insurer_key, number_key, symbol_key);

@@ -1,0 +1,297 @@
+// Package payer answers eligibility checks: it asks the payer that a check names, seals
+// the answer to the terminal, and stores it.
+//
+// It promises: numbers are opened only inside a payer, in the job's memory; every answer
+// is for the check's visit day; an answer, its record's state and its access entry commit
+// together, once, however often the job runs; a payer that cannot answer leaves the record
+// open, and nothing becomes invalid because nobody answered.
+package payer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"filippo.io/age"
+
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/intake"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/identity"
+	"madoguchi.example/shared/wire"
+)
+
+// Check is one sealed question to a payer.
+type Check struct {
+	RecordID string
+	VisitDay civil.Date // as the terminal wrote it outside the seal
+	Sealed   []byte
+}
+
+// Subject is a citizen whose coverage an answer tells of.
+type Subject struct {
+	Citizen      identity.CitizenID
+	Municipality identity.MunicipalityCode
+}
+
+// Finding is a payer's word on one check. Refused says why the inquiry could not be read;
+// then there is no Answer. A Finding without both is a fault of the payer.
+type Finding struct {
+	Answer   eligibility.Answer
+	Refused  fault.Code
+	Subjects []Subject
+}
+
+// Payer is one place that answers.
+type Payer interface {
+	// ID names the payer in profiles and checks.
+	ID() string
+	// Answer gives one finding per check, in order. An error means that the payer cannot
+	// answer now: nothing is decided, and it will be asked again.
+	Answer(ctx context.Context, who actor.System, purpose audit.Purpose, checks []Check) ([]Finding, error)
+}
+
+// Inbox is the part of intake that holds the checks. *intake.Intake implements it.
+type Inbox interface {
+	OpenChecks(ctx context.Context, who actor.System, purpose audit.Purpose, batch string) ([]intake.Stored, error)
+	OpenBatches(ctx context.Context, who actor.System, purpose audit.Purpose, before time.Time, limit int) ([]string, error)
+	Settle(ctx context.Context, who actor.System, purpose audit.Purpose, terminal string, all []intake.Settlement,
+		also func(ctx context.Context, t tx.Tx, closed map[string]bool) error) error
+}
+
+// Terminals tells what answers are sealed to. *fleet.Fleet implements it.
+type Terminals interface {
+	Recipient(ctx context.Context, terminal string) (string, error)
+}
+
+// Record is the part of the access record that is written here. *audit.Log implements it.
+type Record interface {
+	Append(ctx context.Context, t tx.Tx, a actor.Actor, e audit.Event) error
+}
+
+// Deps are what a Desk works with; all are needed.
+type Deps struct {
+	Inbox     Inbox
+	Terminals Terminals
+	Record    Record
+	Payers    []Payer
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Desk takes the checks of a batch to their payers. It is safe for concurrent use.
+type Desk struct {
+	Deps
+	payers map[string]Payer
+}
+
+// New makes a Desk.
+func New(d Deps) *Desk {
+	x := &Desk{Deps: d, payers: map[string]Payer{}}
+	for _, p := range d.Payers {
+		x.payers[p.ID()] = p
+	}
+	return x
+}
+
+// Sizes of the work.
+const (
+	chunk      = 50              // checks of one transaction
+	SweepAfter = 2 * time.Minute // a record open for longer is looked for by Sweep
+	sweepLimit = 100             // batches of one Sweep
+)
+
+// AnswerBatch answers the open checks of one batch. It may run any number of times, also
+// at once. An error means that some are still open; those of other payers are answered.
+func (x *Desk) AnswerBatch(ctx context.Context, who actor.System, purpose audit.Purpose, batch string) error {
+	open, err := x.Inbox.OpenChecks(ctx, who, purpose, batch)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	recipient, err := x.recipient(ctx, open[0].Terminal)
+	if err != nil {
+		return err
+	}
+	w := &work{desk: x, who: who, purpose: purpose, terminal: open[0].Terminal, recipient: recipient}
+	byPayer, unreadable := x.sort(open)
+	errs := []error{w.settle(ctx, unreadable)}
+	for _, id := range slices.Sorted(maps.Keys(byPayer)) {
+		for some := range slices.Chunk(byPayer[id], chunk) {
+			if err := w.ask(ctx, x.payers[id], some); err != nil {
+				errs = append(errs, fmt.Errorf("cannot answer checks for payer %s: %w", id, err))
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (x *Desk) recipient(ctx context.Context, terminal string) (age.Recipient, error) {
+	s, err := x.Terminals.Recipient(ctx, terminal)
+	if err != nil {
+		return nil, err
+	}
+	return age.ParseX25519Recipient(s)
+}
+
+// sort groups the checks by payer. A check for a payer that is not here is refused: only a
+// person can mend it.
+func (x *Desk) sort(open []intake.Stored) (map[string][]Check, []outcome) {
+	byPayer := map[string][]Check{}
+	var refused []outcome
+	for _, r := range open {
+		c, err := wire.DecodeEligibilityCheck(r.Body)
+		if err == nil && x.payers[c.Payer] == nil {
+			err = fault.At(fault.NotFound, "body.payer", "there is no such payer")
+		}
+		if err != nil {
+			refused = append(refused, outcome{Settlement: intake.Settlement{RecordID: r.ID, Code: fault.CodeOf(err)}})
+			continue
+		}
+		byPayer[c.Payer] = append(byPayer[c.Payer], Check{RecordID: r.ID, VisitDay: c.VisitDay, Sealed: c.Sealed})
+	}
+	return byPayer, refused
+}
+
+// work is one run over one terminal's batch.
+type work struct {
+	desk      *Desk
+	who       actor.System
+	purpose   audit.Purpose
+	terminal  string
+	recipient age.Recipient
+}
+
+type outcome struct {
+	intake.Settlement
+	subjects []Subject
+}
+
+func (w *work) ask(ctx context.Context, p Payer, checks []Check) error {
+	findings, err := p.Answer(ctx, w.who, w.purpose, checks)
+	if err != nil {
+		return err
+	}
+	if len(findings) != len(checks) {
+		return fault.New(fault.Internal, "the payer answered another number of checks than it was asked")
+	}
+	all := make([]outcome, len(checks))
+	for i, f := range findings {
+		all[i] = outcome{intake.Settlement{RecordID: checks[i].RecordID, Code: f.Refused}, f.Subjects}
+		if f.Refused != "" {
+			continue
+		}
+		if all[i].Sealed, err = w.seal(checks[i], f.Answer); err != nil {
+			return err
+		}
+	}
+	return w.settle(ctx, all)
+}
+
+// seal checks that the answer is a word about this check before anybody may read it.
+func (w *work) seal(c Check, a eligibility.Answer) ([]byte, error) {
+	if a.RecordID != c.RecordID || a.VisitDay != c.VisitDay {
+		return nil, fault.New(fault.Internal, "the payer answered for another record or day")
+	}
+	plain, err := a.Encode()
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "the payer's answer is malformed")
+	}
+	var out bytes.Buffer
+	to, err := age.Encrypt(&out, w.recipient)
+	if err != nil {
+		return nil, fmt.Errorf("cannot seal an answer: %w", err)
+	}
+	if _, err := to.Write(plain); err != nil {
+		return nil, fmt.Errorf("cannot seal an answer: %w", err)
+	}
+	if err := to.Close(); err != nil {
+		return nil, fmt.Errorf("cannot seal an answer: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func (w *work) settle(ctx context.Context, all []outcome) error {
+	if len(all) == 0 {
+		return nil
+	}
+	settlements := make([]intake.Settlement, len(all))
+	for i, o := range all {
+		settlements[i] = o.Settlement
+		if o.Code != "" {
+			w.desk.Log.LogAttrs(ctx, slog.LevelWarn, "eligibility check refused", slog.String("terminal", w.terminal),
+				slog.String("record", o.RecordID), slog.String("code", string(o.Code)))
+		}
+	}
+	return w.desk.Inbox.Settle(ctx, w.who, w.purpose, w.terminal, settlements,
+		func(ctx context.Context, t tx.Tx, closed map[string]bool) error {
+			for _, o := range all {
+				if !closed[o.RecordID] {
+					continue
+				}
+				if err := w.log(ctx, t, o); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+}
+
+// log names the terminal as the one who learnt the answer.
+func (w *work) log(ctx context.Context, t tx.Tx, o outcome) error {
+	for _, s := range o.subjects {
+		if err := w.desk.Record.Append(ctx, t, actor.Terminal{ID: w.terminal}, audit.Event{
+			Purpose: w.purpose, Action: "eligibility.answer", CitizenID: s.Citizen, Municipality: s.Municipality,
+			Object: o.RecordID, Items: []string{"coverage"},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sweep answers checks that have been open for long: their job was lost or waits for its
+// next attempt. It stops at the first payer that cannot answer.
+func (x *Desk) Sweep(ctx context.Context, who actor.System, purpose audit.Purpose) error {
+	batches, err := x.Inbox.OpenBatches(ctx, who, purpose, x.Now().Add(-SweepAfter), sweepLimit)
+	if err != nil {
+		return err
+	}
+	for _, b := range batches {
+		if err := x.AnswerBatch(ctx, who, purpose, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unseal opens one inquiry. Everything inside is checked against what stands outside.
+func unseal(key age.Identity, c Check) (eligibility.Inquiry, error) {
+	bad := fault.At(fault.InvalidArgument, "sealed", "cannot be opened")
+	in, err := age.Decrypt(bytes.NewReader(c.Sealed), key)
+	if err != nil {
+		return eligibility.Inquiry{}, bad
+	}
+	plain, err := io.ReadAll(io.LimitReader(in, eligibility.MaxInquiryBytes+1))
+	if err != nil {
+		return eligibility.Inquiry{}, bad
+	}
+	q, err := eligibility.ParseInquiry(plain)
+	if err != nil {
+		return eligibility.Inquiry{}, err
+	}
+	if q.RecordID != c.RecordID || q.VisitDay != c.VisitDay {
+		return eligibility.Inquiry{}, fault.At(fault.Conflict, "sealed", "belongs to another record or day")
+	}
+	return q, nil
+}

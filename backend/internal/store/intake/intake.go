@@ -1,0 +1,265 @@
+// Package intake keeps terminals' records and their answers in the store: the SQL of
+// backend/internal/intake.
+//
+// Records are inserted in bulk and never changed but in their state. The rows that
+// serialise a terminal (its mark, its last cursor) are taken first, one per terminal.
+package intake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"madoguchi.example/backend/internal/intake"
+	"madoguchi.example/backend/internal/store/sqltx"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/wire"
+)
+
+// Rows implements intake.Rows on both engines.
+type Rows struct{ reads *sqltx.Pool }
+
+var _ intake.Rows = (*Rows)(nil)
+
+// New makes the rows over the read side of the store.
+func New(reads *sqltx.Pool) *Rows { return &Rows{reads: reads} }
+
+// Raise implements intake.Rows. The upsert takes the row before anything is read.
+func (r *Rows) Raise(ctx context.Context, t tx.Tx, terminal, epoch string, high uint64) (uint64, error) {
+	s := sqltx.Of(t)
+	if _, err := s.Exec(ctx, `
+		INSERT INTO intake_mark (terminal_id, epoch, high) VALUES ($1, $2, 0)
+		ON CONFLICT (terminal_id, epoch) DO UPDATE SET high = intake_mark.high`, terminal, epoch); err != nil {
+		return 0, err
+	}
+	var before int64
+	if err := s.Each(ctx, `SELECT high FROM intake_mark WHERE terminal_id = $1 AND epoch = $2`,
+		[]any{terminal, epoch}, func(scan func(...any) error) error { return scan(&before) }); err != nil {
+		return 0, err
+	}
+	_, err := s.Exec(ctx, `UPDATE intake_mark SET high = $1 WHERE terminal_id = $2 AND epoch = $3 AND high < $4`,
+		high, terminal, epoch, high)
+	return uint64(before), err
+}
+
+// insertChunk keeps one statement well below both engines' limits of placeholders.
+const insertChunk = 200
+
+const recordColumns = 12
+
+// Insert implements intake.Rows. Rows go in by id, so that two batches with the same
+// records never wait for each other crosswise.
+func (r *Rows) Insert(ctx context.Context, t tx.Tx, records []intake.Stored) (map[string]bool, error) {
+	inserted := make(map[string]bool, len(records))
+	byID := slices.SortedFunc(slices.Values(records), func(a, b intake.Stored) int { return strings.Compare(a.ID, b.ID) })
+	for some := range slices.Chunk(byID, insertChunk) {
+		args := make([]any, 0, len(some)*recordColumns)
+		for i := range some {
+			x := &some[i]
+			args = append(args, x.Terminal, x.ID, x.Batch, x.Epoch, x.Sequence, string(x.Kind), sqltx.Micros(x.At),
+				[]byte(x.Body), x.Digest[:], sqltx.Micros(x.ReceivedAt), string(x.State), "")
+		}
+		err := sqltx.Of(t).Each(ctx, `
+			INSERT INTO intake_record (terminal_id, record_id, batch_id, epoch, seq, kind, at,
+			                           body, digest, received_at, state, code)
+			VALUES `+values(len(some), recordColumns)+`
+			ON CONFLICT (terminal_id, record_id) DO NOTHING
+			RETURNING record_id`, args, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			inserted[id] = true
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return inserted, nil
+}
+
+// values writes rows of placeholders: ($1, $2), ($3, $4).
+func values(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('(')
+		list(&b, i*columns, columns)
+		b.WriteByte(')')
+	}
+	return b.String()
+}
+
+func list(b *strings.Builder, after, count int) {
+	for i := range count {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(b, "$%d", after+i+1)
+	}
+}
+
+// in writes the placeholders after the first ones: $2, $3.
+func in(after, count int) string {
+	var b strings.Builder
+	list(&b, after, count)
+	return b.String()
+}
+
+// Digests implements intake.Rows.
+func (r *Rows) Digests(ctx context.Context, t tx.Tx, terminal string, ids []string) (map[string][32]byte, error) {
+	found := make(map[string][32]byte, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	args := []any{terminal}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	err := sqltx.Of(t).Each(ctx, `
+		SELECT record_id, digest FROM intake_record WHERE terminal_id = $1 AND record_id IN (`+in(1, len(ids))+`)`,
+		args, func(scan func(...any) error) error {
+			var id string
+			var digest []byte
+			if err := scan(&id, &digest); err != nil {
+				return err
+			}
+			if len(digest) != 32 {
+				return fmt.Errorf("cannot read the digest of record %s: it has %d bytes", id, len(digest))
+			}
+			found[id] = [32]byte(digest)
+			return nil
+		})
+	return found, err
+}
+
+// Note implements intake.Rows.
+func (r *Rows) Note(ctx context.Context, t tx.Tx, events []intake.Event) error {
+	for _, e := range events {
+		if _, err := sqltx.Of(t).Exec(ctx, `
+			INSERT INTO intake_event (terminal_id, kind, epoch, seq, record_id, at) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (terminal_id, kind, epoch, seq, record_id) DO NOTHING`,
+			e.Terminal, string(e.Kind), e.Epoch, e.Sequence, e.RecordID, sqltx.Micros(e.At)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Answers implements intake.Rows.
+func (r *Rows) Answers(ctx context.Context, terminal string, after uint64, limit int) ([]wire.Answer, error) {
+	var found []wire.Answer
+	err := r.reads.Each(ctx, `
+		SELECT cursor, record_id, sealed, code FROM terminal_answer
+		 WHERE terminal_id = $1 AND cursor > $2 ORDER BY cursor LIMIT $3`,
+		[]any{terminal, after, limit}, func(scan func(...any) error) error {
+			var a wire.Answer
+			var cursor int64
+			err := scan(&cursor, &a.RecordID, &a.Sealed, &a.Code)
+			a.Cursor = uint64(cursor)
+			found = append(found, a)
+			return err
+		})
+	return found, err
+}
+
+// LastCursors implements intake.Rows.
+func (r *Rows) LastCursors(ctx context.Context, terminals []string) (map[string]uint64, error) {
+	found := make(map[string]uint64, len(terminals))
+	if len(terminals) == 0 {
+		return found, nil
+	}
+	args := make([]any, len(terminals))
+	for i, t := range terminals {
+		args[i] = t
+	}
+	err := r.reads.Each(ctx, `
+		SELECT terminal_id, cursor FROM terminal_answer_last WHERE terminal_id IN (`+in(0, len(args))+`)`,
+		args, func(scan func(...any) error) error {
+			var terminal string
+			var cursor int64
+			err := scan(&terminal, &cursor)
+			found[terminal] = uint64(cursor)
+			return err
+		})
+	return found, err
+}
+
+// OpenRecords implements intake.Rows.
+func (r *Rows) OpenRecords(ctx context.Context, batch string, limit int) ([]intake.Stored, error) {
+	var found []intake.Stored
+	err := r.reads.Each(ctx, `
+		SELECT terminal_id, record_id, epoch, seq, kind, at, body, received_at FROM intake_record
+		 WHERE batch_id = $1 AND state = 'open' ORDER BY terminal_id, epoch, seq LIMIT $2`,
+		[]any{batch, limit}, func(scan func(...any) error) error {
+			x := intake.Stored{Batch: batch, State: intake.Open}
+			var seq, at, received int64
+			var body []byte
+			err := scan(&x.Terminal, &x.ID, &x.Epoch, &seq, &x.Kind, &at, &body, &received)
+			x.Sequence, x.At, x.ReceivedAt, x.Body = uint64(seq), sqltx.Time(at), sqltx.Time(received), body
+			found = append(found, x)
+			return err
+		})
+	return found, err
+}
+
+// OpenBatches implements intake.Rows.
+func (r *Rows) OpenBatches(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	var found []string
+	err := r.reads.Each(ctx, `
+		SELECT DISTINCT batch_id FROM intake_record
+		 WHERE state = 'open' AND received_at < $1 ORDER BY batch_id LIMIT $2`,
+		[]any{sqltx.Micros(before), limit}, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			found = append(found, id)
+			return err
+		})
+	return found, err
+}
+
+// Close implements intake.Rows: each record by a conditional UPDATE, so that of two jobs
+// one closes it.
+func (r *Rows) Close(ctx context.Context, t tx.Tx, terminal string, closings []intake.Closing) (map[string]bool, error) {
+	closed := make(map[string]bool, len(closings))
+	for _, c := range slices.SortedFunc(slices.Values(closings), func(a, b intake.Closing) int { return strings.Compare(a.RecordID, b.RecordID) }) {
+		n, err := sqltx.Of(t).Exec(ctx, `
+			UPDATE intake_record SET state = $1, code = $2
+			 WHERE terminal_id = $3 AND record_id = $4 AND state = 'open'`,
+			string(c.State), string(c.Code), terminal, c.RecordID)
+		if err != nil {
+			return nil, err
+		}
+		closed[c.RecordID] = n == 1
+	}
+	return closed, nil
+}
+
+// AppendAnswers implements intake.Rows.
+func (r *Rows) AppendAnswers(ctx context.Context, t tx.Tx, terminal string, answers []wire.Answer, at time.Time) error {
+	if len(answers) == 0 {
+		return nil
+	}
+	s := sqltx.Of(t)
+	var last int64
+	if err := s.Each(ctx, `
+		INSERT INTO terminal_answer_last (terminal_id, cursor) VALUES ($1, $2)
+		ON CONFLICT (terminal_id) DO UPDATE SET cursor = terminal_answer_last.cursor + excluded.cursor
+		RETURNING cursor`, []any{terminal, len(answers)},
+		func(scan func(...any) error) error { return scan(&last) }); err != nil {
+		return err
+	}
+	for i, a := range answers {
+		cursor := last - int64(len(answers)) + int64(i) + 1
+		if _, err := s.Exec(ctx, `
+			INSERT INTO terminal_answer (terminal_id, cursor, record_id, sealed, code, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6)`,
+			terminal, cursor, a.RecordID, append([]byte{}, a.Sealed...), a.Code, sqltx.Micros(at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
