@@ -1,0 +1,306 @@
+// Package check is the receptionist's act: from what is typed or scanned to a recorded
+// result, and from a late answer to a task on the patient's row.
+//
+// It promises that a check is durable before anything is sent, that the numbers leave it
+// only sealed to the payer, and that nothing without an answer ever reads as invalid.
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"madoguchi.example/agent/internal/casebook"
+	"madoguchi.example/agent/internal/queue"
+	"madoguchi.example/agent/internal/uplink"
+	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/firmware-config/profile"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/wire"
+)
+
+// Queue is the offline queue, as far as the desk needs it.
+type Queue interface {
+	AppendWith(ctx context.Context, d queue.Draft, build func(wire.Record) (json.RawMessage, []vault.Put, error)) (wire.Record, error)
+	SaveAnswers(ctx context.Context, cursor uint64, puts []vault.Put) error
+	Stats() queue.Stats
+}
+
+// Config is what a Desk is made of. Every field must be set.
+type Config struct {
+	Queue   Queue
+	Book    *casebook.Book
+	Profile func() profile.Profile                               // the newest profile that the terminal has
+	Line    func() uplink.Line                                   // how the line is now
+	Kick    func()                                               // tells the uplink that there is work
+	Seal    func(recipient string, plain []byte) ([]byte, error) // age, to a payer
+	Open    func(sealed []byte) ([]byte, error)                  // age, with the terminal's identity
+	Now     func() time.Time
+	// Rejected is told about answers that could not be opened or read; it gets the
+	// record's handle and the cause, never the content.
+	Rejected func(recordID string, cause error)
+}
+
+// Desk is one terminal's reception desk. It is safe for concurrent use.
+type Desk struct {
+	Config
+	mu       sync.Mutex // orders changes of cases
+	watchers map[chan struct{}]struct{}
+	watch    sync.Mutex
+}
+
+// New makes a Desk.
+func New(c Config) *Desk { return &Desk{Config: c, watchers: map[chan struct{}]struct{}{}} }
+
+// Record checks what was typed, seals it to the payer and stores it with its row in one
+// durable commit, then wakes the uplink. It never waits for the network.
+//
+// Doubts come back, and nothing is stored, unless the entry overrides them. Errors are
+// faults whose Place is the field: InvalidArgument, MyNumberRefused, Forbidden (the
+// terminal's class), QueueFull.
+func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, error) {
+	p := d.Profile()
+	if !p.Class.MayCheckInsurance() {
+		return casebook.Case{}, nil, fault.New(fault.Forbidden, "terminals of this class may not ask for insurance numbers")
+	}
+	if len(p.Payers) == 0 {
+		return casebook.Case{}, nil, fault.New(fault.Unavailable, "this terminal's profile names no payer yet: connect it once")
+	}
+	now := d.Now()
+	c, doubts, err := e.read(civil.In(now))
+	if err != nil || (len(doubts) > 0 && !e.Override) {
+		return casebook.Case{}, doubts, err
+	}
+	c.RecordedAt, c.State, c.Cause = now.UTC(), eligibility.Recorded, causeOf(d.Line())
+	payer := p.Payers[0]
+	draft := queue.Draft{Kind: wire.KindEligibilityCheck, At: now}
+	_, err = d.Queue.AppendWith(ctx, draft, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
+		return d.compose(&c, payer, r)
+	})
+	if err != nil {
+		return casebook.Case{}, nil, err
+	}
+	d.Kick()
+	d.changed()
+	return c, nil, nil
+}
+
+// compose builds the record's body and the row that rides in its commit.
+func (d *Desk) compose(c *casebook.Case, payer profile.Payer, r wire.Record) (json.RawMessage, []vault.Put, error) {
+	c.RecordID, c.Inquiry.RecordID = r.ID, r.ID
+	plain, err := c.Inquiry.Encode()
+	if err != nil {
+		return nil, nil, err
+	}
+	sealed, err := d.Seal(payer.Recipient, plain)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot seal the inquiry to the payer: %w", err)
+	}
+	body, err := json.Marshal(wire.EligibilityCheck{
+		Payer: payer.ID, VisitDay: c.VisitDay, Cause: string(c.Cause), Evidence: string(c.Evidence),
+		Operator: c.Operator, Sealed: sealed,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot encode the check: %w", err)
+	}
+	row, err := casebook.Encode(*c)
+	return body, []vault.Put{{Shelf: casebook.ShelfName, Key: c.RecordID, Value: row}}, err
+}
+
+// RecordVerification queues the fact that a certificate was verified: format, outcome and
+// day, and nothing of its holder.
+func (d *Desk) RecordVerification(ctx context.Context, format, outcome string) error {
+	now := d.Now()
+	body, err := json.Marshal(wire.CertificateVerification{Format: format, Outcome: outcome, Day: civil.In(now)})
+	if err != nil {
+		return fmt.Errorf("cannot encode the verification: %w", err)
+	}
+	_, err = d.Queue.AppendWith(ctx, queue.Draft{Kind: wire.KindCertificateVerification, At: now},
+		func(wire.Record) (json.RawMessage, []vault.Put, error) { return body, nil, nil })
+	if err == nil {
+		d.Kick()
+		d.changed()
+	}
+	return err
+}
+
+func causeOf(l uplink.Line) eligibility.Cause {
+	switch {
+	case l.Up:
+		return eligibility.CauseNone
+	case l.Since.IsZero():
+		return eligibility.CauseTerminalStarted
+	default:
+		return eligibility.CauseLineDown
+	}
+}
+
+// Settled takes the backend's word on a batch: accepted checks are now on their way to an
+// answer, refused ones become tasks.
+func (d *Desk) Settled(ctx context.Context, r wire.Receipt) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, res := range r.Results {
+		c, ok, err := d.Book.Get(ctx, res.ID)
+		if err != nil {
+			return err
+		}
+		if !ok || c.State != eligibility.Recorded {
+			continue
+		}
+		switch res.Status {
+		case wire.Accepted, wire.Duplicate:
+			c.State, c.SentAt = eligibility.Sent, d.Now().UTC()
+		case wire.Rejected, wire.Conflict:
+			c.State, c.Refusal = eligibility.Refused, res.Code
+			c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: d.Now().UTC()}
+		default:
+			continue
+		}
+		if err := d.Book.Put(ctx, c); err != nil {
+			return err
+		}
+	}
+	d.changed()
+	return nil
+}
+
+// Take opens sealed answers, puts each on its case and saves the cursor in the same
+// commit, so that an answer is neither lost nor taken twice. An answer that cannot be
+// opened or is for another record is told to Rejected and passed over.
+func (d *Desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var puts []vault.Put
+	for _, a := range answers {
+		c, err := d.answered(ctx, a)
+		if err != nil {
+			d.Rejected(a.RecordID, err)
+			continue
+		}
+		row, err := casebook.Encode(c)
+		if err != nil {
+			return err
+		}
+		puts = append(puts, vault.Put{Shelf: casebook.ShelfName, Key: c.RecordID, Value: row})
+	}
+	if err := d.Queue.SaveAnswers(ctx, cursor, puts); err != nil {
+		return err
+	}
+	d.changed()
+	return nil
+}
+
+func (d *Desk) answered(ctx context.Context, sealed wire.Answer) (casebook.Case, error) {
+	c, ok, err := d.Book.Get(ctx, sealed.RecordID)
+	if err != nil {
+		return c, err
+	}
+	if !ok {
+		return c, fault.New(fault.NotFound, "there is no case for this answer")
+	}
+	plain, err := d.Open(sealed.Sealed)
+	if err != nil {
+		return c, fmt.Errorf("cannot open the answer: %w", err)
+	}
+	answer, err := eligibility.ParseAnswer(plain)
+	if err != nil {
+		return c, err
+	}
+	if answer.RecordID != c.RecordID || answer.VisitDay != c.VisitDay {
+		return c, fault.New(fault.Conflict, "the answer is for another record or another day")
+	}
+	c.State, c.Answer, c.AnsweredAt = eligibility.Answered, &answer, d.Now().UTC()
+	if diff := eligibility.Compare(c.Assumed, answer); len(diff) > 0 && !c.Task.Open() {
+		c.Task = &casebook.Task{Kind: casebook.TaskDiffers, Differences: diff, RaisedAt: d.Now().UTC()}
+	}
+	return c, nil
+}
+
+// CloseTask notes that the operator has looked at the case's task. Closing twice changes
+// nothing.
+func (d *Desk) CloseTask(ctx context.Context, recordID, operator string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, ok, err := d.Book.Get(ctx, recordID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New(fault.NotFound, "there is no such case")
+	}
+	if !c.Task.Open() {
+		return nil
+	}
+	c.Task.ClosedAt, c.Task.ClosedBy = d.Now().UTC(), operator
+	if err := d.Book.Put(ctx, c); err != nil {
+		return err
+	}
+	d.changed()
+	return nil
+}
+
+// Case gives one case as the desk shows it now.
+func (d *Desk) Case(ctx context.Context, recordID string) (View, error) {
+	c, ok, err := d.Book.Get(ctx, recordID)
+	if err != nil {
+		return View{}, err
+	}
+	if !ok {
+		return View{}, fault.New(fault.NotFound, "there is no such case")
+	}
+	return d.view(c), nil
+}
+
+// Today lists the cases recorded or visited today and those with an open task or without
+// an answer, however old: tasks first, then newest first.
+func (d *Desk) Today(ctx context.Context) ([]View, error) {
+	today := civil.In(d.Now())
+	cases, _, err := d.Book.Select(ctx, func(c casebook.Case) bool {
+		return c.Task.Open() || c.State != eligibility.Answered || c.VisitDay == today || civil.In(c.RecordedAt) == today
+	})
+	if err != nil {
+		return nil, err
+	}
+	var tasks, rest []View
+	for _, c := range cases {
+		if v := d.view(c); c.Task.Open() {
+			tasks = append(tasks, v)
+		} else {
+			rest = append(rest, v)
+		}
+	}
+	return append(tasks, rest...), nil
+}
+
+// Watch gives a channel that receives after changes. Call the second result when done.
+// Changes that come while one is waiting are folded into it.
+func (d *Desk) Watch() (<-chan struct{}, func()) {
+	ch := make(chan struct{}, 1)
+	d.watch.Lock()
+	d.watchers[ch] = struct{}{}
+	d.watch.Unlock()
+	return ch, func() {
+		d.watch.Lock()
+		delete(d.watchers, ch)
+		d.watch.Unlock()
+	}
+}
+
+// Changed tells the watchers that something outside the desk changed, such as the line.
+func (d *Desk) Changed() { d.changed() }
+
+func (d *Desk) changed() {
+	d.watch.Lock()
+	defer d.watch.Unlock()
+	for ch := range d.watchers {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}

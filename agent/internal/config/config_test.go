@@ -1,0 +1,54 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"madoguchi.example/agent/internal/config"
+	"madoguchi.example/shared/settings"
+)
+
+func TestTheDefaultIsUsable(t *testing.T) {
+	if _, err := config.Load(nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	env := map[string]string{"MADOGUCHI_AGENT_LOG_LEVEL": "loud"}
+	_, err := config.Load([]byte(`
+state_dir = "here"
+colour = "blue"
+[desk]
+listen = "0.0.0.0:8090"
+lock_after = "1s"
+operators = []
+[backend]
+url = "http://madoguchi.example/x"
+timeout = 3
+`), func(k string) string { return env[k] })
+	faults := settings.Faults(err)
+	want := []string{"backend.timeout:", "backend.url:", "colour:", "desk.listen:", "desk.lock_after:", "desk.operators:", "log.level:", "state_dir:"}
+	var got []string
+	for _, f := range faults {
+		key, _, _ := strings.Cut(f, " ")
+		got = append(got, key)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("faults in\n%s\nwant keys %v", strings.Join(faults, "\n"), want)
+	}
+}
+
+func TestTheBackendMayBePlainOnlyOnLoopback(t *testing.T) {
+	for url, ok := range map[string]bool{
+		"https://madoguchi.example": true, "http://127.0.0.1:8080": true, "http://localhost:1": true,
+		"http://madoguchi.example": false, "http://10.0.0.1": false, "ftp://x": false, "https://a@b": false, "": false,
+	} {
+		c := config.Default()
+		c.Backend.URL = url
+		if err := c.Validate(); (err == nil) != ok {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
