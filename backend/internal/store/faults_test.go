@@ -115,8 +115,8 @@ func wantNotes(t testing.TB, db *store.DB, ids ...string) {
 // long is a statement that works on for a while after test_hook was called.
 const long = `
 	INSERT INTO note (id, body)
-	WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000)
-	SELECT $1, test_hook() || count(*) FROM n`
+	WITH RECURSIVE n (x) AS (SELECT length(test_hook()) UNION ALL SELECT x + 1 FROM n WHERE x < 300000)
+	SELECT $1, count(*) FROM n`
 
 func TestFault1CancelInsideASharedStatement(t *testing.T) {
 	inBubble(t, func(t *testing.T, db *store.DB) {

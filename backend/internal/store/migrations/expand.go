@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"strings"
 	"testing/fstest"
 )
 
@@ -15,7 +16,7 @@ var tokens = map[string]map[Dialect]string{
 	"strict": {SQLite: "STRICT", Postgres: ""},
 }
 
-var token = regexp.MustCompile(`\{\{[^}]*\}\}?`)
+var token = regexp.MustCompile(`\{\{[a-z]*\}\}|\{\{`)
 
 // Expand gives the .sql files of from with their tokens written out for d. An unknown token
 // is an error that names the file and the token.
@@ -42,7 +43,7 @@ func Expand(from fs.FS, d Dialect) (fs.FS, error) {
 func expand(text string, d Dialect) (string, error) {
 	var unknown error
 	written := token.ReplaceAllStringFunc(text, func(found string) string {
-		word, ok := tokens[found[2:max(2, len(found)-2)]][d]
+		word, ok := tokens[strings.Trim(found, "{}")][d]
 		if !ok && unknown == nil {
 			unknown = fmt.Errorf("unknown token %s", found)
 		}

@@ -27,6 +27,9 @@ import (
 //go:embed *.sql
 var files embed.FS
 
+// Files gives the migrations as they are written, with their tokens.
+func Files() fs.FS { return files }
+
 // Dialect is the engine to write SQL for: "sqlite" or "postgres".
 type Dialect string
 
