@@ -1,0 +1,292 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"madoguchi.example/agent/internal/casebook"
+	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/config"
+	"madoguchi.example/agent/internal/inspect"
+	"madoguchi.example/agent/internal/queue"
+	"madoguchi.example/agent/internal/reception"
+	"madoguchi.example/agent/internal/terminal"
+	"madoguchi.example/agent/internal/uplink"
+	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/logmask"
+)
+
+// Bounds of the desk's server and of how the agent ends.
+const (
+	headerTimeout = 5 * time.Second
+	drainTimeout  = 3 * time.Second
+	// keepCases is how many days answered cases stay on the terminal.
+	keepCases = 40
+)
+
+// runAgent serves the desk and syncs until ctx ends.
+func runAgent(ctx context.Context, w World, args []string) error {
+	set, path := flags("run")
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	c, err := load(w, *path)
+	if err != nil {
+		return err
+	}
+	a, err := open(ctx, c, w)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.serve(ctx), a.close())
+}
+
+// agent is the wired program.
+type agent struct {
+	config   config.Config
+	world    World
+	log      *slog.Logger
+	terminal *terminal.Terminal
+	vault    *vault.Vault
+	queue    *queue.Queue
+	book     *casebook.Book
+	uplink   *uplink.Uplink
+	desk     *check.Desk
+	handler  http.Handler
+}
+
+// open wires the agent's parts. It uses no network.
+func open(ctx context.Context, c config.Config, w World) (*agent, error) {
+	a := &agent{config: c, world: w, log: logmask.New(w.Stderr, c.Log.SlogLevel())}
+	var err error
+	if a.terminal, err = loadTerminal(c, w, a.log); err != nil {
+		return nil, err
+	}
+	if a.vault, a.queue, err = openQueue(ctx, c, w, a.terminal); err != nil {
+		return nil, err
+	}
+	if r := a.vault.Report(); r.PutAside != "" {
+		a.log.Error("the terminal's file was damaged and put aside", "file", r.PutAside, "reason", r.Reason)
+	}
+	a.book = casebook.New(a.vault.Shelf(casebook.ShelfName))
+	a.desk = check.New(check.Config{
+		Queue: a.queue, Book: a.book, Profile: a.terminal.Profile, Now: w.Now,
+		Line: func() uplink.Line { return a.uplink.Line() },
+		Kick: func() { a.uplink.Kick() },
+		Seal: terminal.SealTo, Open: a.terminal.Open,
+		Rejected: func(id string, cause error) {
+			a.log.Warn("an answer could not be taken", "record", id, "code", fault.CodeOf(cause))
+		},
+	})
+	a.uplink = uplink.New(uplink.Config{
+		Queue: a.queue, Backend: a.terminal, Handler: a.desk, Now: w.Now, Rand: w.Rand, Log: a.log,
+		OnLine: func(uplink.Line) { a.desk.Changed() },
+	})
+	a.handler, err = reception.New(reception.Config{
+		Desk: a.desk, Verifier: inspect.NewReader(a.terminal.Trust, w.Now), Profile: a.terminal.Profile,
+		Line: a.uplink.Line, Stats: a.queue.Stats, Operators: c.Desk.Operators, LockAfter: c.Desk.LockAfter,
+		Now: w.Now, Log: a.log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func loadTerminal(c config.Config, w World, log *slog.Logger) (*terminal.Terminal, error) {
+	o, err := terminalOptions(c, w, log)
+	if err != nil {
+		return nil, err
+	}
+	return terminal.Load(o)
+}
+
+func terminalOptions(c config.Config, w World, log *slog.Logger) (terminal.Options, error) {
+	transport, err := transport(c.Backend)
+	return terminal.Options{
+		StateDir: c.StateDir, HTTP: transport, Now: w.Now, Rand: w.Rand, Timeout: c.Backend.Timeout, Log: log,
+	}, err
+}
+
+func transport(b config.Backend) (http.RoundTripper, error) {
+	t := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: 60 * time.Second,
+		TLSHandshakeTimeout: b.Timeout, DialContext: (&net.Dialer{Timeout: b.Timeout}).DialContext,
+	}
+	if b.CAFile == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(b.CAFile)
+	if err != nil {
+		return nil, fault.Wrap(fault.InvalidArgument, err, "backend.ca_file: cannot read the certificates")
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fault.At(fault.InvalidArgument, "backend.ca_file", "holds no certificate")
+	}
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return t, nil
+}
+
+func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Terminal) (*vault.Vault, *queue.Queue, error) {
+	v, err := vault.Open(ctx, c.StateDir, vault.Options{Key: t.VaultKey(), Now: w.Now, Rand: w.Rand, Terminal: t.ID()})
+	if err != nil {
+		return nil, nil, err
+	}
+	limits := queue.Limits{MaxRecords: c.Queue.MaxRecords, MaxBytes: c.Queue.MaxBytes}
+	q, err := queue.Open(v, limits, handle.Source{Now: w.Now, Rand: w.Rand})
+	if err != nil {
+		return nil, nil, errors.Join(err, v.Close())
+	}
+	return v, q, nil
+}
+
+func (a *agent) close() error { return errors.Join(a.queue.Close(), a.vault.Close()) }
+
+// serve runs the desk's server, the uplink and the refreshing until ctx ends or the server
+// fails.
+func (a *agent) serve(ctx context.Context) error {
+	ln, err := net.Listen("tcp", a.config.Desk.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot open the desk: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	address := ln.Addr().String()
+	if err := os.WriteFile(filepath.Join(a.config.StateDir, "address"), []byte(address+"\n"), 0o600); err != nil {
+		return errors.Join(fmt.Errorf("cannot write the desk's address: %w", err), ln.Close())
+	}
+	a.log.Info("listening", "address", address, "terminal", a.terminal.ID(), "version", a.world.Version)
+	server := &http.Server{
+		Handler: a.handler, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: 32 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+	var work sync.WaitGroup
+	work.Go(func() { _ = a.uplink.Run(ctx) })
+	work.Go(func() { a.refresh(ctx) })
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		if err = server.Shutdown(grace); err != nil {
+			err = server.Close()
+		}
+	}
+	stop()
+	work.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// refresh asks for profile and trust snapshot at the start and then every RefreshEvery;
+// what is in use stays in use when it cannot.
+func (a *agent) refresh(ctx context.Context) {
+	tick := time.NewTicker(a.config.Backend.RefreshEvery)
+	defer tick.Stop()
+	for {
+		changed, err := a.terminal.RefreshProfile(ctx)
+		fresh, trustErr := a.terminal.RefreshTrust(ctx)
+		if err := errors.Join(err, trustErr); err != nil && ctx.Err() == nil {
+			a.log.Warn("profile or trust snapshot could not be refreshed", "code", fault.CodeOf(err))
+		}
+		if changed || fresh {
+			a.desk.Changed()
+		}
+		if _, err := a.book.Trim(ctx, civil.In(a.world.Now()).AddDays(-keepCases)); err != nil && ctx.Err() == nil {
+			a.log.Warn("old cases could not be removed", "code", fault.CodeOf(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// enroll makes the terminal's keys and enrols it, then fetches profile and trust.
+func enroll(ctx context.Context, w World, args []string) error {
+	set, path := flags("enroll")
+	code := set.String("code", "", "one-time code from the office")
+	backend := set.String("backend", "", "the backend's address")
+	if err := parse(set, args); err != nil {
+		return err
+	}
+	if *code == "" {
+		return usage("--code is missing: the office console or `madoguchi-backend terminal code` gives one")
+	}
+	c, err := load(w, *path)
+	if err != nil {
+		return err
+	}
+	if *backend != "" {
+		c.Backend.URL = *backend
+		if err := c.Validate(); err != nil {
+			return err
+		}
+	}
+	o, err := terminalOptions(c, w, nil)
+	if err != nil {
+		return err
+	}
+	t, err := terminal.Enrol(ctx, c.Backend.URL, *code, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.Stdout, "enrolled as %s\n", t.ID())
+	_, err = t.RefreshProfile(ctx)
+	_, trustErr := t.RefreshTrust(ctx)
+	if err := errors.Join(err, trustErr); err != nil {
+		return fmt.Errorf("enrolled, but profile or trust snapshot could not be fetched; the agent will try again: %w", err)
+	}
+	return nil
+}
+
+// queueStatus prints how the queue stands.
+func queueStatus(ctx context.Context, w World, args []string) error {
+	if len(args) == 0 || args[0] != "status" {
+		return usage("say `queue status`")
+	}
+	set, path := flags("queue status")
+	if err := parse(set, args[1:]); err != nil {
+		return err
+	}
+	c, err := load(w, *path)
+	if err != nil {
+		return err
+	}
+	t, err := loadTerminal(c, w, nil)
+	if err != nil {
+		return err
+	}
+	v, q, err := openQueue(ctx, c, w, t)
+	if err != nil {
+		return err
+	}
+	s := q.Stats()
+	oldest := "-"
+	if s.Pending > 0 {
+		oldest = s.OldestAt.UTC().Format(time.RFC3339)
+	}
+	_, err = fmt.Fprintf(w.Stdout, "pending %d\noldest %s\nbytes %d\ndead %d\nunanswered %d\n", s.Pending, oldest, s.Bytes, s.Dead, s.SentUnanswered)
+	return errors.Join(err, q.Close(), v.Close())
+}
