@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -99,4 +100,13 @@ func (b Bundle) WriteTar(w io.Writer) error {
 		return fmt.Errorf("cannot write the trust bundle: %w", err)
 	}
 	return nil
+}
+
+// FS gives the layout as a file system in memory, for Load.
+func (b Bundle) FS() (fs.FS, error) {
+	files, err := b.Files()
+	if err != nil {
+		return nil, err
+	}
+	return memory(files), nil
 }

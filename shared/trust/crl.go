@@ -60,8 +60,8 @@ func readCRL(text string) (CRL, error) {
 	var method string
 	rids := false
 	r := jsonpull.New(text)
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "kid":
 			c.KeyID = r.Text()
 		case "method":
@@ -70,9 +70,9 @@ func readCRL(text string) (CRL, error) {
 			c.Version = r.Int()
 		case "rids":
 			rids = true
-			for i := range r.Items() {
-				if err := c.add(i, r.Text()); err != nil {
-					r.Fault("entry %d: %w", i, err)
+			for a := r.Array(); a.Next(); {
+				if err := c.add(a.Index, r.Text()); err != nil {
+					r.Fault("entry %d: %w", a.Index, err)
 				}
 			}
 		}

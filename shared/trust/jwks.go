@@ -103,13 +103,13 @@ func readKeys(text string) ([]rawKey, error) {
 	r := jsonpull.New(text)
 	var raws []rawKey
 	found := false
-	for name := range r.Members() {
-		if name != "keys" {
+	for m := r.Object(); m.Next(); {
+		if m.Name != "keys" {
 			continue
 		}
 		found = true
-		for i := range r.Items() {
-			if i >= MaxKeys {
+		for a := r.Array(); a.Next(); {
+			if a.Index >= MaxKeys {
 				r.Fault("more than %d keys", MaxKeys)
 				continue
 			}
@@ -124,8 +124,8 @@ func readKeys(text string) ([]rawKey, error) {
 
 func readKey(r *jsonpull.Reader) rawKey {
 	var k rawKey
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "kty":
 			k.kty = r.Text()
 		case "crv":
@@ -147,8 +147,8 @@ func readKey(r *jsonpull.Reader) rawKey {
 				r.Fault("crlVersion is below 1")
 			}
 		case "x5c":
-			for i := range r.Items() {
-				if i >= MaxChain {
+			for a := r.Array(); a.Next(); {
+				if a.Index >= MaxChain {
 					r.Fault("more than %d certificates", MaxChain)
 					continue
 				}

@@ -70,8 +70,8 @@ func (s *Snapshot) readAge(fsys fs.FS) error {
 
 func parseAge(text []byte) (asOf time.Time, maxAge time.Duration, err error) {
 	r := jsonpull.New(string(text))
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "as_of":
 			if asOf, err = time.Parse(time.RFC3339, r.Text()); err != nil {
 				r.Fault("as_of is not a time of RFC 3339")
@@ -177,8 +177,8 @@ type issuerFile struct {
 func parseIssuer(text string) (issuerFile, error) {
 	var f issuerFile
 	r := jsonpull.New(text)
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "iss":
 			f.iss = r.Text()
 		case "jwks":
@@ -187,8 +187,8 @@ func parseIssuer(text string) (issuerFile, error) {
 			if r.Kind() == jsonpull.Null {
 				continue
 			}
-			for i := range r.Items() {
-				if i >= MaxKeys {
+			for a := r.Array(); a.Next(); {
+				if a.Index >= MaxKeys {
 					r.Fault("more than %d lists", MaxKeys)
 					continue
 				}

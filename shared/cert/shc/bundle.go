@@ -27,6 +27,10 @@ func (h *holder) raw() string {
 	return h.text
 }
 
+func (h *holder) nameless() bool {
+	return h.family == "" && h.text == "" && strings.Join(h.given, "") == ""
+}
+
 // name sorts the parts by script: the format does not say which it is.
 func (h *holder) name() identity.PersonName {
 	given := strings.Join(h.given, " ")
@@ -49,22 +53,22 @@ func has(s string, scripts ...*unicode.RangeTable) bool {
 func (p *payload) readBundle(r *jsonpull.Reader) {
 	var kind, form string
 	var references []string
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "resourceType":
 			kind = r.Text()
 		case "type":
 			form = r.Text()
 		case "entry":
-			for i := range r.Items() {
-				if i >= maxEntries {
+			for a := r.Array(); a.Next(); {
+				if a.Index >= maxEntries {
 					r.Fault("more than %d entries", maxEntries)
 					continue
 				}
-				references = p.readEntry(r, i, references)
+				references = p.readEntry(r, a.Index, references)
 			}
 		default:
-			p.common(r, name)
+			p.common(r, m.Name)
 		}
 	}
 	if kind != "Bundle" {
@@ -88,7 +92,7 @@ func (p *payload) closeBundle(r *jsonpull.Reader, references []string) {
 	if len(p.doses) == 0 {
 		p.find(NoVaccination)
 	}
-	if p.holder.raw() == "" {
+	if p.holder.nameless() {
 		p.find(NoHolderName)
 	}
 }
@@ -96,8 +100,8 @@ func (p *payload) closeBundle(r *jsonpull.Reader, references []string) {
 func (p *payload) readEntry(r *jsonpull.Reader, i int, references []string) []string {
 	var url string
 	var resource, patient bool
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "fullUrl":
 			url = r.Text()
 		case "resource":
@@ -159,8 +163,8 @@ func isResourceURL(url string, i int) bool {
 func resourceType(r *jsonpull.Reader) string {
 	ahead := r.Fork()
 	kind := ""
-	for name := range ahead.Members() {
-		if name == "resourceType" {
+	for m := ahead.Object(); m.Next(); {
+		if m.Name == "resourceType" {
 			kind = ahead.Text()
 			break
 		}
@@ -177,8 +181,8 @@ func (p *payload) common(r *jsonpull.Reader, name string) bool {
 	case "text":
 		p.find(ResourceText)
 	case "meta":
-		for member := range r.Members() {
-			if member != "security" {
+		for m := r.Object(); m.Next(); {
+			if m.Name != "security" {
 				p.find(MetaNotSecurity)
 			}
 		}
@@ -193,35 +197,35 @@ func (p *payload) readPatient(r *jsonpull.Reader) {
 		r.Fault("more than one Patient")
 	}
 	p.holder.seen = true
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "name":
-			for i := range r.Items() {
-				if i == 0 {
+			for a := r.Array(); a.Next(); {
+				if a.Index == 0 {
 					p.holder.readName(r)
 				}
 			}
 		case "birthDate":
 			p.holder.birth = p.readDate(r)
 		default:
-			if !p.common(r, name) {
+			if !p.common(r, m.Name) {
 				p.find(NotMinimal)
-				p.sweep(r, name)
+				p.sweep(r, m.Name)
 			}
 		}
 	}
 }
 
 func (h *holder) readName(r *jsonpull.Reader) {
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "family":
 			h.family = r.Text()
 		case "text":
 			h.text = r.Text()
 		case "given":
-			for i := range r.Items() {
-				if i == 0 {
+			for a := r.Array(); a.Next(); {
+				if a.Index == 0 {
 					h.given = make([]string, 0, 2)
 				}
 				h.given = append(h.given, r.Text())
@@ -235,8 +239,8 @@ func (p *payload) readImmunization(r *jsonpull.Reader) string {
 	d := cert.Dose{Number: len(p.doses) + 1}
 	var status, reference string
 	occurrences, coded := 0, false
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "status":
 			status = r.Text()
 		case "vaccineCode":
@@ -256,9 +260,9 @@ func (p *payload) readImmunization(r *jsonpull.Reader) string {
 		case "performer":
 			d.Performer = p.readPerformer(r)
 		default:
-			if !p.common(r, name) {
+			if !p.common(r, m.Name) {
 				p.find(NotMinimal)
-				p.sweep(r, name)
+				p.sweep(r, m.Name)
 			}
 		}
 	}
@@ -286,10 +290,10 @@ func (p *payload) addDose(d cert.Dose) {
 // readVaccine takes the CVX code, else the first, and tells whether there is one.
 func (p *payload) readVaccine(r *jsonpull.Reader, d *cert.Dose) bool {
 	var cvx bool
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "coding":
-			for range r.Items() {
+			for a := r.Array(); a.Next(); {
 				system, code := p.readCoding(r)
 				if system == systemCVX && code != "" && !cvx {
 					cvx, d.Code = true, code
@@ -309,8 +313,8 @@ func (p *payload) readVaccine(r *jsonpull.Reader, d *cert.Dose) bool {
 }
 
 func (p *payload) readCoding(r *jsonpull.Reader) (system, code string) {
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "system":
 			system = r.Text()
 		case "code":
@@ -323,8 +327,8 @@ func (p *payload) readCoding(r *jsonpull.Reader) (system, code string) {
 }
 
 func readReference(r *jsonpull.Reader) (reference string) {
-	for name := range r.Members() {
-		if name == "reference" {
+	for m := r.Object(); m.Next(); {
+		if m.Name == "reference" {
 			reference = r.Text()
 		}
 	}
@@ -332,12 +336,12 @@ func readReference(r *jsonpull.Reader) (reference string) {
 }
 
 func readManufacturer(r *jsonpull.Reader) (value string) {
-	for name := range r.Members() {
-		if name != "identifier" {
+	for m := r.Object(); m.Next(); {
+		if m.Name != "identifier" {
 			continue
 		}
-		for part := range r.Members() {
-			if part == "value" {
+		for m := r.Object(); m.Next(); {
+			if m.Name == "value" {
 				value = r.Text()
 			}
 		}
@@ -347,13 +351,13 @@ func readManufacturer(r *jsonpull.Reader) (value string) {
 
 // readPerformer gives the first performer's display name.
 func (p *payload) readPerformer(r *jsonpull.Reader) (display string) {
-	for i := range r.Items() {
-		for name := range r.Members() {
-			if name != "actor" {
+	for a := r.Array(); a.Next(); {
+		for m := r.Object(); m.Next(); {
+			if m.Name != "actor" {
 				continue
 			}
-			for part := range r.Members() {
-				if part == "display" && i == 0 {
+			for m := r.Object(); m.Next(); {
+				if m.Name == "display" && a.Index == 0 {
 					display = r.Text()
 				}
 			}
@@ -382,9 +386,9 @@ func (p *payload) readDate(r *jsonpull.Reader) civil.Date {
 
 // readOther checks a resource of another type for what no card may have.
 func (p *payload) readOther(r *jsonpull.Reader) {
-	for name := range r.Members() {
-		if !p.common(r, name) {
-			p.sweep(r, name)
+	for m := r.Object(); m.Next(); {
+		if !p.common(r, m.Name) {
+			p.sweep(r, m.Name)
 		}
 	}
 }
@@ -394,13 +398,13 @@ func (p *payload) readOther(r *jsonpull.Reader) {
 func (p *payload) sweep(r *jsonpull.Reader, name string) {
 	switch r.Kind() {
 	case jsonpull.Array:
-		for range r.Items() {
+		for a := r.Array(); a.Next(); {
 			p.sweep(r, name)
 		}
 	case jsonpull.Object:
 		var concept, text bool
-		for member := range r.Members() {
-			switch member {
+		for m := r.Object(); m.Next(); {
+			switch m.Name {
 			case "coding":
 				concept = true
 			case "text":
@@ -410,7 +414,7 @@ func (p *payload) sweep(r *jsonpull.Reader, name string) {
 					p.find(CodingDisplay)
 				}
 			}
-			p.sweep(r, member)
+			p.sweep(r, m.Name)
 		}
 		if concept && text {
 			p.find(ConceptText)

@@ -24,12 +24,12 @@ func ReadFile(text []byte) ([]string, error) {
 	}
 	var cards []string
 	r := jsonpull.New(string(text))
-	for name := range r.Members() {
-		if name != "verifiableCredential" {
+	for m := r.Object(); m.Next(); {
+		if m.Name != "verifiableCredential" {
 			continue
 		}
-		for i := range r.Items() {
-			if i >= MaxCards {
+		for a := r.Array(); a.Next(); {
+			if a.Index >= MaxCards {
 				r.Fault("more than %d cards", MaxCards)
 				continue
 			}

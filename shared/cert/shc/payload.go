@@ -40,8 +40,8 @@ func parsePayload(text string) (payload, error) {
 	var p payload
 	r := jsonpull.New(text)
 	var nbf, vc bool
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "iss":
 			p.iss = r.Text()
 		case "nbf":
@@ -85,8 +85,8 @@ func (p *payload) readTime(r *jsonpull.Reader) time.Time {
 
 func (p *payload) readVC(r *jsonpull.Reader) {
 	var card, subject bool
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "type":
 			card = readTypes(r)
 		case "rid":
@@ -109,8 +109,8 @@ func (p *payload) readVC(r *jsonpull.Reader) {
 // readTypes tells whether the types name a health card. Others are ignored (SHALL).
 func readTypes(r *jsonpull.Reader) bool {
 	card := false
-	for i := range r.Items() {
-		if i >= maxTypes {
+	for a := r.Array(); a.Next(); {
+		if a.Index >= maxTypes {
 			r.Fault("more than %d types", maxTypes)
 			continue
 		}
@@ -124,8 +124,8 @@ func readTypes(r *jsonpull.Reader) bool {
 func (p *payload) readSubject(r *jsonpull.Reader) {
 	var version string
 	bundle := false
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "fhirVersion":
 			version = r.Text()
 		case "fhirBundle":

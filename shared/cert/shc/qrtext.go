@@ -51,19 +51,15 @@ func ParsePart(text string) (Part, error) {
 	if !ok {
 		return Part{}, errors.New("cannot read the QR text: it does not begin with shc:/")
 	}
-	fields := strings.Split(rest, "/")
-	p := Part{Index: 1, Total: 1, Digits: fields[len(fields)-1]}
-	switch len(fields) {
-	case 1:
-	case 3:
-		index, err1 := strconv.ParseUint(fields[0], 10, 8)
-		total, err2 := strconv.ParseUint(fields[1], 10, 8)
-		if err1 != nil || err2 != nil || index < 1 || index > total || total > MaxParts {
+	p := Part{Index: 1, Total: 1, Digits: rest}
+	if index, behind, split := strings.Cut(rest, "/"); split {
+		total, digits, _ := strings.Cut(behind, "/")
+		i, err1 := strconv.ParseUint(index, 10, 8)
+		n, err2 := strconv.ParseUint(total, 10, 8)
+		if err1 != nil || err2 != nil || i < 1 || i > n || n > MaxParts {
 			return Part{}, errors.New("cannot read the QR text: its part number is out of range")
 		}
-		p.Index, p.Total = int(index), int(total)
-	default:
-		return Part{}, errors.New("cannot read the QR text: too few or too many slashes")
+		p = Part{Index: int(i), Total: int(n), Digits: digits}
 	}
 	if p.Digits == "" || len(p.Digits)%2 != 0 {
 		return Part{}, errors.New("cannot read the QR text: an odd count of digits")

@@ -123,8 +123,8 @@ func readHeader(text []byte) (kid string, err error) {
 	}
 	var alg, zip string
 	r := jsonpull.New(string(text))
-	for name := range r.Members() {
-		switch name {
+	for m := r.Object(); m.Next(); {
+		switch m.Name {
 		case "alg":
 			alg = r.Text()
 		case "zip":

@@ -35,8 +35,8 @@ func jsonWith(members ...string) func([]byte) bool {
 func hasMember(input []byte, wanted string) bool {
 	found := false
 	r := jsonpull.New(string(input))
-	for name := range r.Members() {
-		found = found || name == wanted
+	for m := r.Object(); m.Next(); {
+		found = found || m.Name == wanted
 	}
 	return found
 }

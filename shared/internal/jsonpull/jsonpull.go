@@ -10,7 +10,6 @@ package jsonpull
 
 import (
 	"fmt"
-	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -49,8 +48,11 @@ type Reader struct {
 	err   error
 }
 
+// usualNames is room for the names of a card's open objects, without growing.
+const usualNames = 24
+
 // New starts at the beginning of text, whose size the caller has bounded.
-func New(text string) *Reader { return &Reader{text: text} }
+func New(text string) *Reader { return &Reader{text: text, names: make([]string, 0, usualNames)} }
 
 // Err gives the first fault, or nil.
 func (r *Reader) Err() error { return r.err }
@@ -71,8 +73,11 @@ func (r *Reader) End() error {
 	return r.err
 }
 
-// Fork gives a reader at the same place that moves by itself.
-func (r *Reader) Fork() Reader { return Reader{text: r.text, pos: r.pos, depth: r.depth, err: r.err} }
+// Fork gives a reader at the same place, to look ahead with. It is of use until the
+// original is read on: the two share the room for names.
+func (r *Reader) Fork() Reader {
+	return Reader{text: r.text, pos: r.pos, depth: r.depth, err: r.err, names: r.names[len(r.names):]}
+}
 
 // Kind tells what value comes next.
 func (r *Reader) Kind() Kind {
@@ -89,50 +94,82 @@ func (r *Reader) Kind() Kind {
 	return None
 }
 
-// Members reads an object and gives each member's name; the loop's body reads the value,
-// or leaves it and it is checked and skipped. The body must not break.
-func (r *Reader) Members() iter.Seq[string] { return r.members }
-
-// Items reads an array and gives each item's index; the body does as in Members.
-func (r *Reader) Items() iter.Seq[int] { return r.items }
-
-func (r *Reader) members(yield func(string) bool) {
-	if !r.open('{') {
-		return
-	}
-	base := len(r.names)
-	for more := !r.closes('}'); more; more = r.next('}') {
-		name := r.name(base)
-		before := r.pos
-		r.value(before, r.err == nil && yield(name))
-	}
-	r.names = r.names[:base]
-	r.depth--
+// Members goes through the members of an object:
+//
+//	for m := r.Object(); m.Next(); {
+//		switch m.Name {
+//		case "iss":
+//			iss = r.Text()
+//		}
+//	}
+//
+// The loop's body reads the member's value, or leaves it and it is checked and skipped.
+type Members struct {
+	Name   string
+	r      *Reader
+	base   int // names of the objects around it
+	before int // where the value starts; -1 before the first
 }
 
-func (r *Reader) items(yield func(int) bool) {
-	if !r.open('[') {
-		return
-	}
-	i := 0
-	for more := !r.closes(']'); more; more = r.next(']') {
-		r.blanks()
-		before := r.pos
-		r.value(before, yield(i))
-		i++
-	}
-	r.depth--
+// Object begins to read an object.
+func (r *Reader) Object() Members {
+	r.open('{')
+	return Members{r: r, base: len(r.names), before: -1}
 }
 
-// value ends one value: the body has read it, or it is skipped here.
-func (r *Reader) value(before int, wantsMore bool) {
-	switch {
-	case r.err != nil:
-	case !wantsMore:
-		r.Fault("reading was broken off")
-	case r.pos == before:
+// Next moves to the next member and tells whether there is one.
+func (m *Members) Next() bool {
+	if !m.r.next('}', m.before) {
+		m.r.names = m.r.names[:m.base]
+		return false
+	}
+	m.Name = m.r.name(m.base)
+	m.before = m.r.pos
+	return m.r.err == nil
+}
+
+// Items goes through the items of an array, as Members does.
+type Items struct {
+	Index  int
+	r      *Reader
+	before int
+}
+
+// Array begins to read an array.
+func (r *Reader) Array() Items {
+	r.open('[')
+	return Items{Index: -1, r: r, before: -1}
+}
+
+// Next moves to the next item and tells whether there is one.
+func (a *Items) Next() bool {
+	if !a.r.next(']', a.before) {
+		return false
+	}
+	a.r.blanks()
+	a.before = a.r.pos
+	a.Index++
+	return true
+}
+
+// next ends a value that started at before (none: -1), skipping it where the body has not
+// read it, and tells whether another follows. The closing character ends the loop.
+func (r *Reader) next(closing byte, before int) bool {
+	if r.err == nil && before >= 0 && r.pos == before {
 		r.Skip()
 	}
+	r.blanks()
+	switch {
+	case r.err != nil:
+		return false
+	case r.take(closing):
+		r.depth--
+		return false
+	case before >= 0 && !r.take(','):
+		r.Fault("neither comma nor end after a value")
+		return false
+	}
+	return true
 }
 
 func (r *Reader) name(base int) string {
@@ -155,36 +192,14 @@ func (r *Reader) name(base int) string {
 	return name
 }
 
-func (r *Reader) open(c byte) bool {
+func (r *Reader) open(c byte) {
 	r.blanks()
 	if !r.take(c) {
 		r.Fault("not the expected type of value")
-		return false
 	}
 	if r.depth++; r.depth > MaxDepth {
 		r.Fault("nested deeper than %d", MaxDepth)
-		return false
 	}
-	return true
-}
-
-// closes tells whether an object or array ends before its first value.
-func (r *Reader) closes(c byte) bool {
-	r.blanks()
-	return r.take(c)
-}
-
-// next passes a comma, or the closing character, which ends the loop.
-func (r *Reader) next(closing byte) bool {
-	r.blanks()
-	if r.err != nil || r.take(closing) {
-		return false
-	}
-	if !r.take(',') {
-		r.Fault("neither comma nor end after a value")
-		return false
-	}
-	return true
 }
 
 // Text reads a string.
@@ -347,11 +362,11 @@ func (r *Reader) digits() int {
 func (r *Reader) Skip() {
 	switch r.Kind() {
 	case Object:
-		for range r.Members() {
-			continue
+		for m := r.Object(); m.Next(); {
+			continue // Next skips the value
 		}
 	case Array:
-		for range r.Items() {
+		for a := r.Array(); a.Next(); {
 			continue
 		}
 	case String:

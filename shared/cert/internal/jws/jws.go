@@ -12,7 +12,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/big"
 
 	"madoguchi.example/shared/internal/base64url"
 )
@@ -71,9 +70,8 @@ func (t *Token) signature(text []byte) error {
 // VerifyES256 tells whether key signed the token. The key is on P-256.
 func (t *Token) VerifyES256(key *ecdsa.PublicKey) bool {
 	hash := sha256.Sum256(t.Signed)
-	r := new(big.Int).SetBytes(t.Signature[:SignatureSize/2])
-	s := new(big.Int).SetBytes(t.Signature[SignatureSize/2:])
-	return ecdsa.Verify(key, hash[:], r, s)
+	var room [maxDER]byte
+	return ecdsa.VerifyASN1(key, hash[:], appendDER(room[:0], &t.Signature))
 }
 
 // SignES256 gives the compact JWS of header and payload. The signature is deterministic
