@@ -96,6 +96,9 @@ func Open(db *store.DB, cfg Config) (*Engine, error) {
 // Enqueue implements Queue. It may be called before Start, and for kinds that another
 // process handles.
 func (e *Engine) Enqueue(ctx context.Context, t tx.Tx, a Args) error {
+	if err := checkArgs(a); err != nil {
+		return sqltx.Of(t).Fail(fmt.Errorf("cannot enqueue: %w", err))
+	}
 	return sqltx.Of(t).With(ctx, func(ctx context.Context, s *sql.Tx) error {
 		if _, err := e.inserts.InsertTx(ctx, s, a, nil); err != nil {
 			return fmt.Errorf("cannot enqueue %s: %w", a.Kind(), err)
@@ -112,6 +115,9 @@ func Register[A Args](e *Engine, work func(ctx context.Context, a A) error) erro
 	defer e.mu.Unlock()
 	if e.started {
 		return errStarted
+	}
+	if err := checkKind(*new(A)); err != nil {
+		return fmt.Errorf("cannot register a handler: %w", err)
 	}
 	run := func(ctx context.Context, j *river.Job[A]) error {
 		return guarded(ctx, e.cfg.Log, j.Kind, func() error { return work(ctx, j.Args) })
@@ -143,6 +149,9 @@ func (e *Engine) Every(d time.Duration, a Args) error {
 	defer e.mu.Unlock()
 	if e.started {
 		return errStarted
+	}
+	if err := checkArgs(a); err != nil {
+		return err
 	}
 	if d < time.Second {
 		return fmt.Errorf("cannot run %s every %s: a second is the least", a.Kind(), d)

@@ -16,10 +16,11 @@ import (
 	"madoguchi.example/backend/internal/tx"
 )
 
-// Args is the work's description, stored as JSON. Its fields hold handles and numbers.
+// Args is the work's description, stored as JSON of at most MaxArgs bytes. Its fields hold
+// handles, and whole numbers up to 2^53.
 type Args interface {
-	// Kind names the handler, two characters at least. It stands in stored jobs: renaming
-	// it orphans them.
+	// Kind names the handler: two or more of a-z, 0-9, _. It stands in stored jobs: renaming
+	// it orphans them. It must answer on a zero value.
 	Kind() string
 }
 

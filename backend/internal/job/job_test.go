@@ -191,8 +191,12 @@ type syncBuffer struct {
 	b  bytes.Buffer
 }
 
-func (s *syncBuffer) Write(p []byte) (int, error) { s.mu.Lock(); defer s.mu.Unlock(); return s.b.Write(p) }
-func (s *syncBuffer) String() string              { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+func (s *syncBuffer) String() string { s.mu.Lock(); defer s.mu.Unlock(); return s.b.String() }
 
 func TestStopDrains(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -318,16 +322,27 @@ func TestAnotherProcessHandlesTheKind(t *testing.T) {
 	})
 }
 
-func TestLargeNumbersStayWhole(t *testing.T) {
+// PostgreSQL's driver rounds larger ones without a word.
+func TestNumbersThatWouldBeRounded(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		e := open(t, db)
 		got := make(chan int64, 1)
 		must(t, job.Register(e, func(_ context.Context, c card) error { got <- c.Number; return nil }))
 		must(t, e.Start(t.Context()))
-		const large = 1<<62 + 1
-		post(t, db, e, card{large})
-		if n := receive(t, got); n != large {
-			t.Errorf("%d came as %d", int64(large), n)
+		for _, exact := range []int64{1 << 53, -1 << 53} {
+			post(t, db, e, card{exact})
+			if n := receive(t, got); n != exact {
+				t.Errorf("%d came as %d", exact, n)
+			}
+		}
+		for _, large := range []job.Args{card{1<<53 + 2}, card{-1<<53 - 2}, letter{strings.Repeat("x", job.MaxArgs)}} {
+			err := db.Runner().Do(t.Context(), func(ctx context.Context, x tx.Tx) error {
+				_ = e.Enqueue(ctx, x, large)
+				return nil
+			})
+			if err == nil {
+				t.Error("arguments were taken that would not come back")
+			}
 		}
 	})
 }
