@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"madoguchi.example/backend/internal/intake"
+	"madoguchi.example/backend/internal/store/bulk"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/wire"
@@ -64,7 +65,7 @@ func (r *Rows) Insert(ctx context.Context, t tx.Tx, records []intake.Stored) (ma
 		err := sqltx.Of(t).Each(ctx, `
 			INSERT INTO intake_record (terminal_id, record_id, batch_id, epoch, seq, kind, at,
 			                           body, digest, received_at, state, code)
-			VALUES `+values(len(some), recordColumns)+`
+			VALUES `+bulk.Places(1, len(some), recordColumns)+`
 			ON CONFLICT (terminal_id, record_id) DO NOTHING
 			RETURNING record_id`, args, func(scan func(...any) error) error {
 			var id string
@@ -79,36 +80,6 @@ func (r *Rows) Insert(ctx context.Context, t tx.Tx, records []intake.Stored) (ma
 	return inserted, nil
 }
 
-// values writes rows of placeholders: ($1, $2), ($3, $4).
-func values(rows, columns int) string {
-	var b strings.Builder
-	for i := range rows {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('(')
-		list(&b, i*columns, columns)
-		b.WriteByte(')')
-	}
-	return b.String()
-}
-
-func list(b *strings.Builder, after, count int) {
-	for i := range count {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(b, "$%d", after+i+1)
-	}
-}
-
-// in writes the placeholders after the first ones: $2, $3.
-func in(after, count int) string {
-	var b strings.Builder
-	list(&b, after, count)
-	return b.String()
-}
-
 // Digests implements intake.Rows.
 func (r *Rows) Digests(ctx context.Context, t tx.Tx, terminal string, ids []string) (map[string][32]byte, error) {
 	found := make(map[string][32]byte, len(ids))
@@ -120,7 +91,7 @@ func (r *Rows) Digests(ctx context.Context, t tx.Tx, terminal string, ids []stri
 		args = append(args, id)
 	}
 	err := sqltx.Of(t).Each(ctx, `
-		SELECT record_id, digest FROM intake_record WHERE terminal_id = $1 AND record_id IN (`+in(1, len(ids))+`)`,
+		SELECT record_id, digest FROM intake_record WHERE terminal_id = $1 AND record_id IN `+bulk.List(2, len(ids)),
 		args, func(scan func(...any) error) error {
 			var id string
 			var digest []byte
@@ -177,7 +148,7 @@ func (r *Rows) LastCursors(ctx context.Context, terminals []string) (map[string]
 		args[i] = t
 	}
 	err := r.reads.Each(ctx, `
-		SELECT terminal_id, cursor FROM terminal_answer_last WHERE terminal_id IN (`+in(0, len(args))+`)`,
+		SELECT terminal_id, cursor FROM terminal_answer_last WHERE terminal_id IN `+bulk.List(1, len(args)),
 		args, func(scan func(...any) error) error {
 			var terminal string
 			var cursor int64

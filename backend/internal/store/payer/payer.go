@@ -4,12 +4,12 @@
 package payer
 
 import (
-	"bytes"
 	"context"
 
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/importing"
 	"madoguchi.example/backend/internal/payer"
+	"madoguchi.example/backend/internal/store/bulk"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/civil"
@@ -24,65 +24,39 @@ var _ payer.CoverageRows = (*Rows)(nil)
 // New makes the rows. Every read is part of a transaction.
 func New() *Rows { return &Rows{} }
 
+var table = bulk.Table{
+	Name: "coverage",
+	Key:  []string{"citizen_id", "insurer_key", "symbol_key", "number_key", "branch", "valid_from"},
+	Columns: []string{
+		"valid_to", "municipality_code", "insurer_number", "insurer_name", "symbol", "number",
+		"copayment_percent", "insured_kind",
+	},
+}
+
+func row(f citizen.Fact[payer.Coverage]) bulk.Row {
+	c, k := f.Value, f.Value.Key()
+	return bulk.Row{
+		Key: []any{string(f.Citizen), k.Insurer, k.Symbol, k.Number, string(c.Branch), c.ValidFrom.String()},
+		Values: []any{
+			c.ValidTo.String(), string(c.Municipality), string(c.InsurerNumber), c.InsurerName,
+			string(c.Symbol), string(c.Number), c.CopaymentPercent, c.Kind,
+		},
+		Digest: f.Digest,
+	}
+}
+
 // Add implements payer.CoverageRows.
 func (r *Rows) Add(ctx context.Context, t tx.Tx, facts []citizen.Fact[payer.Coverage]) ([]importing.Result, error) {
-	results := make([]importing.Result, len(facts))
+	rows := make([]bulk.Row, len(facts))
 	for i, f := range facts {
-		n, err := sqltx.Of(t).Exec(ctx, insert+` DO NOTHING`, fields(f)...)
-		if err != nil {
-			return nil, err
-		}
-		if n == 1 {
-			results[i] = importing.Added
-			continue
-		}
-		if results[i], err = r.compare(ctx, t, f); err != nil {
-			return nil, err
-		}
+		rows[i] = row(f)
 	}
-	return results, nil
-}
-
-const insert = `
-	INSERT INTO coverage (citizen_id, insurer_key, symbol_key, number_key, branch, valid_from, valid_to,
-	                      municipality_code, insurer_number, insurer_name, symbol, number,
-	                      copayment_percent, insured_kind, digest)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-	ON CONFLICT (citizen_id, insurer_key, symbol_key, number_key, branch, valid_from)`
-
-func fields(f citizen.Fact[payer.Coverage]) []any {
-	c, k := f.Value, f.Value.Key()
-	return []any{
-		string(f.Citizen), k.Insurer, k.Symbol, k.Number, string(c.Branch), c.ValidFrom.String(), c.ValidTo.String(),
-		string(c.Municipality), string(c.InsurerNumber), c.InsurerName, string(c.Symbol), string(c.Number),
-		c.CopaymentPercent, c.Kind, f.Digest,
-	}
-}
-
-func (r *Rows) compare(ctx context.Context, t tx.Tx, f citizen.Fact[payer.Coverage]) (importing.Result, error) {
-	k := f.Value.Key()
-	var digest []byte
-	err := sqltx.Of(t).Each(ctx, `
-		SELECT digest FROM coverage
-		 WHERE citizen_id = $1 AND insurer_key = $2 AND symbol_key = $3 AND number_key = $4
-		   AND branch = $5 AND valid_from = $6`,
-		[]any{string(f.Citizen), k.Insurer, k.Symbol, k.Number, string(f.Value.Branch), f.Value.ValidFrom.String()},
-		func(scan func(...any) error) error { return scan(&digest) })
-	if err == nil && bytes.Equal(digest, f.Digest) {
-		return importing.Unchanged, nil
-	}
-	return importing.Changed, err
+	return table.Add(ctx, sqltx.Of(t), rows)
 }
 
 // Replace implements payer.CoverageRows.
 func (r *Rows) Replace(ctx context.Context, t tx.Tx, fact citizen.Fact[payer.Coverage]) error {
-	_, err := sqltx.Of(t).Exec(ctx, insert+` DO UPDATE
-		   SET valid_to = excluded.valid_to, municipality_code = excluded.municipality_code,
-		       insurer_number = excluded.insurer_number, insurer_name = excluded.insurer_name,
-		       symbol = excluded.symbol, number = excluded.number,
-		       copayment_percent = excluded.copayment_percent, insured_kind = excluded.insured_kind,
-		       digest = excluded.digest`, fields(fact)...)
-	return err
+	return table.Replace(ctx, sqltx.Of(t), row(fact))
 }
 
 // Under implements payer.CoverageRows.
