@@ -1,0 +1,69 @@
+package qr_test
+
+import (
+	"bytes"
+	"image/png"
+	"strings"
+	"testing"
+
+	"madoguchi.example/shared/cert/qr"
+	"madoguchi.example/shared/cert/shc"
+)
+
+// maxVersion is what a SMART Health Card may be printed as (specification, 40 mm).
+const maxVersion = 22
+
+func TestLongestCardFitsVersion22(t *testing.T) {
+	text, err := shc.QRText(strings.Repeat("e", shc.MaxSingleQR))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version, err := qr.Version(text); err != nil || version != maxVersion {
+		t.Errorf("version %d, %v", version, err)
+	}
+	if version, err := qr.Version(text + "0000"); err != nil || version <= maxVersion {
+		t.Errorf("two characters more: version %d, %v", version, err)
+	}
+}
+
+func TestPNGKeepsTheQuietZone(t *testing.T) {
+	const module, quiet = 2, 4
+	picture, err := qr.PNG("shc:/5676290952", module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := qr.Version("shc:/5676290952")
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := (17 + 4*version + 2*quiet) * module
+	if img.Bounds().Dx() != side || img.Bounds().Dy() != side {
+		t.Errorf("%v, want %d pixels a side", img.Bounds(), side)
+	}
+	for i := range quiet * module {
+		if r, _, _, _ := img.At(i, side/2).RGBA(); r != 0xffff {
+			t.Errorf("the quiet zone is dark at %d", i)
+		}
+	}
+	if r, _, _, _ := img.At(quiet*module, quiet*module).RGBA(); r != 0 {
+		t.Error("no finder pattern behind the quiet zone")
+	}
+}
+
+func TestPNGRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		module int
+	}{
+		"nothing": {"", 4}, "too much": {strings.Repeat("1", qr.MaxText+1), 4}, "bytes beyond version 40": {strings.Repeat("é", 2000), 4},
+		"no pixels": {"x", 0}, "many pixels": {"x", qr.MaxModule + 1},
+	} {
+		if _, err := qr.PNG(c.text, c.module); err == nil {
+			t.Errorf("%s: drawn", name)
+		}
+	}
+}

@@ -1,0 +1,7 @@
+package shc
+
+// Inflate and Deflate are for tests.
+var (
+	Inflate = inflate
+	Deflate = deflate
+)
