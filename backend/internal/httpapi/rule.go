@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/office"
 	"madoguchi.example/shared/fault"
 )
 
@@ -33,7 +34,7 @@ type Credentials struct {
 func (Credentials) String() string { return "***" }
 
 // SessionCookie is the name of the office console's cookie.
-const SessionCookie = "madoguchi_office"
+const SessionCookie = office.SessionCookie
 
 func credentialsOf(c *fiber.Ctx) Credentials {
 	return Credentials{

@@ -87,6 +87,9 @@ func writePage(c *fiber.Ctx, p office.Page) {
 	c.Set(fiber.HeaderContentSecurityPolicy, officePolicy)
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderVary, "HX-Request")
+	if p.Reload {
+		c.Set("HX-Refresh", "true")
+	}
 	for _, cookie := range p.Cookies {
 		c.Response().Header.Add(fiber.HeaderSetCookie, cookie.String())
 	}

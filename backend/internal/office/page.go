@@ -22,5 +22,6 @@ type Page struct {
 	Status   int
 	HTML     []byte
 	Location string
+	Reload   bool // tells htmx to load the whole page again
 	Cookies  []*http.Cookie
 }

@@ -1,0 +1,231 @@
+// Package config holds the backend's settings with their defaults, and finds every fault
+// in them at once.
+//
+// Settings come from one TOML file and from the environment, which wins
+// (MADOGUCHI_BACKEND_STORE_DSN overrides [store] dsn). docs/configuration.md lists them.
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/settings"
+)
+
+// Prefix is what the environment's names begin with.
+const Prefix = "MADOGUCHI_BACKEND"
+
+// The roles of a serving process.
+const (
+	RoleAPI    = "api"
+	RoleWorker = "worker"
+	RoleOffice = "office"
+)
+
+// Config is everything that can be set.
+type Config struct {
+	// Listen is the address to serve on; port 0 takes a free one.
+	Listen string `toml:"listen"`
+	// PublicURL is the address by which the world knows the backend: the certificates'
+	// issuer and the tokens' issuer. No slash at its end.
+	PublicURL string `toml:"public_url"`
+	// StateDir, when set, receives the file "address" with the bound address.
+	StateDir string `toml:"state_dir"`
+	// KeyDir holds the backend's own keys, made at the first start.
+	KeyDir string `toml:"key_dir"`
+	// Roles are what this process does: api, worker, office.
+	Roles []string `toml:"roles"`
+	// LogLevel is debug, info, warn or error.
+	LogLevel string `toml:"log_level"`
+	// Metrics, when set, is the address on which /metrics is served.
+	Metrics string `toml:"metrics"`
+
+	Store        Store  `toml:"store"`
+	TLS          TLS    `toml:"tls"`
+	HTTP         HTTP   `toml:"http"`
+	CitizenLogin Login  `toml:"citizen_login"`
+	StaffLogin   Login  `toml:"staff_login"`
+	Payer        Payers `toml:"payer"`
+	Push         Push   `toml:"push"`
+}
+
+// Store says where the data are.
+type Store struct {
+	// DSN is sqlite:PATH or postgres://…
+	DSN string `toml:"dsn"`
+	// Migrate brings the schema up to date at the start.
+	Migrate bool `toml:"migrate"`
+}
+
+// TLS names the certificate; both files or none. They are read again when they change.
+type TLS struct {
+	CertFile string `toml:"cert_file"`
+	KeyFile  string `toml:"key_file"`
+}
+
+// HTTP bounds the server.
+type HTTP struct {
+	ReadTimeout time.Duration `toml:"read_timeout"`
+	IdleTimeout time.Duration `toml:"idle_timeout"`
+	Grace       time.Duration `toml:"grace"`
+}
+
+// Login is one client at an OpenID provider.
+type Login struct {
+	Issuer      string `toml:"issuer"`
+	ClientID    string `toml:"client_id"`
+	KeyFile     string `toml:"key_file"`
+	RedirectURL string `toml:"redirect_url"`
+}
+
+// Payers are the payers behind this backend.
+type Payers struct {
+	Registry RegistryPayer `toml:"registry"`
+}
+
+// RegistryPayer answers from the coverage that was imported.
+type RegistryPayer struct {
+	// KeyFile is the payer's age identity, to which inquiries are sealed.
+	KeyFile string `toml:"key_file"`
+}
+
+// Push says how phones are woken.
+type Push struct {
+	FCM FCM `toml:"fcm"`
+}
+
+// FCM is Firebase Cloud Messaging. Without a project nothing is pushed.
+type FCM struct {
+	Project         string `toml:"project"`
+	CredentialsFile string `toml:"credentials_file"`
+	// Endpoint replaces Google's, for practice.
+	Endpoint string `toml:"endpoint"`
+}
+
+// Default gives the settings that an empty file means.
+func Default() Config {
+	return Config{
+		Listen:    "127.0.0.1:8080",
+		PublicURL: "https://madoguchi.example",
+		KeyDir:    "keys",
+		Roles:     []string{RoleAPI, RoleWorker, RoleOffice},
+		LogLevel:  "info",
+		Store:     Store{DSN: "sqlite:madoguchi.db", Migrate: true},
+		HTTP:      HTTP{ReadTimeout: 15 * time.Second, IdleTimeout: 75 * time.Second, Grace: 5 * time.Second},
+	}
+}
+
+// Load reads the file (none when path is "") and the environment over the defaults. The
+// error joins every fault of both and of Validate.
+func Load(path string, getenv func(string) string) (Config, error) {
+	c := Default()
+	var raw []byte
+	if path != "" {
+		info, err := os.Stat(path)
+		if err != nil {
+			return c, fmt.Errorf("cannot read the configuration: %w", err)
+		}
+		if info.Size() > settings.MaxBytes {
+			return c, fault.At(fault.TooLarge, "configuration file", "is larger than %d bytes", settings.MaxBytes)
+		}
+		if raw, err = os.ReadFile(path); err != nil {
+			return c, fmt.Errorf("cannot read the configuration: %w", err)
+		}
+	}
+	err := settings.Load(&c, settings.Source{TOML: raw, Getenv: getenv, Prefix: Prefix})
+	c.fill()
+	return c, errors.Join(err, c.Validate())
+}
+
+// fill derives what was left out from what is there.
+func (c *Config) fill() {
+	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
+	for login, name := range map[*Login]string{&c.CitizenLogin: "citizen-login.pem", &c.StaffLogin: "staff-login.pem"} {
+		login.KeyFile = cmp.Or(login.KeyFile, filepath.Join(c.KeyDir, name))
+	}
+	c.CitizenLogin.RedirectURL = cmp.Or(c.CitizenLogin.RedirectURL, c.PublicURL+"/app/sign-in")
+	c.StaffLogin.RedirectURL = cmp.Or(c.StaffLogin.RedirectURL, c.PublicURL+"/office/callback")
+	c.Payer.Registry.KeyFile = cmp.Or(c.Payer.Registry.KeyFile, filepath.Join(c.KeyDir, "payer-registry.age"))
+}
+
+// Has tells whether this process has the role.
+func (c Config) Has(role string) bool { return slices.Contains(c.Roles, role) }
+
+// Level gives the log level.
+func (c Config) Level() slog.Level {
+	var l slog.Level
+	_ = l.UnmarshalText([]byte(c.LogLevel)) // Validate has refused what cannot be read
+	return l
+}
+
+// Validate tells every fault at once; each names its key and never the value.
+func (c Config) Validate() error {
+	var v validator
+	v.check("listen", hostPort(c.Listen), "must be host:port")
+	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https:// or http://")
+	v.check("key_dir", c.KeyDir != "", "must not be empty")
+	v.check("roles", len(c.Roles) > 0, "must name at least one of api, worker, office")
+	for _, r := range c.Roles {
+		v.check("roles", r == RoleAPI || r == RoleWorker || r == RoleOffice, "may hold api, worker and office alone")
+	}
+	var l slog.Level
+	v.check("log_level", l.UnmarshalText([]byte(c.LogLevel)) == nil, "must be debug, info, warn or error")
+	v.check("metrics", c.Metrics == "" || hostPort(c.Metrics), "must be host:port or empty")
+	v.check("store.dsn", goodDSN(c.Store.DSN), "must begin with sqlite: or postgres://")
+	v.check("tls.key_file", (c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "goes together with tls.cert_file: set both or none")
+	v.check("http.read_timeout", c.HTTP.ReadTimeout > 0, "must be longer than nothing")
+	v.check("http.idle_timeout", c.HTTP.IdleTimeout > 0, "must be longer than nothing")
+	v.check("http.grace", c.HTTP.Grace > 0, "must be longer than nothing")
+	if c.Has(RoleAPI) {
+		v.login("citizen_login", c.CitizenLogin)
+	}
+	if c.Has(RoleOffice) {
+		v.login("staff_login", c.StaffLogin)
+	}
+	v.check("push.fcm.endpoint", c.Push.FCM.Endpoint == "" || webURL(c.Push.FCM.Endpoint), "must be a URL or empty")
+	v.check("push.fcm.project", c.Push.FCM.Endpoint == "" || c.Push.FCM.Project != "", "goes together with push.fcm.endpoint")
+	return errors.Join(v.faults...)
+}
+
+type validator struct{ faults []error }
+
+func (v *validator) check(key string, ok bool, message string) {
+	if !ok {
+		v.faults = append(v.faults, fault.At(fault.InvalidArgument, key, "%s", message))
+	}
+}
+
+func (v *validator) login(section string, l Login) {
+	v.check(section+".issuer", webURL(l.Issuer), "must be the URL of the OpenID provider")
+	v.check(section+".client_id", l.ClientID != "", "must be the client id at the OpenID provider")
+	v.check(section+".redirect_url", webURL(l.RedirectURL), "must be a URL of this backend")
+}
+
+func hostPort(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	return err == nil && port != ""
+}
+
+func webURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
+}
+
+func goodDSN(s string) bool {
+	for _, scheme := range []string{"sqlite:", "postgres://", "postgresql://"} {
+		if rest, ok := strings.CutPrefix(s, scheme); ok && rest != "" {
+			return true
+		}
+	}
+	return false
+}

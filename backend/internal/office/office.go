@@ -1,0 +1,179 @@
+package office
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/notice"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed assets
+var assetFiles embed.FS
+
+// Assets gives the console's own style, script and their licences.
+func Assets() (fs.FS, error) { return fs.Sub(assetFiles, "assets") }
+
+// Parts are what the console works with; all are needed but Trail, Terminals and Notices,
+// whose pages are left out of the navigation when they are nil.
+type Parts struct {
+	SignIn    SignIn
+	Notices   Notices
+	Terminals Terminals
+	Trail     Trail
+	Names     Names
+	Secure    bool // cookies travel over TLS alone
+	Log       *slog.Logger
+	IDs       handle.Source
+	Now       func() time.Time
+}
+
+// Office gives the pages. It is safe for concurrent use.
+type Office struct {
+	Parts
+	words     catalogue
+	templates map[string]*template.Template
+}
+
+// New makes the console.
+func New(p Parts) (*Office, error) {
+	words, err := loadWords()
+	if err != nil {
+		return nil, err
+	}
+	o := &Office{Parts: p, words: words, templates: map[string]*template.Template{}}
+	pages, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	for _, page := range pages {
+		name := strings.TrimSuffix(strings.TrimPrefix(page, "templates/"), ".html")
+		if name == "layout" {
+			continue
+		}
+		t, err := template.New("layout.html").Funcs(placeholders).ParseFS(templateFiles, "templates/layout.html", page)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the page %s: %w", name, err)
+		}
+		o.templates[name] = t
+	}
+	return o, nil
+}
+
+// view is what every page's template sees.
+type view struct {
+	Lang   notice.Language
+	Page   string
+	Who    *actor.Staff
+	Place  string
+	Nav    []link
+	Langs  []notice.Language
+	Back   string
+	Body   any
+	office *Office
+}
+
+type link struct{ Key, To string }
+
+// HTMLLang is the value of the html element's lang attribute.
+func (v view) HTMLLang() string {
+	if v.Lang == notice.English {
+		return "en"
+	}
+	return "ja"
+}
+
+// T gives a sentence in the officer's language.
+func (v view) T(key string) string { return v.office.words.word(v.Lang, key) }
+
+// Fault gives the sentence for a field's fault.
+func (v view) Fault(key string) string {
+	if !v.office.words.has("fault." + key) {
+		key = "invalid"
+	}
+	return v.T("fault." + key)
+}
+
+// Day and Time write dates as the language does, in Japan's time.
+func (v view) Day(d civil.Date) string { return dayText(v.Lang, d) }
+
+// Time writes a day and a time of the day.
+func (v view) Time(t time.Time) string { return timeText(v.Lang, t) }
+
+// Purpose gives a purpose's name.
+func (v view) Purpose(p string) string { return v.office.Trail.PurposeName(p, v.Lang) }
+
+// placeholders are functions of the templates that need no request.
+var placeholders = template.FuncMap{
+	"languageName": func(l notice.Language) string { return "language." + string(l) },
+}
+
+// render writes a page, or for htmx its fragment "part" alone.
+func (o *Office) render(ctx context.Context, r Request, who *actor.Staff, page string, body any) (Page, error) {
+	v := view{
+		Lang: languageOf(r), Page: page, Who: who, Langs: notice.Languages(), Body: body, office: o,
+		Back: r.Path, Nav: o.nav(who),
+	}
+	if strings.Contains(r.Path, "{") || r.Method != http.MethodGet {
+		v.Back = "/office/"
+	}
+	if who != nil && !r.Partial {
+		name, err := o.Names.Municipality(ctx, who.Municipality, v.Lang)
+		if err != nil {
+			return Page{}, err
+		}
+		v.Place = name
+	}
+	name := "layout.html"
+	if r.Partial {
+		name = "part"
+	}
+	var out bytes.Buffer
+	if err := o.templates[page].ExecuteTemplate(&out, name, v); err != nil {
+		return Page{}, fmt.Errorf("cannot write the page %s: %w", page, err)
+	}
+	return Page{HTML: out.Bytes()}, nil
+}
+
+func (o *Office) nav(who *actor.Staff) []link {
+	if who == nil {
+		return nil
+	}
+	links := []link{{"nav.today", "/office/"}}
+	if o.Notices != nil && (who.Has(actor.Clerk) || who.Has(actor.Approver)) {
+		links = append(links, link{"nav.notices", "/office/notices"})
+	}
+	if o.Terminals != nil && who.Has(actor.TerminalManager) {
+		links = append(links, link{"nav.terminals", "/office/terminals"})
+	}
+	if o.Trail != nil && who.Has(actor.Auditor) {
+		links = append(links, link{"nav.records", "/office/records"})
+	}
+	return links
+}
+
+// cookie makes one of our cookies: out of reach of scripts, and not sent along when
+// another site posts here.
+func (o *Office) cookie(name, value, path string, age time.Duration) *http.Cookie {
+	c := &http.Cookie{
+		Name: name, Value: value, Path: path, HttpOnly: true, Secure: o.Secure,
+		SameSite: http.SameSiteLaxMode, MaxAge: int(age / time.Second),
+	}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	return c
+}
