@@ -42,7 +42,7 @@ func Sentence(v cert.Verdict) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s: %s", v.Outcome, Title(v.Format))
 	if c := v.Certificate; c != nil {
-		fmt.Fprintf(&s, " of %s, issued %s, %s", c.Issuer, c.IssuedAt.Format("2006-01-02"), count(len(c.Doses)))
+		s.WriteString(claims(v.Outcome, c))
 	}
 	if v.Reason != "" {
 		fmt.Fprintf(&s, ": %s", v.Reason)
@@ -52,6 +52,15 @@ func Sentence(v cert.Verdict) string {
 		s.WriteString(string(f))
 	}
 	return s.String()
+}
+
+// claims tells what a card says, as its issuer's word only where that was proven.
+func claims(outcome cert.Outcome, c *cert.Certificate) string {
+	switch outcome {
+	case cert.Malformed, cert.Unsupported, cert.UnknownKey, cert.UntrustedIssuer, cert.BadSignature:
+		return " that names " + c.Issuer
+	}
+	return fmt.Sprintf(" of %s, issued %s, %s", c.Issuer, c.IssuedAt.Format("2006-01-02"), count(len(c.Doses)))
 }
 
 func count(doses int) string {

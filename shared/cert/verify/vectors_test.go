@@ -46,8 +46,9 @@ type vector struct {
 const specIssuer = "https://spec.smarthealth.cards/examples/issuer"
 
 type vectorRun struct {
-	t   *testing.T
-	dir string
+	t     *testing.T
+	dir   string
+	given map[string]string // a case's id to its row in the table of outcomes
 }
 
 func (r vectorRun) read(name string) []byte {
@@ -75,24 +76,52 @@ func (r vectorRun) snapshot(v vector) trust.Snapshot {
 	return snap
 }
 
+func joined(findings []cert.Finding) string {
+	words := make([]string, 0, len(findings))
+	for _, f := range findings {
+		words = append(words, string(f))
+	}
+	return strings.Join(words, ", ")
+}
+
+// readOutcomes gives the rows of the committed table by case.
+func readOutcomes(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "shc", "OUTCOMES.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) > 2 {
+			rows[strings.TrimSpace(cells[1])] = strings.TrimSpace(line)
+		}
+	}
+	return rows
+}
+
 // TestVectors runs every published case that needs no picture decoder.
 func TestVectors(t *testing.T) {
 	dir, ok := vectorsDir(t)
 	if !ok {
 		return
 	}
-	r := vectorRun{t, dir}
+	r := vectorRun{t, dir, map[string]string{}}
 	var vectors []vector
 	if err := json.Unmarshal(r.read("cases.json"), &vectors); err != nil {
 		t.Fatal(err)
 	}
 	ran := 0
+	table := readOutcomes(t)
 	for _, v := range vectors {
 		if strings.HasPrefix(v.ID, "png-") {
 			continue
 		}
 		ran++
-		t.Run(v.ID, func(t *testing.T) { vectorRun{t, dir}.run(v) })
+		t.Run(v.ID, func(t *testing.T) { vectorRun{t, dir, r.given}.run(v) })
+		if table[v.ID] != r.given[v.ID] {
+			t.Errorf("%s: OUTCOMES.md has another row; now it is\n%s", v.ID, r.given[v.ID])
+		}
 	}
 	t.Logf("vectors: %d of %d cases ran (the pictures run beside the picture decoder)", ran, len(vectors))
 }
@@ -117,6 +146,7 @@ func (r vectorRun) run(v vector) {
 func (r vectorRun) expect(v vector, outcome cert.Outcome, findings []cert.Finding, reason string) {
 	r.t.Helper()
 	r.t.Logf("%s: %s %v %s", v.ID, outcome, findings, reason)
+	r.given[v.ID] = fmt.Sprintf("| %s | %s | %s | %s |", v.ID, v.Expect, outcome, joined(findings))
 	good := map[string]bool{
 		"accept": outcome == cert.Valid,
 		"warn":   outcome == cert.Valid && len(findings) > 0,
@@ -137,6 +167,7 @@ func (r vectorRun) keys(v vector) {
 	if (err == nil) != (v.Expect == "accept") {
 		r.t.Errorf("%d keys, error %v, want %s", len(keys), err, v.Expect)
 	}
+	r.given[v.ID] = fmt.Sprintf("| %s | %s | %s | |", v.ID, v.Expect, map[bool]string{true: "key set taken", false: "key set refused"}[err == nil])
 	if err != nil && len(keys) != 0 {
 		r.t.Errorf("%d keys of a refused set of one", len(keys))
 	}

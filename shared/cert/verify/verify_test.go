@@ -1,0 +1,179 @@
+package verify_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/verify"
+	"madoguchi.example/shared/trust"
+)
+
+func TestFormatsAreRecognised(t *testing.T) {
+	w := newWorld(t)
+	jws := w.issue(threeDoses())
+	file, err := shc.File(jws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		input   string
+		format  cert.Format
+		outcome cert.Outcome
+	}{
+		"QR text":         {w.qr(jws), cert.SHC, cert.Valid},
+		"with line ends":  {"\r\n " + w.qr(jws) + "\r\n", cert.SHC, cert.Valid},
+		"JWS":             {jws + "\n", cert.SHC, cert.Valid},
+		"file":            {string(file), cert.SHC, cert.Valid},
+		"broken QR text":  {"shc:5676", cert.SHC, cert.Malformed},
+		"broken file":     {`{"verifiableCredential":["e`, cert.SHC, cert.Malformed},
+		"other token":     {"eyJhbGciOiJIUzI1NiJ9.e30.aaaa", cert.SHC, cert.Malformed},
+		"HC1":             {"HC1:6BF+70790T9WJWG", cert.HCERT, cert.Unsupported},
+		"VDS-NC":          {`{"data":{"hdr":{}},"sig":{}}`, cert.VDSNC, cert.Unsupported},
+		"SD-JWT":          {jws + "~WyJhIiwiYiIsImMiXQ~", cert.SDJWTVC, cert.Unsupported},
+		"link":            {"shlink:/eyJ1cmwiOiJ", cert.SHLink, cert.Unsupported},
+		"link in address": {"https://viewer.example/#shlink:/eyJ1cmwiOiJ", cert.SHLink, cert.Unsupported},
+		"nothing":         {" \n", "", cert.Malformed},
+		"an address":      {"https://a.example", "", cert.Unsupported},
+		"other JSON":      {`{"a":1}`, "", cert.Unsupported},
+		"too large":       {strings.Repeat("shc:/56\n", verify.MaxInput), "", cert.Malformed},
+	} {
+		v := verify.Verify([]byte(c.input), w.snapshot(), w.at)
+		if v.Format != c.format || v.Outcome != c.outcome || v.Findings == nil {
+			t.Errorf("%s: %q %s %s", name, v.Format, v.Outcome, v.Reason)
+		}
+	}
+}
+
+// TestPrecedence adds one fault at a time, the weakest first: each takes the word from
+// those below it.
+func TestPrecedence(t *testing.T) {
+	w := newWorld(t)
+	w.version, w.revoked = 2, []string{"other"}
+	w.bundle.AsOf, w.bundle.MaxAge = w.at.Add(-time.Hour), 2*time.Hour
+	c := threeDoses()
+	c.ID, c.ExpiresAt = "rid", w.at.Add(24*time.Hour)
+	jws := w.issue(c)
+	steps := []struct {
+		outcome cert.Outcome
+		worsen  func()
+	}{
+		{cert.Valid, func() {}},
+		{cert.StaleTrust, func() { w.bundle.MaxAge = time.Minute }},
+		{cert.Expired, func() { w.at = c.ExpiresAt }},
+		{cert.Revoked, func() { w.revoked = []string{"rid"} }},
+		{cert.BadSignature, func() { jws = jws[:len(jws)-10] + "AAAAAAAAAA" }},
+		{cert.UnknownKey, func() { w.key, w.revoked = testKey(t, 8), nil }},
+	}
+	for _, step := range steps {
+		step.worsen()
+		w.cached, w.bundle.SHC = nil, nil
+		v := verify.Verify([]byte(jws), w.snapshot(), w.at)
+		if v.Outcome != step.outcome {
+			t.Fatalf("%s, want %s (%s)", v.Outcome, step.outcome, v.Reason)
+		}
+		if (v.Outcome == cert.Valid) != (v.Reason == "") || v.Certificate == nil {
+			t.Errorf("%s: reason %q, certificate %v", v.Outcome, v.Reason, v.Certificate)
+		}
+	}
+	if v := verify.Verify([]byte(jws), trust.Snapshot{}, w.at); v.Outcome != cert.UntrustedIssuer {
+		t.Errorf("without anchors: %s", v.Outcome)
+	}
+}
+
+func TestRevocationListThatIsNotHere(t *testing.T) {
+	w := newWorld(t)
+	w.version = 3
+	c := threeDoses()
+	if v := verify.Verify([]byte(w.issue(c)), w.snapshot(), w.at); v.Outcome != cert.Valid {
+		t.Errorf("a card that no list can name: %s", v.Outcome)
+	}
+	c.ID = "rid"
+	v := verify.Verify([]byte(w.issue(c)), w.snapshot(), w.at)
+	if v.Outcome != cert.StaleRevocation || len(v.Findings) != 1 || v.Findings[0] != shc.NoRevocationList {
+		t.Errorf("%s %v", v.Outcome, v.Findings)
+	}
+}
+
+func TestKeyOfAnotherIssuer(t *testing.T) {
+	w := newWorld(t)
+	jws, err := shc.Issue(w.key, "https://other.example", w.at, threeDoses(), shc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := verify.Verify([]byte(jws), w.snapshot(), w.at); v.Outcome != cert.UntrustedIssuer {
+		t.Errorf("%s", v.Outcome)
+	}
+}
+
+func TestNotYetValidAndEarlyClock(t *testing.T) {
+	w := newWorld(t)
+	w.bundle.AsOf = w.at
+	jws := w.issue(threeDoses())
+	v := verify.Verify([]byte(jws), w.snapshot(), w.at.Add(-time.Second))
+	if v.Outcome != cert.NotYetValid || len(v.Findings) != 1 || v.Findings[0] != shc.ClockBeforeSnapshot {
+		t.Errorf("%s %v", v.Outcome, v.Findings)
+	}
+}
+
+func TestJSONShape(t *testing.T) {
+	w := newWorld(t)
+	out, err := verify.JSON(verify.Verify([]byte(w.issue(threeDoses())), w.snapshot(), w.at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"format":"shc","outcome":"valid","findings":[],"certificate":{"format":"shc","issuer":"https://madoguchi.example",` +
+		`"holder":{"family_kanji":"見本","given_kanji":"花子"},"holder_text":"見本 花子","birth_date":"1990-04-01","issued_at":"2026-11-21T10:00:00Z",` +
+		`"doses":[{"number":1,"code":"208","lot":"EW0001","on":"2021-07-01","performer":"みなと市"},` +
+		`{"number":2,"code":"208","lot":"EW0002","on":"2022-07-02","performer":"みなと市"},` +
+		`{"number":3,"code":"208","lot":"FA0003","on":"2023-07-03","performer":"みなと市"}]}}` + "\n"
+	if string(out) != want {
+		t.Errorf("\n got %s\nwant %s", out, want)
+	}
+	out, err = verify.JSON(verify.Verify(nil, trust.Snapshot{}, w.at))
+	if want := `{"format":"","outcome":"malformed","findings":[],"reason":"there is nothing in it"}` + "\n"; err != nil || string(out) != want {
+		t.Errorf("got %s, %v", out, err)
+	}
+}
+
+func TestSentence(t *testing.T) {
+	w := newWorld(t)
+	v := verify.Verify([]byte(w.issue(threeDoses())), w.snapshot(), w.at)
+	if got, want := verify.Sentence(v), "valid: SMART Health Card of https://madoguchi.example, issued 2026-11-21, 3 vaccinations"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	v = verify.Verify([]byte(w.issue(threeDoses())), trust.Snapshot{}, w.at)
+	if got, want := verify.Sentence(v), "untrusted_issuer: SMART Health Card that names https://madoguchi.example: the issuer is not on the trust list"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	v = verify.Verify([]byte("HC1:ABC"), w.snapshot(), w.at)
+	if got, want := verify.Sentence(v), "unsupported: health certificate (HC1): this format is not read yet"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	v.Findings = []cert.Finding{"a", "b"}
+	if got := verify.Sentence(v); !strings.HasSuffix(got, "; remarks: a, b") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func FuzzVerify(f *testing.F) {
+	w := newWorld(f)
+	jws := w.issue(threeDoses())
+	for _, seed := range []string{jws, w.qr(jws), "HC1:A", `{"data":{},"sig":{}}`, "shlink:/x", jws + "~", `{"verifiableCredential":["` + jws + `"]}`} {
+		f.Add([]byte(seed))
+	}
+	snap := w.snapshot()
+	f.Fuzz(func(t *testing.T, input []byte) {
+		v := verify.Verify(input, snap, w.at)
+		if v.Findings == nil || v.Outcome == "" {
+			t.Errorf("a verdict without its words: %+v", v)
+		}
+		out, err := verify.JSON(v)
+		if err != nil || !json.Valid(out) {
+			t.Errorf("%s %v", out, err)
+		}
+	})
+}
