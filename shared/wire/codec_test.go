@@ -1,0 +1,319 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/wire"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var at = time.Date(2026, 11, 21, 1, 2, 3, 456789000, time.UTC)
+
+func record(n int) wire.Record {
+	return wire.Record{
+		ID: fmt.Sprintf("0190a000-0000-7000-8000-%012d", n), Epoch: "epo_1", Sequence: uint64(n), Kind: wire.KindEligibilityCheck, At: at,
+		Body: json.RawMessage(`{"payer":"registry","visit_day":"2026-11-21","cause":"line_down","evidence":"certificate","operator":"<op&1>","elapsed_ms":12,"sealed":"YWdl"}`),
+	}
+}
+
+func batch(n int) wire.Batch {
+	b := wire.Batch{Version: wire.Version, Terminal: "trm_1", SentAt: at}
+	for i := range n {
+		b.Records = append(b.Records, record(i+1))
+	}
+	return b
+}
+
+func TestBatchRoundTrip(t *testing.T) {
+	for _, n := range []int{1, wire.MaxBatchRecords} {
+		packed, err := wire.EncodeBatch(batch(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := wire.DecodeBatch(packed)
+		if err != nil || !reflect.DeepEqual(got, batch(n)) {
+			t.Fatalf("%d records: %v", n, err)
+		}
+	}
+}
+
+// A full batch by the budget that Peek uses must always fit, whatever the bodies are.
+func TestBudgetFits(t *testing.T) {
+	b := wire.Batch{Version: wire.Version, Terminal: "trm_" + strings.Repeat("0", 26), SentAt: at}
+	left := wire.BatchBudget
+	for i := 1; ; i++ {
+		r := record(i)
+		r.Epoch, r.Kind, r.Sequence = strings.Repeat("e", 64), wire.Kind(strings.Repeat("k", 64)), 1<<62+uint64(i)
+		r.Body = json.RawMessage(`"` + strings.Repeat("<", wire.MaxRecordBytes-2) + `"`)
+		if left -= len(r.Body) + wire.RecordOverhead; left < 0 {
+			break
+		}
+		b.Records = append(b.Records, r)
+	}
+	if _, err := wire.EncodeBatch(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBodyBytesSurvive(t *testing.T) {
+	b := batch(1)
+	b.Records[0].Body = json.RawMessage("{\"a\":\"<&>\u2028é\",\"b\":1.50,\"c\":\"\\u0041\\/\"}")
+	packed, err := wire.EncodeBatch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.DecodeBatch(packed)
+	if err != nil || !bytes.Equal(got.Records[0].Body, b.Records[0].Body) {
+		t.Fatalf("got %s, %v", got.Records[0].Body, err)
+	}
+	if wire.Digest(got.Records[0]) != wire.Digest(b.Records[0]) {
+		t.Error("the digest changed on the way")
+	}
+}
+
+func TestBatchRefusals(t *testing.T) {
+	for place, change := range map[string]func(*wire.Batch){
+		"version":         func(b *wire.Batch) { b.Version = 9 },
+		"terminal":        func(b *wire.Batch) { b.Terminal = "" },
+		"records":         func(b *wire.Batch) { b.Records = nil },
+		"records[1].id":   func(b *wire.Batch) { b.Records[1].ID = b.Records[0].ID },
+		"records[0].id":   func(b *wire.Batch) { b.Records[0].ID = strings.ToUpper(b.Records[0].ID) + "x" },
+		"records[1].seq":  func(b *wire.Batch) { b.Records[1].Sequence = 1 },
+		"records[0].seq":  func(b *wire.Batch) { b.Records[0].Sequence = 0 },
+		"records[0].kind": func(b *wire.Batch) { b.Records[0].Kind = "A b" },
+		"records[0].at":   func(b *wire.Batch) { b.Records[0].At = time.Time{} },
+		"records[0].body": func(b *wire.Batch) { b.Records[0].Body = json.RawMessage(`{`) },
+	} {
+		b := batch(2)
+		change(&b)
+		if _, err := wire.EncodeBatch(b); fault.PlaceOf(err) != place {
+			t.Errorf("%s: got %v", place, err)
+		}
+	}
+	large := batch(1)
+	large.Records[0].Body = json.RawMessage(`"` + strings.Repeat("a", wire.MaxRecordBytes) + `"`)
+	if _, err := wire.EncodeBatch(large); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("a large body: got %v", err)
+	}
+	many := batch(wire.MaxBatchRecords + 1)
+	if _, err := wire.EncodeBatch(many); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("many records: got %v", err)
+	}
+}
+
+func pack(t testing.TB, plain []byte) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.EncodeAll(plain, nil)
+}
+
+func TestDecodeBatchRefusesBadBytes(t *testing.T) {
+	plain, err := json.Marshal(batch(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := pack(t, plain)
+	if _, err := wire.DecodeBatch(good); err != nil {
+		t.Fatal(err)
+	}
+	with := func(old, new string) []byte { return pack(t, []byte(strings.Replace(string(plain), old, new, 1))) }
+	for name, c := range map[string]struct {
+		in   []byte
+		code fault.Code
+	}{
+		"not zstd":         {plain, fault.InvalidArgument},
+		"empty":            {nil, fault.InvalidArgument},
+		"truncated":        {good[:len(good)-3], fault.InvalidArgument},
+		"trailing stream":  {append(bytes.Clone(good), good...), fault.InvalidArgument},
+		"unknown member":   {with(`{`, `{"x":1,`), fault.InvalidArgument},
+		"doubled member":   {with(`{`, `{"terminal":"trm_2",`), fault.InvalidArgument},
+		"spelling":         {with(`"terminal"`, `"Terminal"`), fault.InvalidArgument},
+		"wrong type":       {with(`"seq":1`, `"seq":"1"`), fault.InvalidArgument},
+		"negative":         {with(`"seq":1`, `"seq":-1`), fault.InvalidArgument},
+		"bomb":             {pack(t, bytes.Repeat([]byte(" "), 100<<20)), fault.TooLarge},
+		"just over":        {pack(t, append(bytes.Repeat([]byte(" "), wire.MaxBatchBytes), plain...)), fault.TooLarge},
+		"compressed large": {make([]byte, wire.MaxCompressedBatch+1), fault.TooLarge},
+	} {
+		if _, err := wire.DecodeBatch(c.in); fault.CodeOf(err) != c.code {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestDigestNamesEveryMember(t *testing.T) {
+	base := wire.Digest(record(1))
+	for name, change := range map[string]func(*wire.Record){
+		"id":    func(r *wire.Record) { r.ID = record(2).ID },
+		"epoch": func(r *wire.Record) { r.Epoch = "epo_2" },
+		"seq":   func(r *wire.Record) { r.Sequence = 2 },
+		"kind":  func(r *wire.Record) { r.Kind = "x" },
+		"at":    func(r *wire.Record) { r.At = r.At.Add(time.Microsecond) },
+		"body":  func(r *wire.Record) { r.Body = json.RawMessage(`{}`) },
+	} {
+		r := record(1)
+		change(&r)
+		if wire.Digest(r) == base {
+			t.Errorf("%s does not matter", name)
+		}
+	}
+	same := record(1)
+	same.At = same.At.In(civil.Japan).Add(time.Nanosecond)
+	same.Body = append(json.RawMessage(" "), same.Body...)
+	if wire.Digest(same) != base {
+		t.Error("the same record has two digests")
+	}
+}
+
+func TestTolerantReaders(t *testing.T) {
+	r, err := wire.DecodeReceipt([]byte(`{"version":0,"server_epoch":"a","server_time":"2026-11-21T00:00:00Z","new":1,"retry_after_ms":-5,"results":[{"id":"1","status":"accepted","more":{}},{"id":"2","status":"postponed"}]}`))
+	if err != nil || r.Results[0].Status != wire.Accepted || r.Results[1].Status != wire.Retry || r.RetryAfterMS != 0 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	for name, in := range map[string]string{
+		"going back": `{"cursor":5,"answers":[{"cursor":3},{"cursor":3}]}`,
+		"beyond":     `{"cursor":2,"answers":[{"cursor":3}]}`,
+		"zero":       `{"cursor":2,"answers":[{"cursor":0}]}`,
+		"trailing":   `{"cursor":2} x`,
+		"malformed":  `{"cursor":`,
+	} {
+		if _, err := wire.DecodeAnswers([]byte(in)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	full := wire.Answers{Cursor: wire.MaxAnswers}
+	for i := range wire.MaxAnswers {
+		full.Answers = append(full.Answers, wire.Answer{Cursor: uint64(i + 1), RecordID: record(i + 1).ID, Sealed: make([]byte, wire.MaxAnswerBytes)})
+	}
+	b, err := wire.EncodeAnswers(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := wire.DecodeAnswers(b); err != nil || len(got.Answers) != wire.MaxAnswers {
+		t.Errorf("the largest page does not fit: %v", err)
+	}
+}
+
+func TestBodies(t *testing.T) {
+	if c, err := wire.DecodeEligibilityCheck(record(1).Body); err != nil || c.Payer != "registry" || string(c.Sealed) != "age" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	for _, bad := range []string{`{}`, `{"payer":"registry","visit_day":"2026-11-21","number":"1234567"}`, `[]`, `{"payer":"registry","visit_day":"21.11.2026","sealed":"YQ=="}`} {
+		if _, err := wire.DecodeEligibilityCheck([]byte(bad)); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+	if _, err := wire.DecodeCertificateVerification([]byte(`{"format":"shc","outcome":"valid","day":"2026-11-21"}`)); err != nil {
+		t.Error(err)
+	}
+	if _, err := wire.DecodeCertificateVerification([]byte(`{"format":"shc","outcome":"valid","day":"2026-11-21","id":"x"}`)); err == nil {
+		t.Error("a certificate id is accepted")
+	}
+	if _, err := wire.DecodeEnrolment([]byte(`{"code":"ABCD","public_key":{"kty":"EC","crv":"P-256","x":"a","y":"b"},"recipient":"age1"}`)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	receipt := wire.Receipt{Version: 0, ServerEpoch: "cell_1", ServerTime: at, RetryAfterMS: 1500, Results: []wire.Result{
+		{ID: record(1).ID, Status: wire.Accepted}, {ID: record(2).ID, Status: wire.Rejected, Code: string(fault.InvalidArgument)},
+	}}
+	answers := wire.Answers{Cursor: 8, Answers: []wire.Answer{{Cursor: 7, RecordID: record(1).ID, Sealed: []byte("age")}}}
+	digest := wire.Digest(record(1))
+	for name, v := range map[string]any{
+		"batch.json": batch(2), "receipt.json": receipt, "answers.json": answers,
+		"enrolment.json": wire.Enrolment{Code: "ABCD-EFGH", PublicKey: json.RawMessage(`{"kty":"EC"}`), Recipient: "age1x"},
+		"enrolled.json":  wire.Enrolled{Terminal: "trm_1", Office: "ofc_1", TokenAudience: "https://madoguchi.example/terminal/v1/token"},
+		"digest.json":    hex.EncodeToString(digest[:]),
+	} {
+		got, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, append(got, '\n'), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(append(got, '\n'), want) {
+			t.Errorf("%s is not what it was:\n%s", name, got)
+		}
+	}
+}
+
+func FuzzDecodeBatch(f *testing.F) {
+	good, err := wire.EncodeBatch(batch(2))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(pack(f, []byte(`{"version":0,"terminal":"trm_1","records":[]}`)))
+	f.Fuzz(func(t *testing.T, in []byte) { again(t, in) })
+}
+
+// FuzzDecodeBatchJSON packs the input itself, to get past the compression.
+func FuzzDecodeBatchJSON(f *testing.F) {
+	plain, err := json.Marshal(batch(2))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(plain)
+	f.Fuzz(func(t *testing.T, in []byte) { again(t, pack(t, in)) })
+}
+
+func again(t *testing.T, packed []byte) {
+	b, err := wire.DecodeBatch(packed)
+	if err != nil {
+		return
+	}
+	out, err := wire.EncodeBatch(b)
+	if err != nil {
+		t.Fatalf("accepted what cannot be written: %v", err)
+	}
+	got, err := wire.DecodeBatch(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.Records {
+		if wire.Digest(b.Records[i]) != wire.Digest(got.Records[i]) {
+			t.Fatal("the digest changed on the way")
+		}
+	}
+}
+
+func FuzzTerminalReaders(f *testing.F) {
+	f.Add([]byte(`{"version":0,"results":[{"id":"1","status":"accepted"}]}`))
+	f.Add([]byte(`{"cursor":5,"answers":[{"cursor":3,"record_id":"x","sealed":"YQ=="}]}`))
+	f.Add([]byte(`{"code":"x","public_key":{},"recipient":"age1"}`))
+	f.Add([]byte(`{"format":"shc","outcome":"valid","day":"2026-11-21"}`))
+	f.Fuzz(func(_ *testing.T, in []byte) {
+		_, _ = wire.DecodeReceipt(in)
+		_, _ = wire.DecodeAnswers(in)
+		_, _ = wire.DecodeEnrolled(in)
+		_, _ = wire.DecodeEnrolment(in)
+		_, _ = wire.DecodeEligibilityCheck(in)
+		_, _ = wire.DecodeCertificateVerification(in)
+	})
+}
