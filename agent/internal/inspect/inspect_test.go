@@ -1,0 +1,241 @@
+package inspect_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"madoguchi.example/agent/internal/inspect"
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/qr"
+	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/identity"
+	"madoguchi.example/shared/trust"
+)
+
+const iss = "https://madoguchi.example"
+
+var at = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+
+// desk is a folder with a card in several forms and the trust layout for it.
+type desk struct {
+	t      *testing.T
+	dir    string
+	qrText string
+	bundle trust.Bundle
+}
+
+func newDesk(t *testing.T) desk {
+	t.Helper()
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := shc.Issue(key, iss, at, cert.Certificate{
+		Holder:    identity.PersonName{FamilyKanji: "見本", GivenKanji: "花子"},
+		BirthDate: civil.Date{Year: 1990, Month: 4, Day: 1},
+		Doses:     []cert.Dose{{Number: 1, Code: "208", On: civil.Date{Year: 2021, Month: 7, Day: 1}}},
+	}, shc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwks, err := shc.JWKS(shc.Published(&key.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := desk{t: t, dir: t.TempDir(), bundle: trust.Bundle{AsOf: at, MaxAge: time.Hour, SHC: []trust.SHCIssuer{{ISS: iss, JWKS: jwks}}}}
+	if d.qrText, err = shc.QRText(jws); err != nil {
+		t.Fatal(err)
+	}
+	picture, err := qr.PNG(d.qrText, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := shc.File(jws)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := d.bundle.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		d.write("trust/"+name, text)
+	}
+	d.write("card.txt", []byte(d.qrText+"\n"))
+	d.write("card.png", picture)
+	d.write("card"+shc.FileName, file)
+	d.write("bad.txt", []byte(d.qrText[:200]))
+	d.write("broken/shc/a.json", []byte("{"))
+	return d
+}
+
+func (d desk) write(name string, text []byte) {
+	d.t.Helper()
+	path := filepath.Join(d.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// own is the terminal's own snapshot.
+func (d desk) own(_ context.Context, config string) (trust.Snapshot, error) {
+	if config == "broken.toml" {
+		return trust.Snapshot{}, errors.New("not enrolled")
+	}
+	fsys, err := d.bundle.FS()
+	if err != nil {
+		return trust.Snapshot{}, err
+	}
+	return trust.Load(fsys)
+}
+
+func (d desk) run(stdin string, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	for i, arg := range args {
+		if strings.HasPrefix(arg, "@") {
+			args[i] = filepath.Join(d.dir, arg[1:])
+		}
+	}
+	c := inspect.Command{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs, Now: func() time.Time { return at }, Snapshot: d.own}
+	code = c.Run(context.Background(), args)
+	return code, out.String(), errs.String()
+}
+
+func TestCommand(t *testing.T) {
+	d := newDesk(t)
+	for name, c := range map[string]struct {
+		args  []string
+		stdin string
+		code  int
+		says  string
+	}{
+		"text":              {[]string{"--trust", "@trust", "@card.txt"}, "", 0, "valid: SMART Health Card of " + iss},
+		"flags behind":      {[]string{"@card.txt", "--trust", "@trust", "--json"}, "", 0, `{"format":"shc","outcome":"valid","findings":[],"certificate":{`},
+		"picture":           {[]string{"--trust", "@trust", "@card.png"}, "", 0, "valid: "},
+		"file":              {[]string{"--trust", "@trust", "@card.smart-health-card"}, "", 0, "valid: "},
+		"standard input":    {[]string{"--trust", "@trust", "-"}, d.qrText, 0, "valid: "},
+		"own snapshot":      {[]string{"-"}, d.qrText, 0, "valid: "},
+		"byte order mark":   {[]string{"-"}, "\ufeff" + d.qrText, 0, "valid: "},
+		"stale":             {[]string{"--at", "2026-11-21T12:00:00Z", "-"}, d.qrText, 1, "stale_trust: "},
+		"before":            {[]string{"--at", "2020-01-01T00:00:00Z", "-"}, d.qrText, 1, "not_yet_valid: "},
+		"cut":               {[]string{"@bad.txt"}, "", 1, "malformed: "},
+		"nobody trusted":    {[]string{"--trust", "@", "@card.txt"}, "", 1, "untrusted_issuer: "},
+		"unsupported":       {[]string{"-"}, "HC1:ABC", 1, "unsupported: health certificate (HC1)"},
+		"picture of none":   {[]string{"--json", "-"}, "\x89PNG\r\n\x1a\n", 1, `"outcome":"malformed","findings":[]`},
+		"no file":           {[]string{"--trust", "@trust"}, "", 2, ""},
+		"two files":         {[]string{"@card.txt", "@card.png"}, "", 2, ""},
+		"file absent":       {[]string{"@absent"}, "", 2, ""},
+		"trust absent":      {[]string{"--trust", "@absent", "@card.txt"}, "", 2, ""},
+		"trust broken":      {[]string{"--trust", "@broken", "@card.txt"}, "", 2, ""},
+		"time":              {[]string{"--at", "yesterday", "@card.txt"}, "", 2, ""},
+		"flag":              {[]string{"--what", "@card.txt"}, "", 2, ""},
+		"too large":         {[]string{"-"}, strings.Repeat("x", inspect.MaxInput+1), 2, ""},
+		"not enrolled":      {[]string{"--config", "broken.toml", "@card.txt"}, "", 2, ""},
+		"text beyond bound": {[]string{"-"}, strings.Repeat("shc:/56\n", shc.MaxInput/4), 1, "malformed: "},
+	} {
+		code, stdout, stderr := d.run(c.stdin, c.args...)
+		if code != c.code || !strings.Contains(stdout, c.says) || strings.Count(stdout, "\n") != map[bool]int{true: 0, false: 1}[code == 2] {
+			t.Errorf("%s: exit %d, %q, %q", name, code, stdout, stderr)
+		}
+		if (code == 2) != (stderr != "") {
+			t.Errorf("%s: exit %d says %q", name, code, stderr)
+		}
+	}
+}
+
+// TestTamperedPictureIsRefused redraws the card with each of some digits changed.
+func TestTamperedPictureIsRefused(t *testing.T) {
+	d := newDesk(t)
+	snap, err := d.own(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len("shc:/"); i < len(d.qrText); i += 101 {
+		text := []byte(d.qrText)
+		text[i] = '0' + (text[i]-'0'+1)%10
+		picture, err := qr.PNG(string(text), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := inspect.Bytes(picture, snap, at); v.Outcome == cert.Valid || v.Format != cert.SHC {
+			t.Errorf("digit %d changed: %s %s", i, v.Outcome, v.Reason)
+		}
+	}
+}
+
+func vectorsDir(t *testing.T) (string, bool) {
+	t.Helper()
+	dir := os.Getenv("MADOGUCHI_VECTORS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "shared", "vectors")
+	}
+	dir = filepath.Join(dir, "shc")
+	if _, err := os.Stat(filepath.Join(dir, "cases.json")); err != nil {
+		t.Log("vectors: folder absent, 0 cases ran")
+		return "", false
+	}
+	return dir, true
+}
+
+// TestPictureVectors runs the published cases that are pictures, and holds them against
+// the table of outcomes.
+func TestPictureVectors(t *testing.T) {
+	dir, ok := vectorsDir(t)
+	if !ok {
+		return
+	}
+	read := func(path ...string) []byte {
+		b, err := os.ReadFile(filepath.Join(path...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	var cases []struct {
+		ID, Key, Expect string
+		Files           []string
+		Clock           time.Time
+	}
+	if err := json.Unmarshal(read(dir, "cases.json"), &cases); err != nil {
+		t.Fatal(err)
+	}
+	table := string(read("..", "..", "..", "shared", "cert", "shc", "OUTCOMES.md"))
+	ran := 0
+	for _, c := range cases {
+		if !strings.HasPrefix(c.ID, "png-") {
+			continue
+		}
+		ran++
+		text := fmt.Sprintf(`{"iss":"https://spec.smarthealth.cards/examples/issuer","jwks":%s,"crls":[%s]}`,
+			read(dir, c.Key), read(dir, "trust/spec-issuer-crl-3Kfdg.json"))
+		snap, err := trust.Load(fstest.MapFS{"shc/a.json": {Data: []byte(text)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := inspect.Bytes(read(dir, c.Files[0]), snap, c.Clock)
+		var findings []string
+		for _, f := range v.Findings {
+			findings = append(findings, string(f))
+		}
+		row := fmt.Sprintf("| %s | %s | %s | %s |", c.ID, c.Expect, v.Outcome, strings.Join(findings, ", "))
+		if !strings.Contains(table, row) || v.Outcome != cert.Valid || (c.Expect == "warn" && len(findings) == 0) {
+			t.Errorf("OUTCOMES.md has another row; now it is\n%s (%s)", row, v.Reason)
+		}
+	}
+	t.Logf("vectors: %d picture cases ran", ran)
+}
