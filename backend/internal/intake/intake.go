@@ -106,7 +106,7 @@ type AnswerJob struct {
 }
 
 // Kind names the job in the queue.
-func (AnswerJob) Kind() string { return "payer.answer" }
+func (AnswerJob) Kind() string { return "payer_answer" }
 
 // Deps are what an Intake works with; all are needed.
 type Deps struct {

@@ -19,7 +19,7 @@ const sweepEvery = time.Minute
 type payerSweep struct{}
 
 // Kind names the job in the queue.
-func (payerSweep) Kind() string { return "payer.sweep" }
+func (payerSweep) Kind() string { return "payer_sweep" }
 
 // Terminals registers the handlers of what terminals send. Call it before the engine starts.
 func Terminals(e *job.Engine, desk *payer.Desk) error {
