@@ -62,10 +62,15 @@ func bucket(tx *bbolt.Tx, name []byte) *bbolt.Bucket { return tx.Bucket(topBucke
 
 // begin makes the buckets of a new file and its epoch.
 func (q *Queue) begin() error {
+	known := false
+	err := q.v.View(func(tx *bbolt.Tx) error {
+		known = tx.Bucket(topBucket) != nil
+		return nil
+	})
+	if known || err != nil {
+		return err
+	}
 	return q.v.Update(func(tx *bbolt.Tx) error {
-		if tx.Bucket(topBucket) != nil {
-			return nil
-		}
 		top, err := tx.CreateBucket(topBucket)
 		if err != nil {
 			return err

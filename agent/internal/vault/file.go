@@ -22,6 +22,10 @@ const (
 	damagedSuffix = ".damaged" // with the time, of files put aside
 )
 
+// alwaysChecked is the size in bytes up to which every start walks all pages (some
+// milliseconds); a larger file is walked after a crash alone.
+const alwaysChecked = 32 << 20
+
 var errFull = bolterrors.ErrMaxSizeReached
 
 var (
@@ -61,16 +65,11 @@ func (v *Vault) try(mark []byte) error {
 	if err := inspect(v.path); err != nil {
 		return err
 	}
-	db, err := bbolt.Open(v.path, 0o600, v.boltOptions())
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return ErrLocked
-	case errors.Is(err, os.ErrPermission):
+	db, err := v.openBolt()
+	if err != nil {
 		return err
-	case err != nil:
-		return damage{"bbolt refuses the file: " + err.Error()}
 	}
-	if crashed {
+	if crashed || size(v.path) <= alwaysChecked {
 		err = checkPages(db)
 	}
 	if err == nil {
@@ -86,13 +85,53 @@ func (v *Vault) try(mark []byte) error {
 	return nil
 }
 
+// openBolt opens the file. bbolt panics on some damage; the file is then let go of, for it
+// to be put aside. A damaged meta page is mended from the good one, under the file's lock.
+func (v *Vault) openBolt() (db *bbolt.DB, err error) {
+	var file *os.File
+	o := v.boltOptions()
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := v.opts.OpenFile(name, flag, mode)
+		file = f
+		return f, err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, damage{fmt.Sprintf("bbolt cannot open the file: %v", r)}
+			_ = file.Close()
+		}
+	}()
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	db, err = bbolt.Open(v.path, 0o600, o)
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, ErrLocked
+	case errors.Is(err, os.ErrPermission):
+		return nil, err
+	case err != nil:
+		return nil, damage{"bbolt refuses the file: " + err.Error()}
+	}
+	if err := mendMeta(file, int64(db.Info().PageSize)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
 // introduce writes the vault's marks into a new file and checks them in an old one.
 func (v *Vault) introduce(db *bbolt.DB, mark []byte) (err error) {
 	defer recoverDamage(&err)
-	return db.Update(func(tx *bbolt.Tx) error {
-		if b := tx.Bucket(metaBucket); b != nil {
+	known := false
+	err = db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(metaBucket)
+		if known = b != nil; known {
 			return v.recognise(b, mark)
 		}
+		return nil
+	})
+	if known || err != nil {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
 		if k, _ := tx.Cursor().First(); k != nil {
 			return damage{"the file holds data but no marks of the vault"}
 		}
@@ -197,41 +236,75 @@ func inspect(path string) error {
 	return nil
 }
 
-// bytesNeeded reads both meta pages and gives the size that the newer good one implies.
+// meta is what a meta page tells.
+type meta struct {
+	pageSize uint32
+	pages    uint64
+	txid     uint64
+}
+
+// readMeta reads the meta page at an offset; ok is false where there is no good one.
+func readMeta(f io.ReaderAt, at int64) (m meta, ok bool) {
+	var page [pageHeader + metaLength]byte
+	if _, err := f.ReadAt(page[:], at); err != nil {
+		return m, false
+	}
+	b, n := page[pageHeader:], binary.NativeEndian
+	sum := fnv.New64a()
+	_, _ = sum.Write(b[:metaLength-8])
+	if n.Uint32(b) != boltMagic || n.Uint32(b[4:]) != boltVersion || n.Uint64(b[56:]) != sum.Sum64() {
+		return m, false
+	}
+	m = meta{pageSize: n.Uint32(b[8:]), pages: n.Uint64(b[40:]), txid: n.Uint64(b[48:])}
+	return m, m.pages <= 1<<40 && m.pageSize >= 1024 && m.pageSize <= 1<<20
+}
+
+// bytesNeeded gives the size that the newer good meta page implies.
 func bytesNeeded(f io.ReaderAt) (need int64, ok bool) {
-	newest := uint64(0)
-	try := func(at int64) (pageSize uint32) {
-		var b [pageHeader + metaLength]byte
-		if _, err := f.ReadAt(b[:], at); err != nil {
-			return 0
-		}
-		m := b[pageHeader:]
-		n := binary.NativeEndian
-		sum := fnv.New64a()
-		_, _ = sum.Write(m[:metaLength-8])
-		if n.Uint32(m) != boltMagic || n.Uint32(m[4:]) != boltVersion || n.Uint64(m[56:]) != sum.Sum64() {
-			return 0
-		}
-		pageSize = n.Uint32(m[8:])
-		pages, txid := n.Uint64(m[40:]), n.Uint64(m[48:])
-		if pages > 1<<40 || pageSize > 1<<20 {
-			return 0
-		}
-		if !ok || txid >= newest {
-			need, newest, ok = int64(pages)*int64(pageSize), txid, true
-		}
-		return pageSize
+	first, ok0 := readMeta(f, 0)
+	second, ok1 := meta{}, false
+	if ok0 {
+		second, ok1 = readMeta(f, int64(first.pageSize))
 	}
-	if size := try(0); size != 0 {
-		try(int64(size))
-		return need, ok
+	for size := int64(1024); !ok0 && !ok1 && size <= 64<<10; size *= 2 { // the first is gone: look where the second may be
+		second, ok1 = readMeta(f, size)
 	}
-	for size := int64(1024); size <= 64<<10; size *= 2 { // the first is gone: look where the second may be
-		if try(size) != 0 {
-			break
-		}
+	newest := first
+	if ok1 && (!ok0 || second.txid > first.txid) {
+		newest = second
 	}
-	return need, ok
+	return int64(newest.pages) * int64(newest.pageSize), ok0 || ok1
+}
+
+// mendMeta writes a damaged meta page anew from the good one. Until then the file opens,
+// but every later page check would fail on it.
+func mendMeta(f *os.File, pageSize int64) error {
+	_, ok0 := readMeta(f, 0)
+	_, ok1 := readMeta(f, pageSize)
+	if ok0 == ok1 {
+		return nil
+	}
+	from, to := int64(0), pageSize
+	if ok1 {
+		from, to = pageSize, 0
+	}
+	page := make([]byte, pageSize)
+	if _, err := f.ReadAt(page, from); err != nil {
+		return fmt.Errorf("cannot read a meta page: %w", err)
+	}
+	binary.NativeEndian.PutUint64(page, uint64(to/pageSize)) // a page begins with its own number
+	if _, err := f.WriteAt(page, to); err != nil {
+		return fmt.Errorf("cannot mend a meta page: %w", err)
+	}
+	return f.Sync()
+}
+
+func size(path string) int64 {
+	i, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return i.Size()
 }
 
 func exists(path string) bool {

@@ -65,6 +65,8 @@ type Options struct {
 
 	MaxBytes    int           // the file's largest size, 0: DefaultMaxBytes
 	LockTimeout time.Duration // 0: DefaultLockTimeout
+	// OpenFile opens the file, for tests that make it fail; nil: os.OpenFile.
+	OpenFile func(name string, flag int, mode os.FileMode) (*os.File, error)
 }
 
 // Report tells what Open had to do.
@@ -98,6 +100,9 @@ func Open(ctx context.Context, dir string, o Options) (*Vault, error) {
 	if o.LockTimeout <= 0 {
 		o.LockTimeout = DefaultLockTimeout
 	}
+	if o.OpenFile == nil {
+		o.OpenFile = os.OpenFile
+	}
 	key, err := o.Key.Key(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the vault: %w", err)
@@ -123,13 +128,7 @@ func (v *Vault) Terminal() string { return v.opts.Terminal }
 func (v *Vault) MaxBytes() int { return v.opts.MaxBytes }
 
 // FileBytes is the file's present size.
-func (v *Vault) FileBytes() int64 {
-	i, err := os.Stat(v.path)
-	if err != nil {
-		return 0
-	}
-	return i.Size()
-}
+func (v *Vault) FileBytes() int64 { return size(v.path) }
 
 // Close ends all use of the file. It waits for transactions under way.
 func (v *Vault) Close() error {
@@ -221,7 +220,7 @@ func (v *Vault) reopen(failed *bbolt.DB) error {
 		_ = v.db.Close() // its error adds nothing to the one that brought us here
 		v.db = nil
 	}
-	db, err := bbolt.Open(v.path, 0o600, v.boltOptions())
+	db, err := v.openBolt()
 	if err != nil {
 		return fmt.Errorf("cannot open the file again: %w", err)
 	}

@@ -1,0 +1,341 @@
+package vault_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"madoguchi.example/agent/internal/vault"
+)
+
+func options(dir string) vault.Options {
+	return vault.Options{
+		Key: vault.KeyFile(filepath.Join(dir, "vault.key")), Rand: rand.Reader, Terminal: "trm_1",
+		Now:         func() time.Time { return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC) },
+		LockTimeout: 10 * time.Millisecond,
+	}
+}
+
+func open(t *testing.T, dir string) *vault.Vault {
+	t.Helper()
+	if err := vault.KeyFile(filepath.Join(dir, "vault.key")).Create(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(t.Context(), dir, options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = v.Close() })
+	return v
+}
+
+func TestShelf(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	v := open(t, dir)
+	s := v.Shelf("case")
+	if _, ok, err := s.Get(ctx, "a"); ok || err != nil {
+		t.Fatalf("an empty shelf holds something: %v", err)
+	}
+	for _, k := range []string{"b", "a", "c"} {
+		if err := s.Put(ctx, k, []byte("value of "+k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete(ctx, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir).Shelf("case")
+	var got []string
+	err := s.Each(ctx, func(k string, value []byte) error {
+		got = append(got, k+"="+string(value))
+		return nil
+	})
+	if err != nil || strings.Join(got, ",") != "a=value of a,b=value of b" {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	for name, put := range map[string]vault.Put{
+		"no key": {Shelf: "x"}, "no shelf": {Key: "x"}, "long key": {Shelf: "x", Key: strings.Repeat("k", vault.MaxKey+1)},
+		"large value": {Shelf: "x", Key: "y", Value: make([]byte, vault.MaxValue+1)},
+	} {
+		if v.Apply(put) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// No plaintext may be in the file, in freed pages neither.
+func TestNoPlaintextInTheFile(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	v := open(t, dir)
+	secret := []byte("試験 花子 01130012 9876543")
+	s := v.Shelf("case")
+	for i := range 200 {
+		value := append(bytes.Repeat([]byte("filler "), 100), secret...)
+		if err := s.Put(ctx, fmt.Sprintf("key%03d", i), value); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			if err := s.Delete(ctx, fmt.Sprintf("key%03d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, vault.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"試験", "花子", "01130012", "9876543", "filler"} {
+		if bytes.Contains(raw, []byte(s)) {
+			t.Errorf("%q is in the file", s)
+		}
+	}
+	key, err := os.ReadFile(filepath.Join(dir, "vault.key"))
+	if err != nil || bytes.Contains(raw, key) {
+		t.Errorf("the key is in the file, or cannot be read: %v", err)
+	}
+}
+
+// A value that was moved to another place, or changed, does not open.
+func TestValuesAreBoundToTheirPlace(t *testing.T) {
+	dir, ctx := t.TempDir(), t.Context()
+	v := open(t, dir)
+	for _, k := range []string{"a", "b"} {
+		if err := v.Shelf("case").Put(ctx, k, []byte(k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := v.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte("shelf/case"))
+		return b.Put([]byte("b"), bytes.Clone(b.Get([]byte("a"))))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := v.Shelf("case").Get(ctx, "b"); ok || !errors.Is(err, vault.ErrDamaged) {
+		t.Errorf("a moved value opens: %v %v", ok, err)
+	}
+	if got, ok, err := v.Shelf("case").Get(ctx, "a"); !ok || err != nil || string(got) != "a" {
+		t.Errorf("the other value is gone: %v", err)
+	}
+	damaged := 0
+	err = v.Shelf("case").Each(ctx, func(_ string, value []byte) error {
+		if value == nil {
+			damaged++
+		}
+		return nil
+	})
+	if err != nil || damaged != 1 {
+		t.Errorf("%d damaged, %v", damaged, err)
+	}
+}
+
+func TestLockedAndForeignFiles(t *testing.T) {
+	dir := t.TempDir()
+	v := open(t, dir)
+	if _, err := vault.Open(t.Context(), dir, options(dir)); !errors.Is(err, vault.ErrLocked) {
+		t.Errorf("a second process: got %v", err)
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := options(dir)
+	other.Terminal = "trm_2"
+	if _, err := vault.Open(t.Context(), dir, other); !errors.Is(err, vault.ErrWrongKey) {
+		t.Errorf("another terminal: got %v", err)
+	}
+	other = options(dir)
+	other.Key = vault.KeyFile(filepath.Join(dir, "other.key"))
+	if err := other.Key.(vault.KeyFile).Create(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.Open(t.Context(), dir, other); !errors.Is(err, vault.ErrWrongKey) {
+		t.Errorf("another key: got %v", err)
+	}
+	if v, err := vault.Open(t.Context(), dir, options(dir)); err != nil || v.Report().PutAside != "" {
+		t.Errorf("the file was harmed: %v", err)
+	} else {
+		_ = v.Close()
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "k")
+	if _, err := vault.KeyFile(path).Key(t.Context()); err == nil {
+		t.Error("a missing key is used")
+	}
+	if err := vault.KeyFile(path).Create(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	first, err := vault.KeyFile(path).Key(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := vault.KeyFile(path).Create(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if second, err := vault.KeyFile(path).Key(t.Context()); err != nil || first != second {
+		t.Errorf("the key was made anew: %v", err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.KeyFile(path).Key(t.Context()); err == nil {
+		t.Error("a key that others may read is used")
+	}
+	short := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(short, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.KeyFile(short).Key(t.Context()); err == nil {
+		t.Error("a short key is used")
+	}
+}
+
+// fill makes a file worth damaging and gives its bytes.
+func fill(t *testing.T, dir string) []byte {
+	t.Helper()
+	copyKey(t, dir)
+	v := open(t, dir)
+	for i := range 300 {
+		if err := v.Shelf("case").Put(context.Background(), fmt.Sprintf("%04d", i), make([]byte, 500)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, vault.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Whatever is done to the file, the agent starts: from the file if it is whole enough, or
+// from a new one with the old one put aside and told.
+func TestDamagedFiles(t *testing.T) {
+	whole := fill(t, t.TempDir())
+	page := os.Getpagesize()
+	for _, c := range []struct {
+		name  string
+		harm  func([]byte) []byte
+		aside bool
+	}{
+		{"untouched", func(b []byte) []byte { return b }, false},
+		{"empty", func([]byte) []byte { return nil }, false},
+		{"one meta page", func(b []byte) []byte { clear(b[:page]); return b }, false},
+		{"both meta pages", func(b []byte) []byte { clear(b[:2*page]); return b }, true},
+		{"cut to half", func(b []byte) []byte { return b[:len(b)/2] }, true},
+		{"cut to one page", func(b []byte) []byte { return b[:page] }, true},
+		{"cut to some bytes", func(b []byte) []byte { return b[:100] }, true},
+		{"text", func([]byte) []byte { return []byte(strings.Repeat("not a database ", 1000)) }, true},
+		{"all pages but the metas", func(b []byte) []byte { clear(b[2*page:]); return b }, true},
+		{"page headers", func(b []byte) []byte {
+			for at := 2 * page; at < len(b); at += page {
+				clear(b[at : at+16])
+			}
+			return b
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, vault.FileName), c.harm(bytes.Clone(whole)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, vault.FileName+".open"), nil, 0o600); err != nil { // as after a crash
+				t.Fatal(err)
+			}
+			copyKey(t, dir)
+			v := open(t, dir)
+			if got := v.Report().PutAside != ""; got != c.aside {
+				t.Fatalf("put aside: %v (%s)", got, v.Report().Reason)
+			}
+			if c.aside {
+				if _, err := os.Stat(v.Report().PutAside); err != nil || v.Report().Reason == "" {
+					t.Errorf("the report leads nowhere: %+v %v", v.Report(), err)
+				}
+			}
+			if err := v.Shelf("case").Put(t.Context(), "new", []byte("works")); err != nil {
+				t.Error(err)
+			}
+			if err := v.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if again := open(t, dir); c.aside && len(again.Report().Earlier) != 1 {
+				t.Errorf("the file put aside is forgotten: %+v", again.Report())
+			}
+		})
+	}
+}
+
+// copyKey: every directory of these tests uses one key, so that damage is not taken for a
+// foreign file.
+func copyKey(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "vault.key"), oneKey, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var oneKey = bytes.Repeat([]byte{7}, vault.KeySize)
+
+func FuzzOpen(f *testing.F) {
+	page := os.Getpagesize()
+	f.Add(0, byte(1), 0)
+	f.Add(page+20, byte(255), 0)
+	f.Add(3*page+3, byte(16), 2)
+	f.Fuzz(func(t *testing.T, at int, with byte, cut int) {
+		dir := t.TempDir()
+		copyKey(t, dir)
+		v := open(t, dir)
+		for i := range 5 {
+			if err := v.Shelf("case").Put(t.Context(), fmt.Sprint(i), make([]byte, 300)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, vault.FileName)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = b[:len(b)-min(max(cut, 0), len(b))]
+		if at >= 0 && at < len(b) {
+			b[at] ^= with
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+".open", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		v, err = vault.Open(t.Context(), dir, options(dir))
+		if errors.Is(err, vault.ErrWrongKey) {
+			return // the mark itself was hit: no harm is done to the file
+		}
+		if err != nil {
+			t.Fatalf("the agent does not start: %v", err)
+		}
+		if err := v.Shelf("case").Put(t.Context(), "new", []byte("works")); err != nil {
+			t.Fatal(err)
+		}
+		_ = v.Close()
+	})
+}
