@@ -47,12 +47,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := connect(ctx, cfg)
+	db, err := ready(ctx, cfg)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the store: %w", err)
-	}
-	if err := db.prepare(ctx, cfg); err != nil {
-		db.closePools()
 		return nil, fmt.Errorf("cannot open the store: %w", err)
 	}
 	db.reads = newReads(db.read, cfg)
@@ -71,6 +67,11 @@ func Migrate(ctx context.Context, cfg Config) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := lock(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the store: %w", err)
+	}
+	defer unlock()
 	db, err := connect(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the store: %w", err)
@@ -78,6 +79,38 @@ func Migrate(ctx context.Context, cfg Config) ([]string, error) {
 	defer db.closePools()
 	return migrations.Up(ctx, db.write, db.dialect())
 }
+
+// ready connects and looks after the schema.
+func ready(ctx context.Context, cfg Config) (*DB, error) {
+	unlock, err := lock(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	db, err := connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.prepare(ctx, cfg); err != nil {
+		return nil, errors.Join(err, db.closePools())
+	}
+	return db, nil
+}
+
+// lock keeps other processes out while a store is made ready. PostgreSQL has locks of its
+// own for that.
+func lock(cfg Config) (unlock func(), err error) {
+	path, ok := sqlitePath(cfg.DSN)
+	if !ok {
+		return func() {}, nil
+	}
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("the store's dsn names no file: write sqlite:PATH")
+	}
+	return lockSQLite(path)
+}
+
+func sqlitePath(dsn string) (string, bool) { return strings.CutPrefix(dsn, "sqlite:") }
 
 func (c Config) complete() (Config, error) {
 	if c.Now == nil || c.Rand == nil {
@@ -104,7 +137,7 @@ func orDefault[T comparable](v, otherwise T) T {
 }
 
 func connect(ctx context.Context, cfg Config) (*DB, error) {
-	if path, ok := strings.CutPrefix(cfg.DSN, "sqlite:"); ok {
+	if path, ok := sqlitePath(cfg.DSN); ok {
 		return connectSQLite(ctx, path)
 	}
 	if strings.HasPrefix(cfg.DSN, "postgres://") || strings.HasPrefix(cfg.DSN, "postgresql://") {

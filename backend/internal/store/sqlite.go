@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 
 	"madoguchi.example/backend/internal/store/sqltx"
 )
@@ -20,9 +22,6 @@ const walLimit = 64 << 20
 // connectSQLite opens the file with one writing connection and a pool of readers. The file
 // and its folder are made when they are not there, for their owner alone.
 func connectSQLite(ctx context.Context, path string) (*DB, error) {
-	if path == "" || path == ":memory:" {
-		return nil, errors.New("the store's dsn names no file: write sqlite:PATH")
-	}
 	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
@@ -58,15 +57,37 @@ func openSQLite(path string, connections int, q url.Values) (*sql.DB, error) {
 	return db, nil
 }
 
+// createPrivate makes the file when it is not there. A file that is there is not touched:
+// closing it here would take away the locks that this process may hold on it.
 func createPrivate(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	return f.Close()
+}
+
+// lockSQLite keeps other processes from opening or migrating the same file until unlock is
+// called: two that switch a new file to its log, or apply one migration, break each other.
+// It waits for as long as they take.
+func lockSQLite(path string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot lock the file: %w", err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
 }
 
 func newReads(db *sql.DB, cfg Config) *sqltx.Pool { return sqltx.NewPool(db, cfg.ReadLimit) }

@@ -48,3 +48,6 @@ type Config struct {
 	// Log may be nil: then the store says nothing.
 	Log *slog.Logger
 }
+
+// LogValue keeps the DSN, which may hold a password, out of logs.
+func (c Config) LogValue() slog.Value { return slog.StringValue("store") }

@@ -3,9 +3,9 @@ package migrations
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"strings"
-	"testing/fstest"
 )
 
 // tokens maps each token to its text on SQLite and on PostgreSQL.
@@ -18,26 +18,46 @@ var tokens = map[string]map[Dialect]string{
 
 var token = regexp.MustCompile(`\{\{[a-z]*\}\}|\{\{`)
 
-// Expand gives the .sql files of from with their tokens written out for d. An unknown token
+// Expand gives from with the tokens of its .sql files written out for d. An unknown token
 // is an error that names the file and the token.
 func Expand(from fs.FS, d Dialect) (fs.FS, error) {
+	e := expanded{from: from, dialect: d}
 	paths, err := fs.Glob(from, "*.sql")
 	if err != nil {
 		return nil, err
 	}
-	expanded := fstest.MapFS{}
-	for _, path := range paths {
-		text, err := fs.ReadFile(from, path)
-		if err != nil {
+	for _, p := range paths {
+		if _, err := fs.ReadFile(e, p); err != nil {
 			return nil, err
 		}
-		written, err := expand(string(text), d)
-		if err != nil {
-			return nil, fmt.Errorf("cannot use migration %s: %w", path, err)
-		}
-		expanded[path] = &fstest.MapFile{Data: []byte(written), Mode: 0o444}
 	}
-	return expanded, nil
+	return e, nil
+}
+
+// expanded is a file system that writes tokens out while it reads.
+type expanded struct {
+	from    fs.FS
+	dialect Dialect
+}
+
+// Open implements fs.FS.
+func (e expanded) Open(name string) (fs.File, error) {
+	if path.Ext(name) != ".sql" {
+		return e.from.Open(name)
+	}
+	text, err := fs.ReadFile(e.from, name)
+	if err != nil {
+		return nil, err
+	}
+	written, err := expand(string(text), e.dialect)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use migration %s: %w", name, err)
+	}
+	info, err := fs.Stat(e.from, name)
+	if err != nil {
+		return nil, err
+	}
+	return &file{Reader: strings.NewReader(written), info: sized{FileInfo: info, size: int64(len(written))}}, nil
 }
 
 func expand(text string, d Dialect) (string, error) {
@@ -51,3 +71,23 @@ func expand(text string, d Dialect) (string, error) {
 	})
 	return written, unknown
 }
+
+// file is one expanded file.
+type file struct {
+	*strings.Reader
+	info fs.FileInfo
+}
+
+// Stat implements fs.File.
+func (f *file) Stat() (fs.FileInfo, error) { return f.info, nil }
+
+// Close implements fs.File.
+func (f *file) Close() error { return nil }
+
+type sized struct {
+	fs.FileInfo
+	size int64
+}
+
+// Size is that of the expanded text.
+func (s sized) Size() int64 { return s.size }
