@@ -38,6 +38,9 @@ type Card struct {
 	Symbol        string `json:"symbol"`
 	Number        string `json:"number"`
 	Branch        string `json:"branch"`
+	ValidFrom     string `json:"valid_from"`
+	ValidTo       string `json:"valid_to"` // empty: no end is known
+	Copayment     string `json:"copayment_percent"`
 	Expect        string `json:"expect"` // the payer's word on the reference day
 }
 
@@ -163,7 +166,8 @@ func (t *Town) nobody() Part {
 func (t *Town) card(part Part, p *person, expect string) Card {
 	for _, row := range t.rows["coverage.csv"] {
 		if row[0] == p.ref && row[1] == p.town.code {
-			return Card{Part: part, InsurerNumber: row[3], Symbol: row[5], Number: row[6], Branch: row[7], Expect: expect}
+			return Card{Part: part, InsurerNumber: row[3], Symbol: row[5], Number: row[6], Branch: row[7],
+				ValidFrom: row[8], ValidTo: row[9], Copayment: row[10], Expect: expect}
 		}
 	}
 	return Card{Part: part, Expect: expect}

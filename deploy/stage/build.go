@@ -19,6 +19,7 @@ const (
 	Backend  = "madoguchi-backend"
 	Agent    = "madoguchi-agent"
 	Practice = "madoguchi-practice"
+	Demo     = "madoguchi-demo"
 )
 
 // Path gives the file of one program.
@@ -45,14 +46,14 @@ func Root(ctx context.Context) (string, error) {
 	return filepath.Dir(file), nil
 }
 
-// Build builds the three programs into dir, without cgo and with the debug names left out.
+// Build builds the programs and the demonstration into dir, without cgo and with the debug names left out.
 func Build(ctx context.Context, dir string) (Programs, error) {
 	root, err := Root(ctx)
 	if err != nil {
 		return Programs{}, err
 	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator),
-		"./backend/cmd/"+Backend, "./agent/cmd/"+Agent, "./deploy/cmd/"+Practice)
+		"./backend/cmd/"+Backend, "./agent/cmd/"+Agent, "./deploy/cmd/"+Practice, "./deploy/cmd/"+Demo)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -27,6 +27,9 @@ const (
 	FCMProject    = "madoguchi-practice"
 )
 
+// FactsFile is the name of what WriteFacts writes.
+const FactsFile = "stage.json"
+
 // Options say what a stage is made of. Programs and Dir are required.
 type Options struct {
 	Programs  Programs
@@ -385,7 +388,7 @@ type Facts struct {
 	Pids     []int    `json:"pids"`
 }
 
-// WriteFacts writes Facts to the file "stage.json" of the stage's folder.
+// WriteFacts writes Facts to the file FactsFile of the stage's folder.
 func (s *Stage) WriteFacts() error {
 	f := Facts{Citizen: s.Public.URL() + "/app/", Office: s.Public.URL() + "/office", Practice: s.PracticeURL}
 	for _, p := range s.running() {
@@ -400,7 +403,7 @@ func (s *Stage) WriteFacts() error {
 	if err != nil {
 		return fmt.Errorf("cannot write the stage's addresses: %w", err)
 	}
-	return os.WriteFile(s.path("stage.json"), append(raw, '\n'), 0o600)
+	return os.WriteFile(s.path(FactsFile), append(raw, '\n'), 0o600)
 }
 
 // running lists the programs, terminals first, as they should be stopped.

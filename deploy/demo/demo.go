@@ -1,0 +1,276 @@
+// Package demo is what `make demo` runs: it starts everything on this machine with
+// invented people, says where to look and what to try first, and ends all of it.
+//
+// It promises that nothing it started is left when it ends, however it ends: by Ctrl-C,
+// because the tour is over, or because one of the programs died, which it then names and
+// reports as a failure. Its state lies in one folder that is made anew each time.
+package demo
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/stage"
+	"madoguchi.example/deploy/tour"
+)
+
+// Env is what the demonstration takes from outside.
+type Env struct {
+	Args   []string // without the program's name
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Now    func() time.Time
+	Rand   io.Reader
+}
+
+// settings are the flags.
+type settings struct {
+	bin, state, dsn string
+	tour            bool
+	residents       int
+	seed            uint64
+}
+
+// wished are the addresses that are taken when they are free.
+const (
+	publicAddress   = "127.0.0.1:8080"
+	deskAddress     = "127.0.0.1:8090"
+	practiceAddress = "127.0.0.1:8070"
+)
+
+// startTime bounds the whole start, which takes seconds.
+const startTime = 3 * time.Minute
+
+// Run starts everything and stays until ctx ends, a program dies or the tour is over.
+func Run(ctx context.Context, env Env) (err error) {
+	set, err := read(env)
+	if err != nil {
+		return err
+	}
+	programs := stage.Programs{Dir: set.bin}
+	if err := programs.Check(); err != nil {
+		return fmt.Errorf("run `make demo`, which builds them: %w", err)
+	}
+	if err := emptied(set.state); err != nil {
+		return err
+	}
+	d := &demo{Env: env, settings: set}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.start(ctx, programs); err != nil {
+		return d.ending(ctx, err)
+	}
+	if set.tour {
+		return d.ending(ctx, d.walk(ctx))
+	}
+	d.welcome()
+	return d.stay(ctx)
+}
+
+func read(env Env) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("madoguchi-demo", flag.ContinueOnError)
+	flags.SetOutput(env.Stderr)
+	flags.StringVar(&s.bin, "bin", "bin", "folder of the built programs")
+	flags.StringVar(&s.state, "state", ".demo", "folder for state and logs, emptied at the start")
+	flags.StringVar(&s.dsn, "dsn", "", "store of the backend; SQLite in the state folder when empty")
+	flags.BoolVar(&s.tour, "tour", false, "walk the journeys without a browser, print each step, and end")
+	flags.IntVar(&s.residents, "residents", 1000, "invented residents")
+	flags.Uint64Var(&s.seed, "seed", 1, "the same seed and day give the same people")
+	if err := flags.Parse(env.Args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 {
+		return s, errors.New("there are arguments too many")
+	}
+	return s, nil
+}
+
+// marker tells that a folder is a demonstration's and may be emptied.
+const marker = ".madoguchi-demo"
+
+func emptied(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
+	case err != nil:
+		return fmt.Errorf("cannot use the state folder: %w", err)
+	default:
+		if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
+			return fmt.Errorf("cannot use the state folder %s: it holds something else than a demonstration", dir)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("cannot empty the state folder: %w", err)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dir, marker), nil, 0o600)
+}
+
+type demo struct {
+	Env
+	settings
+	stage    *stage.Stage
+	terminal *stage.Terminal
+	imported string
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Stdout, format+"\n", args...) }
+
+func (d *demo) start(ctx context.Context, programs stage.Programs) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	d.say("making %d invented residents of two invented municipalities", d.residents)
+	d.stage, err = stage.New(ctx, stage.Options{Programs: programs, Dir: d.state, DSN: d.dsn, Seed: d.seed, Residents: d.residents,
+		AsOf:          d.Now().In(population.Japan).Format(time.DateOnly),
+		PublicAddress: free(publicAddress), PracticeAddress: free(practiceAddress)})
+	if err != nil {
+		return err
+	}
+	d.say("loading them by madoguchi-backend import")
+	out, err := d.stage.Import(ctx)
+	if err != nil {
+		return err
+	}
+	d.imported = string(out)
+	d.say("starting the backend and one terminal of a clinic")
+	if err := d.stage.StartBackend(ctx); err != nil {
+		return err
+	}
+	if d.terminal, err = d.stage.Enrol(ctx, population.OfficeMinatoClinic, free(deskAddress)); err != nil {
+		return err
+	}
+	if err := d.terminal.Start(ctx); err != nil {
+		return err
+	}
+	return d.stage.WriteFacts()
+}
+
+// free gives the address where nobody listens on it, else one with a port to be chosen.
+func free(address string) string {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	l.Close()
+	return address
+}
+
+func (d *demo) close() error {
+	if d.stage == nil {
+		return nil
+	}
+	return d.stage.Close()
+}
+
+// ending makes Ctrl-C a good end, whatever it interrupted.
+func (d *demo) ending(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !d.tour {
+		return nil
+	}
+	return err
+}
+
+func (d *demo) walk(ctx context.Context) error {
+	g := tour.Guide{Stage: d.stage, Terminal: d.terminal, Imported: d.imported, Rand: d.Rand, Out: d.Stdout}
+	_, err := g.Walk(ctx)
+	return err
+}
+
+func (d *demo) welcome() {
+	c := d.stage.Cast
+	d.say(`
+Madoguchi runs. Everybody in it is invented; nothing leaves this machine.
+
+  citizen app     %[1]s/app/
+  reception desk  %[2]s/
+  office console  %[1]s/office
+
+Try first
+  1. citizen app: sign in, choose %[3]s (★ at the top of the list), 証明書, issue one for
+     herself and one for her child. As %[4]s or %[5]s the app names the counter to go to.
+  2. reception desk: insurer %[6]s, symbol %[7]s, number %[8]s, branch %[9]s, born %[10]s, Enter.
+     Type "cut" here and record another: it waits as 送信待ち. Type "restore" and watch it go.
+     The old card of somebody who changed jobs: %[11]s, %[12]s, %[13]s, %[14]s, born %[15]s.
+  3. office console: sign in as 窓口 文香 (clerk), お知らせ, write to %[16]s and %[17]s, preview, send;
+     then look into the citizen app again. As 山辺 千夏 of the other town you do not see it.
+
+Commands: cut, restore (the terminal's line) · quit, or Ctrl-C. State and logs: %[18]s
+`, d.stage.Public.URL(), d.terminal.Desk(), c.Parent.Name, c.Nobody.Name, c.Ambiguous.Name,
+		c.Insured.InsurerNumber, c.Insured.Symbol, c.Insured.Number, c.Insured.Branch, c.Insured.BirthDate,
+		c.Changed.InsurerNumber, or(c.Changed.Symbol, "(none)"), c.Changed.Number, c.Changed.Branch, c.Changed.BirthDate,
+		c.Parent.ResidentRef, c.Single.ResidentRef, d.state)
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// stay takes commands until it is time to end.
+func (d *demo) stay(ctx context.Context) error {
+	lines := make(chan string)
+	go func() {
+		// Reading a terminal cannot be interrupted; the goroutine ends with the process.
+		for scan := bufio.NewScanner(d.Stdin); scan.Scan(); {
+			select {
+			case lines <- scan.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			d.say("ending")
+			return nil
+		case p := <-d.stage.Watch():
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("%s ended by itself (%v); its log is in %s", p.Name, p.Err(), filepath.Join(d.state, "logs"))
+		case line := <-lines:
+			if d.command(strings.TrimSpace(line)) {
+				d.say("ending")
+				return nil
+			}
+		}
+	}
+}
+
+// command does what was typed and tells whether to end.
+func (d *demo) command(words string) (end bool) {
+	switch words {
+	case "":
+	case "cut":
+		d.stage.Line.Cut()
+		d.say("the terminal's line is cut")
+	case "restore":
+		if err := d.stage.Line.Restore(); err != nil {
+			d.say("%v", err)
+			return false
+		}
+		d.say("the terminal's line is whole")
+	case "quit", "exit":
+		return true
+	default:
+		d.say("commands: cut, restore, quit")
+	}
+	return false
+}

@@ -1,0 +1,177 @@
+package tour
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"madoguchi.example/deploy/population"
+)
+
+// Desk drives a reception desk by its forms, as its pages do without JavaScript.
+type Desk struct{ Base string }
+
+func (d Desk) post(ctx context.Context, path string, form url.Values) (page, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return page{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", d.Base)
+	return fetch(http.DefaultClient, req)
+}
+
+func (d Desk) get(ctx context.Context, path string) (element, error) {
+	p, err := getPage(ctx, http.DefaultClient, d.Base+path)
+	if err != nil {
+		return element{}, err
+	}
+	if p.status != http.StatusOK {
+		return element{}, fmt.Errorf("the desk answered %d to %s", p.status, path)
+	}
+	return parse(p.text)
+}
+
+// Recorded is what the desk said to an entry.
+type Recorded struct {
+	Status int
+	ID     string // of the record; empty when nothing was recorded
+	HTML   string
+	page   element
+}
+
+// Record fills the form of the numbers and sends it. Fields that are not named keep what
+// the page had in them.
+func (d Desk) Record(ctx context.Context, fields url.Values) (Recorded, error) {
+	start, err := d.get(ctx, "/")
+	if err != nil {
+		return Recorded{}, err
+	}
+	return d.recordOn(ctx, start, fields)
+}
+
+// Again sends the form that came back, with what stands in it.
+func (d Desk) Again(ctx context.Context, before Recorded) (Recorded, error) {
+	return d.recordOn(ctx, before.page, nil)
+}
+
+func (d Desk) recordOn(ctx context.Context, on element, fields url.Values) (Recorded, error) {
+	form, err := on.form("/checks")
+	if err != nil {
+		return Recorded{}, err
+	}
+	for name, values := range fields {
+		if _, there := form[name]; !there {
+			return Recorded{}, fmt.Errorf("the desk's form has no field %s", name)
+		}
+		form[name] = values
+	}
+	p, err := d.post(ctx, "/checks", form)
+	if err != nil {
+		return Recorded{}, err
+	}
+	parsed, err := parse(p.text)
+	return Recorded{p.status, p.header.Get("X-Record-Id"), p.text, parsed}, err
+}
+
+// Display gives the word that the desk shows for a record: valid, checking, offline …,
+// and the whole result column.
+func (d Desk) Display(ctx context.Context, id string) (word string, column element, err error) {
+	e, err := d.get(ctx, "/cases/"+url.PathEscape(id))
+	if err != nil {
+		return "", e, err
+	}
+	c, ok := e.byID("case")
+	if !ok {
+		return "", e, fmt.Errorf("the desk shows no result for the record")
+	}
+	return c.attr("data-display"), c, nil
+}
+
+// Row gives the state of a record in today's list (recorded, checking, answered, task …)
+// and the words of its row.
+func (d Desk) Row(ctx context.Context, id string) (state, words string, err error) {
+	e, err := d.get(ctx, "/parts/list")
+	if err != nil {
+		return "", "", err
+	}
+	for _, row := range e.all(func(x element) bool { return x.Data == "a" && strings.HasSuffix(x.attr("href"), id) }) {
+		return strings.TrimSpace(strings.TrimPrefix(row.attr("class"), "row ")), row.text(), nil
+	}
+	return "", "", fmt.Errorf("the record is not in today's list")
+}
+
+// Bar gives the words about what waits to be sent and about the line, and whether the
+// desk holds the line for up.
+func (d Desk) Bar(ctx context.Context) (pending, line string, up bool, err error) {
+	e, err := d.get(ctx, "/parts/bar")
+	if err != nil {
+		return "", "", false, err
+	}
+	for _, x := range e.all(func(x element) bool { return x.Data == "p" }) {
+		switch class := x.attr("class"); {
+		case strings.HasPrefix(class, "pending") && pending == "":
+			pending = x.text()
+		case strings.HasPrefix(class, "line"):
+			line, up = x.text(), strings.Contains(class, " up")
+		}
+	}
+	return pending, line, up, nil
+}
+
+// Verify has the desk read the text of a code and gives the outcome.
+func (d Desk) Verify(ctx context.Context, text string) (string, error) {
+	p, err := d.post(ctx, "/verify", url.Values{"text": {text}})
+	if err != nil {
+		return "", err
+	}
+	e, err := parse(p.text)
+	if err != nil {
+		return "", err
+	}
+	v, ok := e.byID("verdict")
+	if !ok {
+		return "", fmt.Errorf("the desk shows no verdict (status %d)", p.status)
+	}
+	return v.attr("data-outcome"), nil
+}
+
+func (d Desk) waitLine(ctx context.Context, up bool) error {
+	return until(ctx, func() (bool, string, error) {
+		_, words, is, err := d.Bar(ctx)
+		return is == up, words, err
+	})
+}
+
+func (d Desk) waitDisplay(ctx context.Context, id, word string) error {
+	return until(ctx, func() (bool, string, error) {
+		is, _, err := d.Display(ctx, id)
+		return is == word, is, err
+	})
+}
+
+// numbers fills the form from a card.
+func numbers(c population.Card) url.Values {
+	return url.Values{"insurer_number": {c.InsurerNumber}, "symbol": {c.Symbol}, "number": {c.Number},
+		"branch": {c.Branch}, "birth_date": {c.BirthDate}, "copayment": {c.Copayment}, "label": {c.NameKana}}
+}
+
+// typed writes ASCII digits in full width and puts a blank between, as hands do.
+func typed(v url.Values, names ...string) url.Values {
+	for _, name := range names {
+		var b strings.Builder
+		for i, r := range v.Get(name) {
+			if r >= '0' && r <= '9' {
+				r += '０' - '0'
+			}
+			if i == 2 {
+				b.WriteRune('　')
+			}
+			b.WriteRune(r)
+		}
+		v.Set(name, b.String())
+	}
+	return v
+}
