@@ -185,3 +185,13 @@ func (x *Registry) whoLooked(id, kind, office string, who actor.Citizen) string 
 	}
 	return "office"
 }
+
+// RefsOf gives the municipalities' own keys of citizens.
+func (x *Registry) RefsOf(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]string, error) {
+	standings, err := x.Rows.Standings(ctx, t, ids)
+	out := map[identity.CitizenID]string{}
+	for id, s := range standings {
+		out[id] = s.Resident.Ref.Resident
+	}
+	return out, err
+}

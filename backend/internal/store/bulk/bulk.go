@@ -26,7 +26,7 @@ const (
 // Table is a table whose rows carry the digest of the import row that they came from.
 type Table struct {
 	Name    string
-	Key     []string // the primary key
+	Key     []string // the primary key, its first column the one that tells rows apart best
 	Columns []string // the others, without digest
 }
 

@@ -153,11 +153,11 @@ func (r *Rows) standings(ctx context.Context, t tx.Tx, ids []identity.CitizenID,
 	if err != nil {
 		return err
 	}
-	return from.Each(ctx, `SELECT citizen_id, moved_on, kind FROM move WHERE citizen_id IN `+in, args, func(scan func(...any) error) error {
+	return from.Each(ctx, `SELECT citizen_id, moved_on, kind, other_municipality FROM move WHERE citizen_id IN `+in, args, func(scan func(...any) error) error {
 		var id identity.CitizenID
 		var m citizen.Move
 		var on string
-		if err := scan(&id, &on, &m.Kind); err != nil {
+		if err := scan(&id, &on, &m.Kind, &m.Other); err != nil {
 			return err
 		}
 		m.On, err = civil.Parse(on)

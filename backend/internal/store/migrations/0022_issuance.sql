@@ -6,7 +6,7 @@ CREATE TABLE vaccination_ref (
     record_ref   TEXT      NOT NULL,
     citizen_id   TEXT      NOT NULL,
     digest       {{bytes}} NOT NULL, -- of the row as it was imported
-    CONSTRAINT vaccination_ref_pkey PRIMARY KEY (municipality, record_ref)
+    CONSTRAINT vaccination_ref_pkey PRIMARY KEY (record_ref, municipality)
 ) {{strict}};
 
 CREATE TABLE vaccination (

@@ -42,7 +42,23 @@ CREATE TABLE push_outcome (
 ) {{strict}};
 CREATE INDEX push_outcome_of_notice ON push_outcome (notice_id, outcome);
 
+-- A notice whose pushes have all ended. A row appears once.
+CREATE TABLE push_done (
+    notice_id TEXT    NOT NULL,
+    at        {{int}} NOT NULL, -- microseconds since 1970, UTC
+    CONSTRAINT push_done_pkey PRIMARY KEY (notice_id)
+) {{strict}};
+
+-- A notice whose job was lost and was asked for again, once.
+CREATE TABLE push_swept (
+    notice_id TEXT    NOT NULL,
+    at        {{int}} NOT NULL, -- microseconds since 1970, UTC
+    CONSTRAINT push_swept_pkey PRIMARY KEY (notice_id)
+) {{strict}};
+
 -- +goose Down
+DROP TABLE push_swept;
+DROP TABLE push_done;
 DROP TABLE push_outcome;
 DROP TABLE push_send;
 DROP TABLE push_token;

@@ -1,0 +1,345 @@
+package mailbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/push"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/identity"
+	"madoguchi.example/shared/jptext"
+	"madoguchi.example/shared/notice"
+)
+
+// Preview is what a draft would do.
+type Preview struct {
+	Sender string
+	Phone  string
+	// Recipients counts the residents who would get it.
+	Recipients int
+	// Unknown lists the lines of the form, from 1, that name no resident of the
+	// municipality who lives there.
+	Unknown []int
+}
+
+// Preview checks a draft and says whom it would reach. Nothing is sent.
+func (x *Office) Preview(ctx context.Context, who actor.Staff, purpose audit.Purpose, d Draft) (Preview, error) {
+	if err := x.may(who, d); err != nil {
+		return Preview{}, err
+	}
+	var out Preview
+	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		m, err := x.People.Municipality(ctx, t, who.Municipality)
+		if err != nil {
+			return err
+		}
+		to, unknown, err := x.recipients(ctx, t, who, d)
+		if err != nil {
+			return err
+		}
+		out = Preview{Sender: m.NameJA + " " + m.Counter.Name, Phone: m.Counter.Phone, Recipients: len(to)}
+		for _, n := range unknown {
+			out.Unknown = append(out.Unknown, n+1)
+		}
+		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.preview", Municipality: who.Municipality})
+	})
+	return out, err
+}
+
+// may checks the officer's role and the draft itself.
+func (x *Office) may(who actor.Staff, d Draft) error {
+	if !who.Has(actor.Clerk) {
+		return fault.New(fault.Forbidden, "only clerks write notices")
+	}
+	return d.check(civil.In(x.Now()))
+}
+
+// recipients gives the citizens of the draft, each once, and the lines that name nobody.
+func (x *Office) recipients(ctx context.Context, t tx.Tx, who actor.Staff, d Draft) (to []identity.CitizenID, unknown []int, err error) {
+	refs := make([]string, len(d.Recipients))
+	for i, r := range d.Recipients {
+		if jptext.LooksLikeMyNumber(r) {
+			return nil, nil, fault.At(fault.MyNumberRefused, line(i), "this looks like a My Number; it was not kept")
+		}
+		refs[i] = strings.TrimSpace(r)
+		if len(refs[i]) > 64 || strings.ContainsRune(refs[i], 0) {
+			refs[i] = "" // no register has such a key
+		}
+	}
+	found, err := x.People.Residents(ctx, t, who.Municipality, refs)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen := map[identity.CitizenID]bool{}
+	for i, r := range refs {
+		id, ok := found[r]
+		switch {
+		case !ok:
+			unknown = append(unknown, i)
+		case !seen[id]:
+			seen[id] = true
+			to = append(to, id)
+		}
+	}
+	return to, unknown, nil
+}
+
+// Send sends the draft to everybody it names, or to nobody. The same client id with the
+// same draft again gives the notice that was sent; with another draft, a Conflict.
+func (x *Office) Send(ctx context.Context, who actor.Staff, purpose audit.Purpose, d Draft) (Notice, error) {
+	if err := x.may(who, d); err != nil {
+		return Notice{}, err
+	}
+	print, err := fingerprint(d)
+	if err != nil {
+		return Notice{}, err
+	}
+	var out Notice
+	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+		var found bool
+		if out, found, err = x.Rows.ByClient(ctx, t, who.Municipality, d.ClientID); err != nil {
+			return err
+		}
+		if found {
+			return sameDraft(out, print)
+		}
+		to, unknown, err := x.recipients(ctx, t, who, d)
+		if err != nil {
+			return err
+		}
+		if len(unknown) > 0 {
+			return fault.At(fault.InvalidArgument, line(unknown[0]), "no resident of this municipality has this number")
+		}
+		out, err = x.send(ctx, t, who, purpose, d, print, to)
+		return err
+	})
+	if err != nil {
+		return Notice{}, err
+	}
+	return out, nil
+}
+
+func sameDraft(n Notice, print []byte) error {
+	if !bytes.Equal(n.Fingerprint, print) {
+		return fault.At(fault.Conflict, "client_id", "another notice was sent from this form: open a new one")
+	}
+	return nil
+}
+
+// send stores mailbox rows, access record and push job in the one transaction.
+func (x *Office) send(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, d Draft, print []byte, to []identity.CitizenID) (Notice, error) {
+	n, err := x.notice(ctx, t, who, d, print, len(to))
+	if err != nil {
+		return n, err
+	}
+	stored, err := x.Rows.Insert(ctx, t, n)
+	if err != nil {
+		return n, err
+	}
+	if !stored {
+		return n, fault.New(fault.Conflict, "the same form is being sent: look at the list of notices")
+	}
+	if err := x.Rows.Deliver(ctx, t, n, to, notice.App); err != nil {
+		return n, err
+	}
+	for _, id := range to {
+		if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.send", CitizenID: id,
+			Municipality: n.Municipality, Object: n.ID, Items: []string{"notice"}}); err != nil {
+			return n, err
+		}
+	}
+	return n, x.Queue.Enqueue(ctx, t, push.Batch{Notice: n.ID, Recipients: to})
+}
+
+func (x *Office) notice(ctx context.Context, t tx.Tx, who actor.Staff, d Draft, print []byte, recipients int) (Notice, error) {
+	m, err := x.People.Municipality(ctx, t, who.Municipality)
+	if err != nil {
+		return Notice{}, err
+	}
+	id, err := x.IDs.New("ntc")
+	if err != nil {
+		return Notice{}, err
+	}
+	return Notice{
+		ID: id, Municipality: m.Code, ClientID: d.ClientID, Fingerprint: print, Number: number(id), Kind: d.Kind,
+		Sender: m.NameJA + " " + m.Counter.Name, Phone: m.Counter.Phone, Deadline: d.Deadline, Texts: d.Texts,
+		WrittenBy: who.ID, Recipients: recipients, SentAt: x.Now().UTC().Truncate(time.Microsecond),
+	}, nil
+}
+
+// number is what stands on a letter: the random end of the handle in groups, easy to read
+// out: "7K3M-9QXZ-P2HR".
+func number(id string) string {
+	end := strings.ToUpper(id[len(id)-12:])
+	return end[:4] + "-" + end[4:8] + "-" + end[8:]
+}
+
+// fingerprint names a draft. Maps are written in the order of their keys.
+func fingerprint(d Draft) ([]byte, error) {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("cannot fingerprint a draft: %w", err)
+	}
+	sum := sha256.Sum256(raw)
+	return sum[:], nil
+}
+
+// Progress is how far a notice has come.
+type Progress struct {
+	Notice
+	Pushed int // recipients to whom a push service took a push
+	Read   int // recipients who opened it
+}
+
+// Sent lists the notices of the officer's municipality, newest first.
+func (x *Office) Sent(ctx context.Context, who actor.Staff, purpose audit.Purpose, after Place, limit int) (out []Progress, next Place, err error) {
+	if limit <= 0 || limit > MaxListed {
+		limit = MaxListed
+	}
+	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		found, err := x.Rows.Sent(ctx, t, who.Municipality, after, limit+1)
+		if err != nil {
+			return err
+		}
+		if len(found) > limit {
+			found = found[:limit]
+			next = Place{found[limit-1].SentAt, found[limit-1].ID}
+		}
+		for _, n := range found {
+			p, _, err := x.progress(ctx, t, n)
+			if err != nil {
+				return err
+			}
+			out = append(out, p)
+		}
+		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.sent_list", Municipality: who.Municipality})
+	})
+	return out, next, err
+}
+
+func (x *Office) progress(ctx context.Context, t tx.Tx, n Notice) (Progress, []Recipient, error) {
+	deliveries, err := x.Rows.Deliveries(ctx, t, n.ID)
+	if err != nil {
+		return Progress{}, nil, err
+	}
+	pushed, err := x.Pushes.Pushed(ctx, t, n.ID)
+	if err != nil {
+		return Progress{}, nil, err
+	}
+	p := Progress{Notice: n, Pushed: len(pushed)}
+	people := make([]Recipient, len(deliveries))
+	for i, d := range deliveries {
+		r := Recipient{Citizen: d.Citizen, State: notice.InMailbox, ReadAt: d.ReadAt}
+		if pushed[d.Citizen] {
+			r.State = notice.Pushed
+		}
+		if !d.ReadAt.IsZero() {
+			p.Read++
+			r.State = notice.Read
+		}
+		people[i] = r
+	}
+	return p, people, nil
+}
+
+// Recipient is how far a notice has come with one person.
+type Recipient struct {
+	Citizen identity.CitizenID
+	Ref     string // the municipality's own key of the person
+	State   notice.DeliveryState
+	ReadAt  time.Time // zero: not yet
+}
+
+// Follow shows one notice of the officer's municipality with its recipients, and records
+// for each of them that an officer looked.
+func (x *Office) Follow(ctx context.Context, who actor.Staff, purpose audit.Purpose, id string) (p Progress, to []Recipient, err error) {
+	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		n, ok, err := x.Rows.ByID(ctx, t, who.Municipality, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return errNoNotice
+		}
+		if p, to, err = x.progress(ctx, t, n); err != nil {
+			return err
+		}
+		return x.name(ctx, t, who, purpose, id, to)
+	})
+	return p, to, err
+}
+
+// name adds the recipients' refs, in their order, and records each look.
+func (x *Office) name(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, id string, to []Recipient) error {
+	ids := make([]identity.CitizenID, len(to))
+	for i, r := range to {
+		ids[i] = r.Citizen
+	}
+	refs, err := x.People.RefsOf(ctx, t, ids)
+	if err != nil {
+		return err
+	}
+	for i := range to {
+		to[i].Ref = refs[to[i].Citizen]
+		if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.follow", CitizenID: to[i].Citizen,
+			Municipality: who.Municipality, Object: id, Items: []string{"delivery"}}); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(to, func(a, b Recipient) int { return strings.Compare(a.Ref, b.Ref) })
+	return nil
+}
+
+// Times of the sweep.
+const (
+	sweepAfter  = 15 * time.Minute // a job that is only slow has begun by then
+	sweepBefore = 24 * time.Hour   // older pushes would only confuse
+	sweepLimit  = 50
+)
+
+// Sweep asks again for the pushes of notices whose job was lost, once for each notice.
+func (x *Office) Sweep(ctx context.Context, who actor.System, purpose audit.Purpose) error {
+	var lost []Notice
+	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+		lost, err = x.Rows.Lost(ctx, t, x.Now().Add(-sweepBefore), x.Now().Add(-sweepAfter), sweepLimit)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, n := range lost {
+		if err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return x.askAgain(ctx, t, who, purpose, n) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *Office) askAgain(ctx context.Context, t tx.Tx, who actor.System, purpose audit.Purpose, n Notice) error {
+	mine, err := x.Rows.Swept(ctx, t, n.ID, x.Now())
+	if err != nil || !mine {
+		return err
+	}
+	deliveries, err := x.Rows.Deliveries(ctx, t, n.ID)
+	if err != nil {
+		return err
+	}
+	to := make([]identity.CitizenID, len(deliveries))
+	for i, d := range deliveries {
+		to[i] = d.Citizen
+	}
+	if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.ask_again", Municipality: n.Municipality, Object: n.ID}); err != nil {
+		return err
+	}
+	return x.Queue.Enqueue(ctx, t, push.Batch{Notice: n.ID, Recipients: to})
+}
