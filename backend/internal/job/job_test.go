@@ -407,3 +407,24 @@ func TestJobRidesWithTheRow(t *testing.T) {
 		}
 	})
 }
+
+// A process that is killed leaves its job "running". The engine runs it again.
+func TestJobOfADeadProcessRunsAgain(t *testing.T) {
+	if job.Timeout >= job.Rescue || job.Rescue > 10*time.Minute {
+		t.Errorf("a job of a dead process waits %s, while one run may take %s", job.Rescue, job.Timeout)
+	}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		e := open(t, db)
+		post(t, db, e, letter{"left behind"})
+		long := time.Now().Add(-job.Rescue - time.Minute).UTC()
+		var at any = long
+		if db.Engine() == store.SQLite {
+			at = long.Format("2006-01-02 15:04:05.000")
+		}
+		_, err := db.Writer().ExecContext(t.Context(), "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = $1", at)
+		must(t, err)
+		if got := receive(t, handles(t, e)); got != "left behind" {
+			t.Errorf("ran %q", got)
+		}
+	})
+}
