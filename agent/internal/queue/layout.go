@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -183,13 +184,18 @@ type memory struct {
 	keptBytes    int64
 	dead         int
 	unanswered   map[string]uint64 // ID to sequence
+	early        map[string]bool   // IDs of pending records whose answer is here already
 }
 
+// waitingFor gives those of the records that are marked and await an answer, and notes
+// those that still wait themselves.
 func (m *memory) waitingFor(ids []string) []string {
 	var known []string
 	for _, id := range ids {
 		if _, ok := m.unanswered[id]; ok {
 			known = append(known, id)
+		} else if slices.ContainsFunc(m.pending, func(i item) bool { return i.id == id }) {
+			m.early[id] = true
 		}
 	}
 	return known
@@ -197,7 +203,7 @@ func (m *memory) waitingFor(ids []string) []string {
 
 // reload reads the file. Records whose bytes do not open become dead letters.
 func (q *Queue) reload() error {
-	m := memory{unanswered: map[string]uint64{}}
+	m := memory{unanswered: map[string]uint64{}, early: map[string]bool{}}
 	var damaged []uint64
 	err := q.v.View(func(tx *bbolt.Tx) error {
 		epoch, err := q.getState(tx, epochKey)
@@ -222,6 +228,9 @@ func (q *Queue) reload() error {
 		m.dead += len(damaged)
 	}
 	q.mu.Lock()
+	if q.m.early != nil {
+		m.early = q.m.early
+	}
 	q.m, q.broken = m, false
 	q.mu.Unlock()
 	return nil

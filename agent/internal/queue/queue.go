@@ -225,7 +225,8 @@ func (q *Queue) Settle(ctx context.Context, receipt wire.Receipt) error {
 }
 
 // MarkAnswered notes that the answers to these records have come. It counts for
-// Stats.SentUnanswered alone.
+// Stats.SentUnanswered alone. An answer that overtakes the receipt is remembered until the
+// receipt comes, but not over a restart.
 func (q *Queue) MarkAnswered(ctx context.Context, ids ...string) error {
 	q.mu.Lock()
 	ids = q.m.waitingFor(ids)

@@ -310,7 +310,7 @@ func (q *Queue) settle(receipt wire.Receipt) act {
 			switch res.Status {
 			case wire.Accepted, wire.Duplicate:
 				if r, err := q.read(tx, i.seq); err == nil && r.Kind.WantsAnswer() {
-					m.Wanted = r.ID
+					m.Wanted, m.Answered = r.ID, q.isEarly(r.ID)
 				}
 			case wire.Rejected, wire.Conflict:
 			default:
@@ -323,6 +323,12 @@ func (q *Queue) settle(receipt wire.Receipt) act {
 		}
 		return func(m *memory) { m.move(moved) }, nil, nil
 	}
+}
+
+func (q *Queue) isEarly(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.m.early[id]
 }
 
 func (q *Queue) waiting() map[string]item {
@@ -341,6 +347,8 @@ func (m *memory) move(marks map[uint64]mark) {
 		done, ok := marks[i.seq]
 		if ok {
 			m.pendingBytes -= int64(i.size)
+			done.Answered = done.Answered || m.early[i.id] // it may have come since the mark was written
+			delete(m.early, i.id)
 			m.settled(i, done)
 		}
 		return ok
