@@ -32,6 +32,9 @@ function easyDay(d: number): readonly Token[] {
   return special ? [{ base: `${d}日`, ruby: special }] : [String(d), { base: "日", ruby: "にち" }];
 }
 
+/** dayCount is a number of days as the catalogues count them; plain Japanese reads 10日 as とおか. */
+export const dayCount = (n: number): Phrase => (language() === "ja-easy" ? easyDay(n) : [String(n)]);
+
 const tokyo = new Intl.DateTimeFormat("en-CA", {
   timeZone: "Asia/Tokyo", year: "numeric", month: "2-digit", day: "2-digit",
   hour: "2-digit", minute: "2-digit", hourCycle: "h23",

@@ -1,7 +1,7 @@
 // Small pieces that several screens share.
 
 import type { Certificate, Counter, Notice, Person, Text } from "./contract";
-import { day, daysUntil, moment } from "./dates";
+import { day, dayCount, daysUntil, moment } from "./dates";
 import { h, type Child } from "./dom";
 import { icon, type Icon } from "./icons";
 import { lineUp } from "./line";
@@ -69,7 +69,7 @@ export function deadline(iso: string): HTMLElement {
   if (left < 0) return state("stopped", phrase("deadline.past", { day: day(iso) }));
   if (left === 0) return state("attention", phrase("deadline.today", { day: day(iso) }));
   if (left === 1) return state("attention", phrase("deadline.tomorrow", { day: day(iso) }));
-  return state("attention", phrase("deadline.in", { day: day(iso), n: left }));
+  return state("attention", phrase("deadline.in", { day: day(iso), n: dayCount(left) }));
 }
 
 /** doses says how many and when the last was. */

@@ -35,7 +35,7 @@ export function drawFrame(screen: Screen, around: Around): void {
   document.body.classList.toggle("bare", bare);
   document.body.classList.toggle("wide", screen.wide === true);
   part("skip").replaceChildren(w("skip"));
-  part("name").replaceChildren(w("app.name"));
+  part("name").replaceChildren(icon("counter"), w("app.name"));
   const nav = part("places");
   nav.setAttribute("aria-label", t("nav.label"));
   nav.hidden = bare;

@@ -1,6 +1,7 @@
 // The button that leads to the provider's page, with what went wrong beside it.
 
 import { h } from "./dom";
+import { hearWhile } from "./events";
 import { Unreachable } from "./http";
 import { lineUp } from "./line";
 import { say } from "./shell";
@@ -20,5 +21,9 @@ export function signInButton(backTo: string): HTMLElement {
       trouble.replaceChildren(h("p", { class: "note" }, state("stopped", phrase(key))));
     });
   });
-  return h("div", { class: "act" }, button, trouble);
+  const act = h("div", { class: "act" }, button, trouble);
+  hearWhile(act, "line", () => {
+    button.disabled = !lineUp();
+  });
+  return act;
 }

@@ -3,7 +3,7 @@
 import type { Certificate, Me, Person, Problem, Use } from "../contract";
 import { api } from "../api";
 import { h } from "../dom";
-import { tell } from "../events";
+import { hearWhile, tell } from "../events";
 import { Refused, Unreachable } from "../http";
 import { change, get, type Dated } from "../keep";
 import { lineUp } from "../line";
@@ -26,18 +26,27 @@ export const ask: Draw = async (visit) => {
   const chosen = visit.query.get("person") ?? me.people[0]?.id;
   const use = visit.query.get("use") === "overseas" ? "overseas" : "domestic";
   const outcome = h("div", { "aria-live": "polite" });
+  const gate = h("div", { "aria-live": "polite" });
+  const button = h("button", { type: "submit", class: "button", id: "issue" }, w("ask.submit"));
   const form = h("form", { class: "ask" },
     h("fieldset", { class: "choices" }, h("legend", {}, w("ask.person")), ...me.people.map((p) => person(p, p.id === chosen))),
     h("fieldset", { class: "choices" }, h("legend", {}, w("ask.use")), ...uses.map((u) => useChoice(u, u === use))),
-    needsLine(),
-    h("button", { type: "submit", class: "button", id: "issue", disabled: !lineUp() || session() !== "in" }, w("ask.submit")),
+    gate,
+    button,
     outcome);
+  const look = (): void => {
+    button.disabled = !lineUp() || session() !== "in";
+    gate.replaceChildren(needsLine() ?? "");
+  };
+  look();
+  hearWhile(form, "line", look);
+  hearWhile(form, "session", look);
   form.addEventListener("submit", (e) => {
     e.preventDefault();
     const answers = new FormData(form);
     void issue(form, outcome, String(answers.get("person")), String(answers.get("use")) as Use, me);
   });
-  return { title, nodes: [back("/app/certificates", "back.certificates"), form], still: lineUp() };
+  return { title, nodes: [back("/app/certificates", "back.certificates"), form], still: true };
 };
 
 function person(p: Person, checked: boolean): HTMLElement {

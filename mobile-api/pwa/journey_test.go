@@ -1,0 +1,471 @@
+package pwa_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"madoguchi.example/mobile-api/apiv1"
+	"madoguchi.example/mobile-api/pwa/internal/bundle"
+)
+
+func TestCertificateWithTheLineCut(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.ready()
+	p.sees("することが2件あります")
+	p.click("#certificate")
+	p.until("document.querySelector('#qr')?.complete && document.querySelector('#qr').naturalWidth > 300")
+	srv.cut()
+	p.visit("/app/") // a fresh document, with nothing to answer it
+	p.sees("通信できません。前に見た内容を表示しています。")
+	p.sees("2026年11月21日（土） 19:10 に取得した内容です")
+	p.click("#certificate")
+	p.until("document.querySelector('#qr')?.naturalWidth > 300")
+	p.sees("オフラインでも表示できます（2026年11月21日（土）に取得）")
+	if text := p.text("main"); strings.Contains(text, "ヴァシリエヴィチ") || strings.Contains(text, "1984") {
+		t.Errorf("the name or birth date is in sight before a tap: %s", text)
+	}
+	p.click("#reveal")
+	p.sees("髙橋﨑 ヴァシリエヴィチ")
+	p.sees("1984年4月1日（日）")
+	p.visit("/app/certificates/new")
+	p.sees("いまは通信できません。この手続きは、通信できるようになると始められます。")
+	p.until("document.querySelector('#issue').disabled")
+	srv.connect()
+	p.js("window.dispatchEvent(new Event('online'))")
+	p.until("!document.querySelector('#issue').disabled && !document.querySelector('.strip')")
+}
+
+func TestUnlinkedPersonIsSentToTheCounter(t *testing.T) {
+	srv := serveCanned(t)
+	srv.code = "stranger"
+	p := openPhone(t, srv)
+	p.visit("/app/")
+	p.click("#sign-in")
+	p.sees("ご本人の登録を確認できませんでした")
+	p.sees("市民課 2番窓口")
+	p.sees("01JD4KQ7")
+	if search := p.text("html"); strings.Contains(search, "stranger") {
+		t.Error("the code is still on the page")
+	}
+	p.until("location.search === ''")
+	srv.with(func() { srv.code = "" })
+	p.visit("/app/")
+	p.click("#sign-in")
+	p.sees("サインインは行われませんでした")
+}
+
+// A code that this tab did not ask for is not even sent.
+func TestSignInStartedElsewhereIsRefused(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.visit("/app/sign-in?code=good&state=st")
+	p.sees("別の画面で始められたものです")
+	srv.with(func() {
+		if srv.access != "" {
+			t.Error("a token was given")
+		}
+	})
+}
+
+func TestSignInReturnsWhereOneWas(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.visit("/app/notices/" + carePlan)
+	p.click("#sign-in")
+	p.reaches("/app/notices/" + carePlan)
+	p.sees("給付金を受け取る口座をえらんでください")
+}
+
+func TestAskingForACertificate(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.visit("/app/certificates/new?person=" + child + "&use=overseas")
+	p.until("document.querySelector('#for-" + child + "')?.checked && document.querySelector('#use-overseas').checked")
+	srv.with(func() { srv.noRecord = true })
+	p.click("#issue")
+	p.sees("役所に接種の記録がありません")
+	p.sees("01JD4KQ7XS")
+	p.sees("市民課 2番窓口")
+	srv.with(func() { srv.noRecord = false; srv.hold = make(chan struct{}) })
+	p.click("#issue")
+	p.sees("発行しています")
+	p.untilServer("the second ask", func() bool { return len(srv.keys) == 2 })
+	srv.cut() // the answer is lost: it may or may not have been issued
+	p.sees("二重には発行されません")
+	srv.with(func() { close(srv.hold); srv.hold = nil })
+	srv.connect()
+	p.js("window.dispatchEvent(new Event('online'))")
+	p.click("#issue")
+	p.until("location.pathname.startsWith('/app/certificates/crt_') && document.querySelector('#qr')")
+	srv.with(func() {
+		if srv.keys[0] == srv.keys[1] || srv.keys[1] != srv.keys[2] || len(srv.keys[2]) < 16 {
+			t.Errorf("keys %q: a refused ask ends its key, a lost answer keeps it", srv.keys)
+		}
+	})
+}
+
+func TestNewerRecord(t *testing.T) {
+	srv := serveCanned(t)
+	srv.certs[0].Superseded = true
+	p := openPhone(t, srv)
+	p.signIn()
+	p.click("#certificate")
+	p.sees("新しい記録があります")
+	p.click("#reissue")
+	p.reaches("/app/certificates/new")
+	p.until("document.querySelector('#for-" + parent + "').checked && document.querySelector('#use-domestic').checked")
+}
+
+func TestReadReceiptWaitsForTheLine(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.ready()
+	srv.cut()
+	p.visit("/app/notices")
+	p.click("#" + carePlan)
+	p.sees("10,000円")
+	p.sees("読んだことは、通信できるときに窓口へ伝えます")
+	p.visit("/app/me/sign-out")
+	p.sees("いまサインアウトすると、伝わりません")
+	srv.connect()
+	p.visit("/app/notices/" + carePlan)
+	p.untilServer("the read receipt", func() bool { return len(srv.reads) == 1 && srv.reads[0] == carePlan })
+	p.sees("読んだことを窓口に伝えました")
+}
+
+func TestNoticeInTheChosenLanguage(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.language("en")
+	p.visit("/app/notices/" + carePlan)
+	p.sees("Choose the account for your benefit")
+	p.sees("Japanese original")
+	p.sees("給付金を受け取る口座をえらんでください")
+	p.sees("By Tue 1 December 2026 (10 days left)")
+	p.until("document.documentElement.lang === 'en' && document.querySelector('.original p').lang === 'ja'")
+	p.language("ja-easy")
+	p.visit("/app/notices/" + carePlan)
+	p.sees("お金を もらう 口座を えらんでください")
+	p.until("document.querySelectorAll('ruby rt').length > 3")
+}
+
+// registration gives the service worker's registration id.
+func registration(p *phone) serviceworker.RegistrationID {
+	p.t.Helper()
+	events := chromedp.Events(p.ctx, serviceworker.WorkerRegistrationUpdated)
+	if _, err := chromedp.Call(p.ctx, serviceworker.Enable, cdp.Empty{}); err != nil {
+		p.t.Fatal(err)
+	}
+	for ev, err := range events {
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		for _, r := range ev.Registrations {
+			if strings.HasSuffix(r.ScopeURL, "/app/") {
+				return r.RegistrationID
+			}
+		}
+	}
+	p.t.Fatal("no registration")
+	return ""
+}
+
+func (p *phone) push(id serviceworker.RegistrationID, data string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, serviceworker.DeliverPushMessage, serviceworker.DeliverPushMessageParams{
+		Origin: p.srv.url(), RegistrationID: id, Data: data,
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+const notifications = `navigator.serviceWorker.ready.then(r => r.getNotifications()).then(n => n.map(x => [x.title, x.body, x.tag, JSON.stringify(x.data)].join(" ")).join("\n"))`
+
+func (p *phone) notifications() string {
+	p.t.Helper()
+	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](notifications, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+func TestPush(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.ready()
+	id := registration(p)
+	for _, bad := range []string{
+		"", "no json", "[]", `{"data":{"v":"2","h":"` + handle + `"}}`, `{"data":{"v":"1","h":"psh_short"}}`,
+		`{"data":{"v":"1","h":"` + handle + `","title":"secret"}}`, `{"v":"1","h":"` + handle + `"}`,
+		`{"data":{"v":"1","h":"ntc_01jd0000000000000000000009"}}`,
+		`{"data":{"v":"1","h":"` + handle + `"},"x":"` + strings.Repeat("x", 5000) + `"}`,
+	} {
+		p.push(id, bad)
+	}
+	p.push(id, `{"data":{"v":"1","h":"`+handle+`"},"from":"000000000000","fcmMessageId":"m","priority":"high"}`)
+	p.sees("窓口から新しいお知らせが届きました")
+	got := p.notifications()
+	if want := "窓口からお知らせがあります  " + handle + ` {"handle":"` + handle + `"}`; got != want {
+		t.Errorf("the notifications are\n%s\nwant only\n%s", got, want)
+	}
+	p.shoot("push")
+	p.click("#news a")
+	p.reaches("/app/notices/" + pushNote)
+	p.sees("図書館からのお知らせ")
+	p.untilServer("the read receipt", func() bool { return len(srv.reads) == 1 })
+	srv.cut()
+	p.visit("/app/notices/" + handle) // where a tapped notification leads, now without a line
+	p.reaches("/app/notices/" + pushNote)
+	p.sees("図書館からのお知らせ")
+}
+
+func TestRegisteringForPushes(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.visit("/app/me")
+	p.click("#push-on")
+	p.sees("このスマートフォンに通知しています")
+	srv.with(func() {
+		for id, token := range srv.devices {
+			if len(id) < 22 || token != "practice:"+id+" ja" {
+				t.Errorf("device %s registered as %s", id, token)
+			}
+		}
+	})
+	p.language("en")
+	p.visit("/app/")
+	p.untilServer("the new language", func() bool {
+		for _, token := range srv.devices {
+			return strings.HasSuffix(token, " en")
+		}
+		return false
+	})
+	p.visit("/app/me")
+	p.click("#push-off")
+	p.untilServer("the end of the registration", func() bool { return len(srv.devices) == 0 })
+}
+
+// All that happens at once when the app opens shares one refresh; a dead session keeps
+// what was seen.
+func TestOneRefreshAndADeadSession(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.ready()
+	srv.with(func() { srv.access = "" })
+	p.visit("/app/me/access")
+	p.sees("みなと市 保健センター")
+	srv.with(func() {
+		if srv.refreshes != 1 || srv.reused {
+			t.Errorf("%d refreshes, reused %v", srv.refreshes, srv.reused)
+		}
+	})
+	srv.with(func() { srv.access, srv.refresh = "", "" })
+	p.visit("/app/")
+	p.sees("サインインの期限が切れました")
+	p.click("#certificate")
+	p.until("document.querySelector('#qr')?.naturalWidth > 300")
+	p.click(".strip button")
+	p.click("#sign-in")
+	p.reaches("/app/")
+	p.until("!document.querySelector('.strip')")
+}
+
+func TestAnotherPersonFindsNothingOfTheFirst(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	srv.with(func() { srv.access, srv.refresh = "", "" })
+	p.visit("/app/")
+	p.sees("サインインの期限が切れました")
+	srv.with(func() { srv.subject, srv.certs, srv.notices = stranger, nil, []apiv1.Notice{} })
+	p.visit("/app/sign-in")
+	p.click("#sign-in")
+	p.reaches("/app/")
+	p.sees("いま、することはありません")
+	p.sees("接種証明書は、まだ発行していません")
+}
+
+func TestSignOutLeavesNothing(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.visit("/app/me")
+	p.click("#push-on")
+	p.sees("このスマートフォンに通知しています")
+	p.click("#to-sign-out")
+	p.sees("サインアウトすると、このスマートフォンから次のものを消します。")
+	p.click("#sign-out")
+	p.sees("役所の窓口を、あなたの手もとに。")
+	srv.with(func() {
+		if !srv.signedOut || len(srv.devices) != 0 {
+			t.Errorf("signed out %v, devices %v", srv.signedOut, srv.devices)
+		}
+	})
+	left, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`new Promise(done => { const o = indexedDB.open("madoguchi", 1); o.onsuccess = () => { const s = o.result.transaction("kept").objectStore("kept"); const k = s.getAllKeys(); k.onsuccess = () => done(k.result.join(" ")); }; })`, chromedp.EvalAwaitPromise))
+	if err != nil || left != "device" && left != "device language" {
+		t.Errorf("the phone still keeps %q (%v)", left, err)
+	}
+}
+
+// A new build replaces the old shell; nothing stays stale for ever.
+func TestANewBuildReplacesTheShell(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.visit("/app/")
+	p.ready()
+	next := filepath.Join(t.TempDir(), "src")
+	if err := os.CopyFS(next, os.DirFS("src")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(next, "words", "ja.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(text), "役所の窓口を、あなたの手もとに。", "新しい版です。", 1)
+	if err := os.WriteFile(filepath.Join(next, "words", "ja.json"), []byte(newer), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	files, err := bundle.Build(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.with(func() { srv.files = files })
+	p.js("navigator.serviceWorker.getRegistration().then(r => r.update())")
+	p.js(`navigator.serviceWorker.getRegistration().then(reg => new Promise(done => { const look = () => caches.keys().then(k => k.length > 1 && !reg.installing && !reg.waiting ? done() : setTimeout(look, 50)); look(); }))`)
+	p.visit("/app/")
+	p.sees("新しい版です。")
+	keys, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`caches.keys().then(async ks => (await Promise.all(ks.map(async k => (await (await caches.open(k)).keys()).map(r => r.url)))).flat().join(" "))`, chromedp.EvalAwaitPromise))
+	if err != nil || strings.Contains(keys, "/v1/") {
+		t.Errorf("the service worker keeps answers of the API: %s (%v)", keys, err)
+	}
+}
+
+// The main act with the keyboard alone, and with the focus in sight all the way.
+func TestKeyboardAlone(t *testing.T) {
+	srv := serveCanned(t)
+	srv.certs = nil
+	p := openPhone(t, srv)
+	p.visit("/app/")
+	p.until("document.querySelector('#sign-in')")
+	p.press(kb.Tab)
+	p.until("document.activeElement.id === 'skip'")
+	p.tabTo("#sign-in")
+	p.press(kb.Enter)
+	p.reaches("/app/")
+	p.tabTo("#ask")
+	p.press(kb.Enter)
+	p.reaches("/app/certificates/new")
+	p.until("document.activeElement.tagName === 'H1'")
+	p.tabTo("[name=person]")
+	p.press(kb.ArrowDown)
+	p.until("document.querySelector('#for-" + child + "').checked")
+	p.tabTo("[name=use]")
+	p.tabTo("#issue")
+	p.press(kb.Enter)
+	p.until("document.querySelector('#qr')")
+	p.tabTo("#reveal")
+	p.press(" ")
+	p.sees("髙橋﨑 みなみ")
+	p.tabTo(".back a")
+	p.press(kb.Enter)
+	p.reaches("/app/certificates")
+}
+
+// screens are all pages that a signed-in person reaches.
+var screens = []struct{ name, path, there string }{
+	{"home", "/app/", "#certificate"},
+	{"certificates", "/app/certificates", ".person"},
+	{"certificate", "/app/certificates/crt_01jd0000000000000000000001", "#qr"},
+	{"ask", "/app/certificates/new", "#issue"},
+	{"notices", "/app/notices", ".rows"},
+	{"notice", "/app/notices/" + carePlan, "#text"},
+	{"me", "/app/me", "#pushes"},
+	{"access", "/app/me/access", ".log"},
+	{"sign-out", "/app/me/sign-out", "#sign-out"},
+	{"counter", "/app/counter", ".counter"},
+	{"missing", "/app/no-such-page", "h1"},
+}
+
+// TestEveryScreen looks at every screen in three languages: no accessibility fault that
+// axe-core knows, no sideways scrolling at 320 px, targets of 44 px.
+func TestEveryScreen(t *testing.T) {
+	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
+	if err != nil {
+		needs(t, "axe-core (npm ci in mobile-api/pwa)")
+	}
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	for _, language := range []string{"ja", "ja-easy", "en"} {
+		p.visit("/app/")
+		p.click("#language-" + language)
+		p.until("document.documentElement.dataset.language === " + quote(language))
+		p.look(string(axe), language+"-welcome")
+		p.click("#sign-in")
+		p.until("document.querySelector('#certificate')")
+		p.ready()
+		for _, s := range screens {
+			p.visit(s.path)
+			p.until("document.querySelector(" + quote(s.there) + ")")
+			p.look(string(axe), language+"-"+s.name)
+		}
+		p.visit("/app/me/sign-out")
+		p.click("#sign-out")
+		p.until("document.querySelector('#sign-in')")
+	}
+}
+
+func (p *phone) look(axe, name string) {
+	p.t.Helper()
+	for _, size := range [][2]int64{{320, 640}, {768, 1024}, {1280, 800}, {390, 844}} {
+		p.do(chromedp.EmulateViewport(size[0], size[1]))
+		p.js("document.fonts.ready.then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))")
+		p.shoot(fmt.Sprintf("%s-%d", name, size[0]))
+		p.fits(name, size[0])
+	}
+	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](axe+`;
+		axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]})
+		.then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target + " " + n.failureSummary).join("; ")).join("\n"))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if found != "" {
+		p.t.Errorf("%s: %s", name, found)
+	}
+}
+
+// fits: nothing scrolls sideways and everything to tap is 44 px in both directions, links
+// within a sentence aside.
+func (p *phone) fits(name string, width int64) {
+	p.t.Helper()
+	bad, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`(() => {
+		const out = [];
+		if (document.documentElement.scrollWidth > innerWidth) out.push("scrolls sideways to " + document.documentElement.scrollWidth);
+		for (const e of document.querySelectorAll("a, button, .choice, summary")) {
+			if (e.id === "skip" || !e.checkVisibility()) continue;
+			const r = e.getBoundingClientRect();
+			if (r.width < 44 || r.height < 43.9) out.push((e.id || e.className || e.textContent) + " is " + r.width + " × " + r.height);
+		}
+		return out.join("; ");
+	})()`))
+	if err != nil || bad != "" {
+		p.t.Errorf("%s at %d px: %s (%v)", name, width, bad, err)
+	}
+}

@@ -1,0 +1,264 @@
+package pwa_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// patience is how long one expectation may take; the machine may be busy.
+const patience = 40 * time.Second
+
+// phone is one Chromium with one page of the app.
+type phone struct {
+	t   *testing.T
+	ctx context.Context
+	srv *canned
+
+	mu       sync.Mutex
+	messages []string
+}
+
+// openPhone starts a fresh browser, 390 × 844, in Japanese, at the canned clock.
+func openPhone(t *testing.T, srv *canned) *phone {
+	t.Helper()
+	path := chromium(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("lang", "ja"), chromedp.Flag("accept-lang", "ja"),
+		chromedp.Flag("disable-dev-shm-usage", true)))
+	t.Cleanup(cancel)
+	p := &phone{t: t, ctx: ctx, srv: srv}
+	p.do(chromedp.EmulateViewport(390, 844))
+	freeze := fmt.Sprintf("Date.now = () => Date.parse(%q)", clock)
+	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: freeze}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: srv.url(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.listen()
+	return p
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a browser test in short mode")
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "headless-shell"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	needs(t, "chromium (Debian package chromium)")
+	return ""
+}
+
+// listen collects what the page complains of; a failed request is no complaint.
+func (p *phone) listen() {
+	messages := chromedp.Console(p.ctx)
+	done := make(chan struct{})
+	ctx := p.ctx
+	go func() {
+		defer close(done)
+		for m, err := range messages {
+			if err != nil || ctx.Err() != nil {
+				return
+			}
+			text := m.String()
+			if m.IsException() || strings.Contains(text, "Security Policy") || strings.Contains(text, "Trusted") {
+				p.mu.Lock()
+				p.messages = append(p.messages, text)
+				p.mu.Unlock()
+			}
+		}
+	}()
+	p.t.Cleanup(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, m := range p.messages {
+			p.t.Errorf("the page complained: %s", m)
+		}
+	})
+}
+
+func (p *phone) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, steps...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *phone) visit(path string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(p.srv.url() + path))
+}
+
+// until waits for a JavaScript condition, over navigations too.
+func (p *phone) until(js string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+js+")")); err == nil && ok {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			p.t.Fatalf("this did not come true: %s\non the page: %s", js, p.text("body"))
+		case <-tick.C:
+		}
+	}
+}
+
+// untilServer waits for something the server sees.
+func (p *phone) untilServer(what string, ok func() bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		held := false
+		p.srv.with(func() { held = ok() })
+		if held {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			p.t.Fatalf("the server did not see: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// sees waits until the text stands on the page, readings left out.
+func (p *phone) sees(text string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("(%s)(document.body).includes(%s)", visibleText, quote(text)))
+}
+
+// text gives what stands in the first element that matches, without readings or blanks.
+func (p *phone) text(css string) string {
+	s, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](fmt.Sprintf("(%s)(document.querySelector(%s) ?? document.body)", visibleText, quote(css))))
+	if err != nil {
+		return "(" + err.Error() + ")"
+	}
+	return s
+}
+
+const visibleText = `(el) => { const c = el.cloneNode(true); c.querySelectorAll("rt,rp,[hidden],noscript").forEach((x) => x.remove()); return c.textContent; }`
+
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+// click waits for the element and clicks it as a person does.
+func (p *phone) click(css string) {
+	p.t.Helper()
+	p.until(fmt.Sprintf("(e => e && !e.disabled)(document.querySelector(%s))", quote(css)))
+	p.js(fmt.Sprintf("document.querySelector(%s).scrollIntoView({block:'center'})", quote(css)))
+	p.do(chromedp.Click(chromedp.CSS(css)))
+}
+
+func (p *phone) js(expression string) {
+	p.t.Helper()
+	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](expression, chromedp.EvalAwaitPromise)); err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+}
+
+func (p *phone) path() string {
+	s, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("location.pathname"))
+	return s
+}
+
+func (p *phone) reaches(path string) {
+	p.t.Helper()
+	p.until("location.pathname === " + quote(path) + " && document.querySelector('main h1')")
+}
+
+// signIn walks through the first opening.
+func (p *phone) signIn() {
+	p.t.Helper()
+	p.visit("/app/")
+	p.click("#sign-in")
+	p.reaches("/app/")
+	p.until("document.querySelector('#certificate, #ask')")
+}
+
+// ready waits until the service worker holds the shell. (A page that was loading while it
+// took over is not under its control until the next load.)
+func (p *phone) ready() {
+	p.t.Helper()
+	p.js("navigator.serviceWorker.ready.then(r => r.active.state === 'activated' ? 0 : new Promise(done => r.active.addEventListener('statechange', done)))")
+}
+
+// language chooses one on the page わたし.
+func (p *phone) language(l string) {
+	p.t.Helper()
+	p.visit("/app/me")
+	p.click("#language-" + l)
+	p.until("document.documentElement.dataset.language === " + quote(l))
+	p.js("new Promise(r => setTimeout(r, 50))")
+}
+
+// press sends one key to whatever has the focus.
+func (p *phone) press(key string) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(key))
+}
+
+// tabTo presses Tab until the element has the focus, which must be visible.
+func (p *phone) tabTo(css string) {
+	p.t.Helper()
+	p.until("document.querySelector(" + quote(css) + ")")
+	for range 60 {
+		p.press(kb.Tab)
+		here, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("document.activeElement.matches("+quote(css)+")"))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if here {
+			p.until("(s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2)(getComputedStyle(document.activeElement))")
+			return
+		}
+	}
+	p.t.Fatalf("Tab never reached %s", css)
+}
+
+// shoot keeps a picture when MADOGUCHI_SCREENSHOTS names a folder.
+func (p *phone) shoot(name string) {
+	p.t.Helper()
+	dir := os.Getenv("MADOGUCHI_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		p.t.Error(err)
+	}
+}
