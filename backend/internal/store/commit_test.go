@@ -11,6 +11,7 @@ import (
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/fault"
 )
 
 // atCommit makes PostgreSQL run body when a transaction that wrote a note commits.
@@ -72,7 +73,11 @@ func TestFault7CancelDuringCommit(t *testing.T) {
 
 func TestFault7ServerLostDuringCommit(t *testing.T) {
 	db := atCommit(t, "PERFORM pg_terminate_backend(pg_backend_pid());")
-	want(t, db.Runner().Do(t.Context(), adding("unknown")), tx.ErrUnknown)
+	err := db.Runner().Do(t.Context(), adding("unknown"))
+	want(t, err, tx.ErrUnknown)
+	if code := fault.CodeOf(err); code != fault.Unknown {
+		t.Errorf("code %s", code)
+	}
 }
 
 func TestFault7ServerSaysNothing(t *testing.T) {
@@ -119,6 +124,9 @@ func TestGroupIsToldWhenCommitIsRefused(t *testing.T) {
 		return err
 	})
 	want(t, err, tx.ErrGroup)
+	if code := fault.CodeOf(err); code != fault.Unavailable {
+		t.Errorf("code %s", code)
+	}
 	must(t, db.Runner().Do(t.Context(), adding("next")))
 	wantNotes(t, db, "next")
 }

@@ -20,6 +20,7 @@ import (
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/fault"
 )
 
 // The tests named Fault… each keep closed one of the faults that a trial of the transaction
@@ -242,6 +243,9 @@ func TestFault4CallbackOverstays(t *testing.T) {
 			return nil
 		})
 		want(t, err, tx.ErrExpired)
+		if code := fault.CodeOf(err); code != fault.Unavailable {
+			t.Errorf("code %s", code)
+		}
 		wantNotes(t, db, "neighbour")
 	}, func(c *store.Config) { c.CallbackLimit = 100 * time.Millisecond })
 }

@@ -64,6 +64,10 @@ func (p *postgresRunner) Do(ctx context.Context, fn func(context.Context, tx.Tx)
 	if sqltx.IsInside(ctx) {
 		return tx.ErrNested
 	}
+	return coded(p.do(ctx, fn))
+}
+
+func (p *postgresRunner) do(ctx context.Context, fn func(context.Context, tx.Tx) error) error {
 	if !p.enter() {
 		return ErrClosed
 	}
@@ -103,12 +107,12 @@ func (p *postgresRunner) stop() {
 func (p *postgresRunner) serve(c *call) error {
 	conn, err := p.db.Conn(c.ctx)
 	if err != nil {
-		return fmt.Errorf("cannot begin a transaction: %w", err)
+		return fmt.Errorf("%w: %w", errBegin, err)
 	}
 	t, err := conn.BeginTx(context.WithoutCancel(c.ctx), nil)
 	if err != nil {
 		_ = conn.Close()
-		return fmt.Errorf("cannot begin a transaction: %w", err)
+		return fmt.Errorf("%w: %w", errBegin, err)
 	}
 	if failed := lend(c, t, p.callbackLimit, false); failed != nil {
 		_ = t.Rollback() // where it fails the connection is gone, and the rows with it

@@ -11,6 +11,7 @@ import (
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/fault"
 )
 
 func TestServerEpochStaysWithTheStore(t *testing.T) {
@@ -143,5 +144,17 @@ func TestOneTextForBothEngines(t *testing.T) {
 			}
 			return nil
 		}))
+	})
+}
+
+func TestErrorsOfCallbacksStayAsTheyAre(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB) {
+		conflict := fault.New(fault.Conflict, "the same id with other content")
+		for _, mine := range []error{conflict, errGiveUp} {
+			err := db.Runner().Do(t.Context(), func(context.Context, tx.Tx) error { return mine })
+			if err != mine {
+				t.Errorf("%v, want %v itself", err, mine)
+			}
+		}
 	})
 }

@@ -50,6 +50,10 @@ func (w *writer) Do(ctx context.Context, fn func(context.Context, tx.Tx) error) 
 	if sqltx.IsInside(ctx) {
 		return tx.ErrNested
 	}
+	return coded(w.do(ctx, fn))
+}
+
+func (w *writer) do(ctx context.Context, fn func(context.Context, tx.Tx) error) error {
 	c := newCall(ctx)
 	select {
 	case w.queue <- c:
@@ -89,7 +93,7 @@ func (w *writer) stop() {
 func (w *writer) group(first *call) {
 	conn, t, err := w.begin()
 	if err != nil {
-		first.answer <- fmt.Errorf("cannot begin a transaction: %w", err)
+		first.answer <- fmt.Errorf("%w: %w", errBegin, err)
 		return
 	}
 	defer conn.Close()
