@@ -65,8 +65,8 @@ type StoredCode struct {
 // Rows is the storage that Fleet needs. store/fleet implements it.
 type Rows interface {
 	// PutOffice inserts the office, or changes the one with the same municipality and Ref
-	// and keeps its id. It tells whether anything is different now.
-	PutOffice(ctx context.Context, t tx.Tx, o Office) (changed bool, err error)
+	// and keeps its id.
+	PutOffice(ctx context.Context, t tx.Tx, o Office) error
 	// OfficesByRef finds the offices of that Ref, of one municipality or of all (""), at most limit.
 	OfficesByRef(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, ref string, limit int) ([]Office, error)
 	// Offices lists a municipality's offices in order of Ref, at most limit.

@@ -351,8 +351,8 @@ e,990019,counter,123456789018,
 			places = append(places, fmt.Sprintf("%d %s", f.Line, f.Name))
 		}
 		want := []string{"3 municipality_code", "4 class", "5 institution_code", "6 name", "6 institution_code", "7 name"}
-		if got.Refused != 5 || !slices.Equal(places, want) {
-			t.Errorf("refused %d at %q, want %q", got.Refused, places, want)
+		if got.Refused != 5 || got.Changed != 1 || !slices.Equal(places, want) {
+			t.Errorf("changed %d, refused %d at %q, want %q", got.Changed, got.Refused, places, want)
 		}
 		list, err := b.ListOffices(t.Context(), manager, audit.TerminalOperation)
 		if err != nil || len(list) != 3 || list[0].Name != "みなと内科 本院" {

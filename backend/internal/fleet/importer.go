@@ -21,6 +21,9 @@ func (f *Fleet) Importer() importing.Importer {
 		Parse: parseOffice,
 		Key:   func(o Office) string { return string(o.Municipality) + "/" + o.Ref },
 		Store: f.storeOffices,
+		Replace: func(ctx context.Context, t tx.Tx, _ actor.System, e importing.Entry[Office]) error {
+			return f.putOffice(ctx, t, e.Value)
+		},
 	})
 }
 
@@ -40,28 +43,44 @@ func parseOffice(r *importing.Row) Office {
 	return o
 }
 
-// storeOffices changes offices in place: an office is no citizen.
 func (f *Fleet) storeOffices(ctx context.Context, t tx.Tx, _ actor.System, batch []importing.Entry[Office]) ([]importing.Verdict, error) {
 	verdicts := make([]importing.Verdict, len(batch))
 	for i, e := range batch {
-		known, err := f.Rows.OfficesByRef(ctx, t, e.Value.Municipality, e.Value.Ref, 1)
+		known, err := f.known(ctx, t, e.Value)
 		if err != nil {
 			return nil, err
 		}
-		if len(known) == 0 {
-			if e.Value.ID, err = f.ids.New("ofc"); err != nil {
+		switch {
+		case known == Office{}:
+			if err := f.putOffice(ctx, t, e.Value); err != nil {
 				return nil, err
 			}
-		} else {
-			e.Value.ID = known[0].ID
-		}
-		changed, err := f.Rows.PutOffice(ctx, t, e.Value)
-		if err != nil {
-			return nil, err
-		}
-		if !changed || len(known) > 0 {
+			verdicts[i].Result = importing.Added
+		case known == Office{ID: known.ID, Municipality: e.Value.Municipality, Ref: e.Value.Ref, Class: e.Value.Class,
+			Name: e.Value.Name, Institution: e.Value.Institution}:
 			verdicts[i].Result = importing.Unchanged
+		default:
+			verdicts[i].Result = importing.Changed
 		}
 	}
 	return verdicts, nil
+}
+
+// known gives the stored office of the row, the zero Office where there is none.
+func (f *Fleet) known(ctx context.Context, t tx.Tx, o Office) (Office, error) {
+	found, err := f.Rows.OfficesByRef(ctx, t, o.Municipality, o.Ref, 1)
+	if err != nil || len(found) == 0 {
+		return Office{}, err
+	}
+	return found[0], nil
+}
+
+// putOffice stores a new office, or the change of one, which keeps its id.
+func (f *Fleet) putOffice(ctx context.Context, t tx.Tx, o Office) error {
+	id, err := f.ids.New("ofc")
+	if err != nil {
+		return err
+	}
+	o.ID = id
+	return f.Rows.PutOffice(ctx, t, o)
 }

@@ -16,12 +16,16 @@ import (
 	"madoguchi.example/backend/internal/store/sqltx"
 )
 
-// MaxRows caps the rows of one statement; with MaxColumns it stays below the 32766
-// placeholders that SQLite takes.
-const (
-	MaxRows    = 500
-	MaxColumns = 60
-)
+// MaxRows caps the rows of one call of Add.
+const MaxRows = 500
+
+// MaxPlaces caps the placeholders of one insert. SQLite finds a "$n" by searching its list
+// of names, so a statement's time grows with the square of their number: 200 rows of 12
+// columns took 370 ms in one statement and 9 ms in statements of 10 rows.
+const MaxPlaces = 120
+
+// perStatement is how many rows of that many columns one insert takes.
+func perStatement(columns int) int { return max(1, MaxPlaces/columns) }
 
 // Table is a table whose rows carry the digest of the import row that they came from.
 type Table struct {
@@ -40,7 +44,7 @@ type Row struct {
 // Insert stores the rows that are not there yet, by the columns given.
 func Insert(ctx context.Context, t *sqltx.Tx, table string, columns []string, rows [][]any) (int64, error) {
 	var n int64
-	for part := range slices.Chunk(rows, MaxRows) {
+	for part := range slices.Chunk(rows, perStatement(len(columns))) {
 		stored, err := t.Exec(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") VALUES "+
 			Places(1, len(part), len(columns))+" ON CONFLICT DO NOTHING", slices.Concat(part...)...)
 		if err != nil {
@@ -88,12 +92,21 @@ func (tb Table) Add(ctx context.Context, t *sqltx.Tx, rows []Row) ([]importing.R
 
 func (tb Table) insert(ctx context.Context, t *sqltx.Tx, rows []Row) (map[string]bool, error) {
 	columns := slices.Concat(tb.Key, tb.Columns, []string{"digest"})
+	added := map[string]bool{}
+	for part := range slices.Chunk(rows, perStatement(len(columns))) {
+		if err := tb.insertPart(ctx, t, columns, part, added); err != nil {
+			return nil, fmt.Errorf("cannot insert into %s: %w", tb.Name, err)
+		}
+	}
+	return added, nil
+}
+
+func (tb Table) insertPart(ctx context.Context, t *sqltx.Tx, columns []string, rows []Row, added map[string]bool) error {
 	args := make([]any, 0, len(rows)*len(columns))
 	for _, r := range rows {
 		args = append(append(append(args, r.Key...), r.Values...), r.Digest)
 	}
-	added := map[string]bool{}
-	err := t.Each(ctx, "INSERT INTO "+tb.Name+" ("+strings.Join(columns, ", ")+") VALUES "+
+	return t.Each(ctx, "INSERT INTO "+tb.Name+" ("+strings.Join(columns, ", ")+") VALUES "+
 		Places(1, len(rows), len(columns))+" ON CONFLICT ("+strings.Join(tb.Key, ", ")+") DO NOTHING RETURNING "+
 		strings.Join(tb.Key, ", "), args, func(scan func(...any) error) error {
 		key, dest := tb.scanKey()
@@ -103,10 +116,6 @@ func (tb Table) insert(ctx context.Context, t *sqltx.Tx, rows []Row) (map[string
 		added[text(key())] = true
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot insert into %s: %w", tb.Name, err)
-	}
-	return added, nil
 }
 
 // digests reads what is stored under the first key column of the rows.

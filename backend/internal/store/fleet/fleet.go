@@ -29,16 +29,14 @@ func (r *Rows) reader(t tx.Tx) sqltx.Reader {
 }
 
 // PutOffice implements fleet.Rows.
-func (r *Rows) PutOffice(ctx context.Context, t tx.Tx, o fleet.Office) (bool, error) {
-	n, err := sqltx.Of(t).Exec(ctx, `
+func (r *Rows) PutOffice(ctx context.Context, t tx.Tx, o fleet.Office) error {
+	_, err := sqltx.Of(t).Exec(ctx, `
 		INSERT INTO office (office_id, municipality_code, office_ref, class, name, institution_code)
 		VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (municipality_code, office_ref) DO UPDATE
-		   SET class = excluded.class, name = excluded.name, institution_code = excluded.institution_code
-		 WHERE office.class <> excluded.class OR office.name <> excluded.name
-		    OR office.institution_code <> excluded.institution_code`,
+		   SET class = excluded.class, name = excluded.name, institution_code = excluded.institution_code`,
 		o.ID, o.Municipality, o.Ref, o.Class, o.Name, o.Institution)
-	return n > 0, err
+	return err
 }
 
 const officeColumns = `o.office_id, o.municipality_code, o.office_ref, o.class, o.name, o.institution_code`

@@ -45,10 +45,10 @@ func (r *Rows) Raise(ctx context.Context, t tx.Tx, terminal, epoch string, high 
 	return uint64(before), err
 }
 
-// insertChunk keeps one statement well below both engines' limits of placeholders.
-const insertChunk = 200
-
 const recordColumns = 12
+
+// insertChunk is how many records one statement takes: see bulk.MaxPlaces.
+const insertChunk = bulk.MaxPlaces / recordColumns
 
 // Insert implements intake.Rows. Rows go in by id, so that two batches with the same
 // records never wait for each other crosswise.
