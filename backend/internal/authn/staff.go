@@ -8,7 +8,6 @@ import (
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
-	"madoguchi.example/shared/handle"
 )
 
 // Staff signs officers in and out. It is safe for concurrent use.
@@ -120,15 +119,4 @@ func (s *Staff) SignOut(ctx context.Context, who actor.Staff, session string) er
 			Purpose: audit.Account, Action: "staff.sign_out", Municipality: who.Municipality, Object: who.ID,
 		})
 	})
-}
-
-// Import keeps an officer whom the office lists, under their subject, and tells whether
-// anything changed. The ID in m is ignored: a new officer gets a fresh one.
-func (s *Staff) Import(ctx context.Context, t tx.Tx, m StaffMember) (bool, error) {
-	id, err := (handle.Source{Now: s.Now, Rand: s.Rand}).New("stf")
-	if err != nil {
-		return false, err
-	}
-	m.ID = id
-	return s.Rows.UpsertStaff(ctx, t, m)
 }

@@ -126,7 +126,7 @@ func Default() Config {
 }
 
 // Load reads the file (none when path is "") and the environment over the defaults. The
-// error joins every fault of both and of Validate.
+// error joins every fault of both; the caller adds those of Validate or ValidateData.
 func Load(path string, getenv func(string) string) (Config, error) {
 	c := Default()
 	var raw []byte
@@ -144,7 +144,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	}
 	err := settings.Load(&c, settings.Source{TOML: raw, Getenv: getenv, Prefix: Prefix})
 	c.fill()
-	return c, errors.Join(err, c.Validate())
+	return c, err
 }
 
 // fill derives what was left out from what is there.
@@ -168,20 +168,31 @@ func (c Config) Level() slog.Level {
 	return l
 }
 
+// ValidateData tells the faults that matter to a command that works on the store alone.
+func (c Config) ValidateData() error {
+	var v validator
+	c.checkData(&v)
+	return errors.Join(v.faults...)
+}
+
+func (c Config) checkData(v *validator) {
+	var l slog.Level
+	v.check("log_level", l.UnmarshalText([]byte(c.LogLevel)) == nil, "must be debug, info, warn or error")
+	v.check("key_dir", c.KeyDir != "", "must not be empty")
+	v.check("store.dsn", goodDSN(c.Store.DSN), "must begin with sqlite: or postgres://")
+	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https:// or http://")
+}
+
 // Validate tells every fault at once; each names its key and never the value.
 func (c Config) Validate() error {
 	var v validator
+	c.checkData(&v)
 	v.check("listen", hostPort(c.Listen), "must be host:port")
-	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https:// or http://")
-	v.check("key_dir", c.KeyDir != "", "must not be empty")
 	v.check("roles", len(c.Roles) > 0, "must name at least one of api, worker, office")
 	for _, r := range c.Roles {
 		v.check("roles", r == RoleAPI || r == RoleWorker || r == RoleOffice, "may hold api, worker and office alone")
 	}
-	var l slog.Level
-	v.check("log_level", l.UnmarshalText([]byte(c.LogLevel)) == nil, "must be debug, info, warn or error")
 	v.check("metrics", c.Metrics == "" || hostPort(c.Metrics), "must be host:port or empty")
-	v.check("store.dsn", goodDSN(c.Store.DSN), "must begin with sqlite: or postgres://")
 	v.check("tls.key_file", (c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "goes together with tls.cert_file: set both or none")
 	v.check("http.read_timeout", c.HTTP.ReadTimeout > 0, "must be longer than nothing")
 	v.check("http.idle_timeout", c.HTTP.IdleTimeout > 0, "must be longer than nothing")

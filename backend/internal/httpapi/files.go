@@ -14,18 +14,15 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// appPolicy lets the citizen app load its own files and nothing else, run no inline
-// script, and register its one service worker through its own trusted-types policy.
-const appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-	"connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-
 // Files makes one GET and one HEAD route for each file of fsys below the path at
-// ("/app"), and for index.html also at + "/" and each of the pages ("/app/sign-in").
+// ("/app"), and for index.html also each of the pages ("/app/", "/app/sign-in").
 // There is no wildcard: what is not in fsys does not exist.
 //
 // Files below assets/ have their content's hash in their names and are kept for a year;
 // the others are asked for again each time and answered 304 while unchanged.
-func Files[A any](at string, fsys fs.FS, rule Rule[A], pages ...string) ([]Route, error) {
+//
+// policy is the Content-Security-Policy of all of them.
+func Files[A any](at string, fsys fs.FS, policy string, rule Rule[A], pages ...string) ([]Route, error) {
 	rule.mustExist(at)
 	var routes []Route
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
@@ -36,9 +33,10 @@ func Files[A any](at string, fsys fs.FS, rule Rule[A], pages ...string) ([]Route
 		if err != nil {
 			return err
 		}
+		f.policy = policy
 		paths := []string{path.Join(at, name)}
 		if name == "index.html" {
-			paths = append(append(paths, strings.TrimSuffix(at, "/")+"/"), pages...)
+			paths = append(paths, pages...)
 		}
 		for _, p := range paths {
 			routes = append(routes, staticRoute(http.MethodGet, p, rule, f), staticRoute(http.MethodHead, p, rule, f))
@@ -59,6 +57,7 @@ type static struct {
 	etag         string
 	contentType  string
 	cacheControl string
+	policy       string
 }
 
 func readStatic(fsys fs.FS, name string) (static, error) {
@@ -119,7 +118,7 @@ func staticRoute[A any](method, p string, rule Rule[A], f static) Route {
 }
 
 func writeStatic(c *fiber.Ctx, f static) {
-	c.Set(fiber.HeaderContentSecurityPolicy, appPolicy)
+	c.Set(fiber.HeaderContentSecurityPolicy, f.policy)
 	c.Set(fiber.HeaderCacheControl, f.cacheControl)
 	c.Set(fiber.HeaderETag, f.etag)
 	if Matches(c.Get(fiber.HeaderIfNoneMatch), f.etag) {

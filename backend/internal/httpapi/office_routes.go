@@ -16,7 +16,7 @@ func OfficeRoutes(o *office.Office) ([]Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes, err := Files("/office/assets", assets, Public)
+	routes, err := Files("/office/assets", assets, officePolicy, Public)
 	if err != nil {
 		return nil, err
 	}

@@ -163,3 +163,29 @@ func place(path string, content []byte) error {
 	}
 	return nil
 }
+
+// Text reads a key that is kept in its own text form, and makes it when it is not there.
+func Text(path string, make func() (string, error)) (string, error) {
+	raw, err := readOrMake(path, func() ([]byte, error) {
+		text, err := make()
+		return []byte(text), err
+	})
+	return string(raw), err
+}
+
+// ParsePublic reads a P-256 public key from PEM.
+func ParsePublic(raw []byte) (*ecdsa.PublicKey, error) {
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != "PUBLIC KEY" {
+		return nil, errors.New("it is no PEM public key")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, errors.New("its key cannot be read")
+	}
+	ec, ok := key.(*ecdsa.PublicKey)
+	if !ok || ec.Curve != elliptic.P256() {
+		return nil, errors.New("its key is not on the curve P-256")
+	}
+	return ec, nil
+}

@@ -86,7 +86,10 @@ type view struct {
 	office *Office
 }
 
-type link struct{ Key, To string }
+type link struct {
+	Key, To string
+	Here    bool
+}
 
 // HTMLLang is the value of the html element's lang attribute.
 func (v view) HTMLLang() string {
@@ -125,7 +128,7 @@ var placeholders = template.FuncMap{
 func (o *Office) render(ctx context.Context, r Request, who *actor.Staff, page string, body any) (Page, error) {
 	v := view{
 		Lang: languageOf(r), Page: page, Who: who, Langs: notice.Languages(), Body: body, office: o,
-		Back: r.Path, Nav: o.nav(who),
+		Back: r.Path, Nav: o.nav(who, r.Path),
 	}
 	if strings.Contains(r.Path, "{") || r.Method != http.MethodGet {
 		v.Back = "/office/"
@@ -148,19 +151,22 @@ func (o *Office) render(ctx context.Context, r Request, who *actor.Staff, page s
 	return Page{HTML: out.Bytes()}, nil
 }
 
-func (o *Office) nav(who *actor.Staff) []link {
+func (o *Office) nav(who *actor.Staff, path string) []link {
 	if who == nil {
 		return nil
 	}
-	links := []link{{"nav.today", "/office/"}}
+	links := []link{{Key: "nav.today", To: "/office/"}}
 	if o.Notices != nil && (who.Has(actor.Clerk) || who.Has(actor.Approver)) {
-		links = append(links, link{"nav.notices", "/office/notices"})
+		links = append(links, link{Key: "nav.notices", To: "/office/notices"})
 	}
 	if o.Terminals != nil && who.Has(actor.TerminalManager) {
-		links = append(links, link{"nav.terminals", "/office/terminals"})
+		links = append(links, link{Key: "nav.terminals", To: "/office/terminals"})
 	}
 	if o.Trail != nil && who.Has(actor.Auditor) {
-		links = append(links, link{"nav.records", "/office/records"})
+		links = append(links, link{Key: "nav.records", To: "/office/records"})
+	}
+	for i, l := range links {
+		links[i].Here = path == l.To || l.To != "/office/" && strings.HasPrefix(path, l.To+"/")
 	}
 	return links
 }

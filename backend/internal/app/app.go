@@ -1,0 +1,131 @@
+// Package app puts the backend together: its commands, its wiring, and the only clock and
+// random source of the program.
+//
+// It promises that a command which fails says what to mend, that check-config names every
+// fault at once, and that serve ends with nothing left running.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"madoguchi.example/backend/internal/config"
+	"madoguchi.example/backend/internal/store"
+	"madoguchi.example/shared/settings"
+)
+
+// ErrUsage is in the chain of errors about the command line itself.
+var ErrUsage = errors.New("see madoguchi-backend --help")
+
+const help = `madoguchi-backend serves citizens, terminals and offices of one cell.
+
+  madoguchi-backend serve        [--config FILE]                  serve until a signal
+  madoguchi-backend migrate      [--config FILE]                  bring the store's schema up to date
+  madoguchi-backend check-config [--config FILE]                  name every fault of the configuration
+  madoguchi-backend import       [--config FILE] [--json] PATH…   take in CSV files, or a folder of them
+  madoguchi-backend terminal code [--config FILE] --office REF [--municipality CODE]
+                                                                  print a one-time enrolment code
+
+Settings come from the file and from MADOGUCHI_BACKEND_… variables, which win.
+`
+
+// program is one run of the command line.
+type program struct {
+	getenv         func(string) string
+	stdout, stderr io.Writer
+	now            func() time.Time
+	rand           io.Reader
+}
+
+// Run does what the arguments say and returns when it is done or ctx ends.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	p := &program{getenv: getenv, stdout: stdout, stderr: stderr, now: time.Now, rand: rand.Reader}
+	name := ""
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "serve":
+		return p.serve(ctx, args)
+	case "migrate":
+		return p.migrate(ctx, args)
+	case "check-config":
+		return p.checkConfig(args)
+	case "import":
+		return p.importFiles(ctx, args)
+	case "terminal":
+		return p.terminal(ctx, args)
+	case "help", "--help", "-h":
+		_, err := io.WriteString(stdout, help)
+		return err
+	}
+	return fmt.Errorf("cannot tell what to do: name a command: %w", ErrUsage)
+}
+
+// flags reads a command's flags; each command has --config.
+func (p *program) flags(name string, args []string, more func(*flag.FlagSet)) (file string, rest []string, err error) {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&file, "config", "", "the TOML file")
+	if more != nil {
+		more(f)
+	}
+	if err := f.Parse(args); err != nil {
+		return "", nil, fmt.Errorf("cannot read the flags of %s: %w", name, ErrUsage)
+	}
+	return file, f.Args(), nil
+}
+
+// load reads the settings and tells every fault at once.
+func (p *program) load(file string, validate func(config.Config) error) (config.Config, error) {
+	c, err := config.Load(file, p.getenv)
+	faults := settings.Faults(err, validate(c))
+	if len(faults) > 0 {
+		return c, errors.New("cannot use the configuration:\n  " + strings.Join(faults, "\n  "))
+	}
+	return c, nil
+}
+
+func (p *program) storeConfig(c config.Config) store.Config {
+	return store.Config{DSN: c.Store.DSN, Migrate: c.Store.Migrate, Now: p.now, Rand: p.rand}
+}
+
+func (p *program) checkConfig(args []string) error {
+	file, rest, err := p.flags("check-config", args, nil)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("check-config takes no arguments: %w", ErrUsage)
+	}
+	if _, err := p.load(file, config.Config.Validate); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.stdout, "the configuration is in order")
+	return err
+}
+
+func (p *program) migrate(ctx context.Context, args []string) error {
+	file, _, err := p.flags("migrate", args, nil)
+	if err != nil {
+		return err
+	}
+	c, err := p.load(file, config.Config.ValidateData)
+	if err != nil {
+		return err
+	}
+	applied, err := store.Migrate(ctx, p.storeConfig(c))
+	for _, name := range applied {
+		fmt.Fprintln(p.stdout, "applied", name)
+	}
+	if err == nil && len(applied) == 0 {
+		fmt.Fprintln(p.stdout, "the schema was up to date")
+	}
+	return err
+}

@@ -1,0 +1,284 @@
+package app
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"filippo.io/age"
+
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/authn"
+	"madoguchi.example/backend/internal/citizen"
+	"madoguchi.example/backend/internal/config"
+	"madoguchi.example/backend/internal/fleet"
+	"madoguchi.example/backend/internal/idempotency"
+	"madoguchi.example/backend/internal/importing"
+	"madoguchi.example/backend/internal/intake"
+	"madoguchi.example/backend/internal/issuance"
+	"madoguchi.example/backend/internal/job"
+	"madoguchi.example/backend/internal/keyfile"
+	"madoguchi.example/backend/internal/payer"
+	"madoguchi.example/backend/internal/review"
+	"madoguchi.example/backend/internal/store"
+	auditrows "madoguchi.example/backend/internal/store/audit"
+	authnrows "madoguchi.example/backend/internal/store/authn"
+	citizenrows "madoguchi.example/backend/internal/store/citizen"
+	fleetrows "madoguchi.example/backend/internal/store/fleet"
+	idempotencyrows "madoguchi.example/backend/internal/store/idempotency"
+	intakerows "madoguchi.example/backend/internal/store/intake"
+	issuancerows "madoguchi.example/backend/internal/store/issuance"
+	payerrows "madoguchi.example/backend/internal/store/payer"
+	reviewrows "madoguchi.example/backend/internal/store/review"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/identity"
+	"madoguchi.example/shared/logmask"
+)
+
+// house is every use case of the backend over one open store.
+type house struct {
+	config config.Config
+	log    *slog.Logger
+	now    func() time.Time
+	keys   keys
+	ids    handle.Source
+
+	db     *store.DB
+	jobs   *job.Engine
+	record *audit.Log
+	repeat *idempotency.Keeper
+
+	citizens *citizen.Registry
+	issuance *issuance.Office
+	fleet    *fleet.Fleet
+	intake   *intake.Intake
+	registry *payer.Registry
+	payers   *payer.Desk
+	review   *review.Desk
+
+	login authn.Parts
+	staff *authn.Staff
+}
+
+// keys are the backend's own, made at the first start.
+type keys struct {
+	token   *ecdsa.PrivateKey // signs access tokens
+	issuer  *ecdsa.PrivateKey // signs certificates
+	citizen *ecdsa.PrivateKey // proves us to the citizens' provider
+	staff   *ecdsa.PrivateKey // proves us to the officers' provider
+	payer   *age.X25519Identity
+	cursor  []byte
+	flow    []byte
+	revoke  []byte
+}
+
+func (p *program) logger(c config.Config) *slog.Logger { return logmask.New(p.stderr, c.Level()) }
+
+// open makes the house. Nothing runs yet.
+func (p *program) open(ctx context.Context, c config.Config, log *slog.Logger) (*house, error) {
+	k, err := p.openKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	sc := p.storeConfig(c)
+	sc.Log = log
+	db, err := store.Open(ctx, sc)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{config: c, log: log, now: p.now, keys: k, db: db, ids: handle.Source{Now: p.now, Rand: p.rand}}
+	if err := h.furnish(p); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return h, nil
+}
+
+func (h *house) close() { _ = h.db.Close() }
+
+func (h *house) furnish(p *program) error {
+	var err error
+	run, reads := h.db.Runner(), h.db.Reads()
+	if h.jobs, err = job.Open(h.db, job.Config{Now: h.now, Log: h.log}); err != nil {
+		return err
+	}
+	h.record = audit.New(auditrows.New(reads), audit.Register(), h.now, p.rand)
+	h.repeat = idempotency.New(idempotencyrows.New(reads), h.now)
+	h.review = review.New(run, reviewrows.New(reads), h.record)
+	h.citizens = citizen.New(citizen.Deps{
+		Runner: run, Rows: citizenrows.New(reads), Record: h.record, Looked: h.record, Now: h.now, Rand: p.rand,
+	})
+	if err := h.furnishCitizens(); err != nil {
+		return err
+	}
+	h.furnishTerminals(p)
+	h.login = authn.Parts{
+		Run: run, Rows: authnrows.New(reads), Audit: h.record, Secret: h.keys.flow, Now: h.now, Rand: p.rand, Log: h.log,
+	}
+	return h.furnishStaff(p)
+}
+
+// furnishCitizens makes what citizens ask for.
+func (h *house) furnishCitizens() (err error) {
+	reads := h.db.Reads()
+	h.issuance, err = issuance.New(issuance.Deps{
+		Runner: h.db.Runner(), Rows: issuancerows.New(reads), Family: h.citizens, Residents: citizenrows.New(reads),
+		Keeper: h.repeat, Record: h.record, Issuer: h.config.PublicURL, Key: h.keys.issuer, Secret: h.keys.revoke,
+		IDs: h.ids, Now: h.now,
+	})
+	return err
+}
+
+// furnishTerminals makes what terminals send to and ask of.
+func (h *house) furnishTerminals(p *program) {
+	run, reads := h.db.Runner(), h.db.Reads()
+	h.registry = payer.NewRegistry(payer.RegistryDeps{
+		Runner: run, Rows: payerrows.New(), People: people{citizenrows.New(reads)}, Record: h.record, Key: h.keys.payer,
+		Name: registryName,
+	})
+	h.fleet = fleet.New(fleet.Deps{
+		Runner: run, Rows: fleetrows.New(reads), Audit: h.record, Now: h.now, Rand: p.rand,
+		Payers: profilePayers(h.registry),
+	})
+	h.intake = intake.New(intake.Deps{
+		Runner: run, Rows: intakerows.New(reads), Queue: h.jobs, Log: h.log, Now: h.now, Rand: p.rand,
+		ServerEpoch: h.db.ServerEpoch(),
+	})
+	h.payers = payer.New(payer.Deps{
+		Inbox: h.intake, Terminals: h.fleet, Record: h.record, Payers: []payer.Payer{h.registry}, Log: h.log, Now: h.now,
+	})
+}
+
+// registryName is how the registry payer is called at terminals.
+const registryName = "この地域の資格登録（国民健康保険ほか）"
+
+// providerTimeout ends a call to an OpenID provider.
+const providerTimeout = 5 * time.Second
+
+func (h *house) provider(l config.Login, key *ecdsa.PrivateKey, p *program, scopes ...string) (*authn.Provider, error) {
+	return authn.NewProvider(authn.Client{
+		Issuer: l.Issuer, ID: l.ClientID, RedirectURL: l.RedirectURL, Scopes: scopes, Key: key,
+	}, &http.Client{Timeout: providerTimeout}, h.now, p.rand)
+}
+
+func (h *house) furnishStaff(p *program) error {
+	provider, err := h.provider(h.config.StaffLogin, h.keys.staff, p)
+	h.staff = authn.NewStaff(h.login, provider)
+	return err
+}
+
+// importers are all the files that import can read.
+func (h *house) importers() []importing.Importer {
+	return append(h.citizens.Importers(), h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer())
+}
+
+// openKeys reads the keys, and makes those that are not there.
+func (p *program) openKeys(c config.Config) (k keys, err error) {
+	ec := func(into **ecdsa.PrivateKey, path string) {
+		if err == nil {
+			*into, err = keyfile.ECDSA(path, p.rand)
+		}
+	}
+	secret := func(into *[]byte, name string) {
+		if err == nil {
+			*into, err = keyfile.Secret(filepath.Join(c.KeyDir, name), 32, p.rand)
+		}
+	}
+	ec(&k.token, filepath.Join(c.KeyDir, "access-token.pem"))
+	ec(&k.issuer, filepath.Join(c.KeyDir, "certificate-issuer.pem"))
+	ec(&k.citizen, c.CitizenLogin.KeyFile)
+	ec(&k.staff, c.StaffLogin.KeyFile)
+	secret(&k.cursor, "cursor.key")
+	secret(&k.flow, "sign-in.key")
+	secret(&k.revoke, "revocation.key")
+	if err == nil {
+		k.payer, err = payerIdentity(c.Payer.Registry.KeyFile)
+	}
+	return k, err
+}
+
+// payerIdentity reads the age identity of the registry payer, and makes it when it is not
+// there.
+func payerIdentity(path string) (*age.X25519Identity, error) {
+	raw, err := keyfile.Text(path, func() (string, error) {
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			return "", err
+		}
+		return "# public key: " + id.Recipient().String() + "\n" + id.String() + "\n", nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := age.ParseIdentities(strings.NewReader(raw))
+	if err != nil || len(ids) != 1 {
+		return nil, fmt.Errorf("cannot use the key file %s: it does not hold one age identity", path)
+	}
+	id, ok := ids[0].(*age.X25519Identity)
+	if !ok {
+		return nil, fmt.Errorf("cannot use the key file %s: its identity is not X25519", path)
+	}
+	return id, nil
+}
+
+// oldTokenKeys reads the public keys of access tokens that are still taken: files
+// access-token-*.pem.pub beside the one that signs.
+func oldTokenKeys(dir string) ([]*ecdsa.PublicKey, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "access-token-*.pem.pub"))
+	if err != nil {
+		return nil, err
+	}
+	var out []*ecdsa.PublicKey
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot read an older token key: %w", err)
+		}
+		key, err := keyfile.ParsePublic(raw)
+		if err != nil {
+			return nil, fmt.Errorf("cannot use an older token key: %w", err)
+		}
+		out = append(out, key)
+	}
+	return out, nil
+}
+
+// linker hands a sign-in to the register of residents.
+type linker struct{ registry *citizen.Registry }
+
+// Link implements authn.Linker.
+func (l linker) Link(ctx context.Context, c authn.Claims) (actor.Citizen, error) {
+	found, err := l.registry.Link(ctx, actor.System{Name: "sign-in"}, audit.Account, citizen.Claims(c))
+	return actor.Citizen{ID: found.ID, Municipality: found.Municipality}, err
+}
+
+// municipality finds a municipality of this cell.
+func (h *house) municipality(ctx context.Context, code identity.MunicipalityCode) (m citizen.Municipality, err error) {
+	err = h.db.Runner().Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+		m, err = h.citizens.Municipality(ctx, t, code)
+		return err
+	})
+	return m, err
+}
+
+// people gives the registry payer one citizen's standing at a time.
+type people struct{ *citizenrows.Rows }
+
+// Standing implements payer.People.
+func (p people) Standing(ctx context.Context, t tx.Tx, id identity.CitizenID) (citizen.Standing, bool, error) {
+	all, err := p.Standings(ctx, t, []identity.CitizenID{id})
+	found, ok := all[id]
+	return found, ok, err
+}
