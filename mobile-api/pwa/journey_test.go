@@ -28,6 +28,7 @@ func TestCertificateWithTheLineCut(t *testing.T) {
 	p.visit("/app/") // a fresh document, with nothing to answer it
 	p.sees("通信できません。前に見た内容を表示しています。")
 	p.sees("2026年11月21日（土） 19:10 に取得した内容です")
+	p.shoot("offline-home")
 	p.click("#certificate")
 	p.until("document.querySelector('#qr')?.naturalWidth > 300")
 	p.sees("オフラインでも表示できます（2026年11月21日（土）に取得）")
@@ -40,6 +41,7 @@ func TestCertificateWithTheLineCut(t *testing.T) {
 	p.visit("/app/certificates/new")
 	p.sees("いまは通信できません。この手続きは、通信できるようになると始められます。")
 	p.until("document.querySelector('#issue').disabled")
+	p.shoot("offline-ask")
 	srv.connect()
 	p.js("window.dispatchEvent(new Event('online'))")
 	p.until("!document.querySelector('#issue').disabled && !document.querySelector('.strip')")
@@ -54,6 +56,7 @@ func TestUnlinkedPersonIsSentToTheCounter(t *testing.T) {
 	p.sees("ご本人の登録を確認できませんでした")
 	p.sees("市民課 2番窓口")
 	p.sees("01JD4KQ7")
+	p.shoot("unlinked")
 	if search := p.text("html"); strings.Contains(search, "stranger") {
 		t.Error("the code is still on the page")
 	}
@@ -96,6 +99,8 @@ func TestAskingForACertificate(t *testing.T) {
 	p.click("#issue")
 	p.sees("役所に接種の記録がありません")
 	p.sees("01JD4KQ7XS")
+	p.js("document.querySelector('.refusal').scrollIntoView()")
+	p.shoot("refused")
 	p.sees("市民課 2番窓口")
 	srv.with(func() { srv.noRecord = false; srv.hold = make(chan struct{}) })
 	p.click("#issue")
@@ -122,6 +127,7 @@ func TestNewerRecord(t *testing.T) {
 	p.signIn()
 	p.click("#certificate")
 	p.sees("新しい記録があります")
+	p.shoot("superseded")
 	p.click("#reissue")
 	p.reaches("/app/certificates/new")
 	p.until("document.querySelector('#for-" + parent + "').checked && document.querySelector('#use-domestic').checked")
@@ -280,6 +286,7 @@ func TestOneRefreshAndADeadSession(t *testing.T) {
 	srv.with(func() { srv.access, srv.refresh = "", "" })
 	p.visit("/app/")
 	p.sees("サインインの期限が切れました")
+	p.shoot("expired")
 	p.click("#certificate")
 	p.until("document.querySelector('#qr')?.naturalWidth > 300")
 	p.click(".strip button")
@@ -301,6 +308,7 @@ func TestAnotherPersonFindsNothingOfTheFirst(t *testing.T) {
 	p.reaches("/app/")
 	p.sees("いま、することはありません")
 	p.sees("接種証明書は、まだ発行していません")
+	p.shoot("nothing")
 }
 
 func TestSignOutLeavesNothing(t *testing.T) {

@@ -30,10 +30,9 @@ export const back = (href: string, key: Key): HTMLElement =>
 export const labelled = (i: Icon, key: Key): readonly Node[] => [icon(i), h("span", {}, w(key))];
 
 /** counterCard says where to go. */
-export function counterCard(c: Counter, heading: "h2" | "h3" = "h2"): HTMLElement {
+export function counterCard(c: Counter): HTMLElement {
   return h("section", { class: "counter" },
-    h(heading, { class: "with-icon" }, icon("counter"), h("span", {}, w("counter.title"))),
-    h("p", { class: "counter-name", lang: "ja" }, c.municipality, " ", c.name),
+    h("h2", { class: "with-icon", lang: "ja" }, icon("counter"), h("span", {}, c.municipality, " ", c.name)),
     h("dl", {},
       h("div", {}, h("dt", {}, w("counter.place")), h("dd", { lang: "ja" }, c.place)),
       h("div", {}, h("dt", {}, w("counter.hours")), h("dd", { lang: "ja" }, c.hours)),

@@ -7,6 +7,8 @@ export interface Screen {
   /** The page's name: its h1 where `heading` is not given, and the window's title. */
   readonly title: Phrase;
   readonly nodes: readonly Node[];
+  /** The way up, above the heading. */
+  readonly above?: Node;
   /** The nodes hold their own h1. */
   readonly ownHeading?: boolean;
   /** Not drawn anew by itself: a form, or a page with its own state. */

@@ -75,7 +75,7 @@ export function drawMain(screen: Screen, same: boolean): void {
   const openParts = same ? [...main.querySelectorAll("details[open][id]")].map((d) => d.id) : [];
   const heading = screen.ownHeading ? null : h("h1", { tabindex: -1 }, show(screen.title));
   main.replaceChildren();
-  append(main, [heading, ...screen.nodes]);
+  append(main, [screen.above, heading, ...screen.nodes]);
   for (const id of openParts) document.getElementById(id)?.setAttribute("open", "");
   if (focused !== "") document.getElementById(focused)?.focus({ preventScroll: true });
 }

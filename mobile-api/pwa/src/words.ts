@@ -73,9 +73,13 @@ function place(name: string, values: Values, fallback: string): Phrase {
   return typeof v === "string" || typeof v === "number" ? [String(v)] : v;
 }
 
-/** show turns a phrase into nodes, readings as <ruby>. */
-export function show(p: Phrase): DocumentFragment {
-  const out = document.createDocumentFragment();
+/**
+ * show turns a phrase into one node, readings as <ruby>: plain text stays a text node, so
+ * that a phrase is one item in a flex box or grid whatever it holds.
+ */
+export function show(p: Phrase): Node {
+  if (p.every((t) => typeof t === "string")) return document.createTextNode(p.join(""));
+  const out = h("span");
   for (const t of p) {
     out.append(
       typeof t === "string"
@@ -89,8 +93,8 @@ export function show(p: Phrase): DocumentFragment {
 /** plain drops the readings: for titles and accessible names. */
 export const plain = (p: Phrase): string => p.map((t) => (typeof t === "string" ? t : t.base)).join("");
 
-/** w is the entry as nodes. */
-export const w = (key: Key, values?: Values): DocumentFragment => show(phrase(key, values));
+/** w is the entry as one node. */
+export const w = (key: Key, values?: Values): Node => show(phrase(key, values));
 
 /** t is the entry as plain text. */
 export const t = (key: Key, values?: Values): string => plain(phrase(key, values));

@@ -33,8 +33,8 @@ export const access: Draw = async () => {
     leave: () => {
       fetchedOn = "";
     },
+    above: back("/app/me", "back.me"),
     nodes: [
-      back("/app/me", "back.me"),
       h("p", {}, w("access.lead")),
       ...(kept ? filled(kept.value) : loading()),
       ...(kept ? [age(kept.at)].filter((x) => x !== null) : []),

@@ -22,7 +22,8 @@ const uses: readonly Use[] = ["domestic", "overseas"];
 export const ask: Draw = async (visit) => {
   const me = (await get<Dated<Me>>("me"))?.value;
   const title = phrase("ask.title");
-  if (me === undefined) return { title, nodes: [back("/app/certificates", "back.certificates"), ...loading()] };
+  const above = back("/app/certificates", "back.certificates");
+  if (me === undefined) return { title, above, nodes: loading() };
   const chosen = visit.query.get("person") ?? me.people[0]?.id;
   const use = visit.query.get("use") === "overseas" ? "overseas" : "domestic";
   const outcome = h("div", { "aria-live": "polite" });
@@ -46,7 +47,7 @@ export const ask: Draw = async (visit) => {
     const answers = new FormData(form);
     void issue(form, outcome, String(answers.get("person")), String(answers.get("use")) as Use, me);
   });
-  return { title, nodes: [back("/app/certificates", "back.certificates"), form], still: true };
+  return { title, above, nodes: [form], still: true };
 };
 
 function person(p: Person, checked: boolean): HTMLElement {

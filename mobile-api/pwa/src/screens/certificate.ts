@@ -10,29 +10,29 @@ import { loading } from "../loading";
 import { back, doses, labelled } from "../pieces";
 import type { Draw } from "../screen";
 import { state } from "../state";
-import { phrase, show, w } from "../words";
+import { phrase, show, t, w } from "../words";
 
 export const certificate: Draw = async (visit) => {
   const kept = await get<Dated<readonly Certificate[]>>("certificates");
   const c = kept?.value.find((x) => x.id === visit.id);
   if (kept === undefined || c === undefined) {
     const nodes = kept === undefined ? loading() : [h("p", {}, w("certificate.unknown"))];
-    return { title: phrase("certificate.title"), nodes: [back("/app/certificates", "back.certificates"), ...nodes], bare: true };
+    return { title: phrase("certificate.title"), above: back("/app/certificates", "back.certificates"), nodes, bare: true };
   }
   const newer = c.superseded || kept.value.some((x) => x.person === c.person && x.use === c.use && x.issued_at > c.issued_at && !x.superseded);
   return {
     title: phrase("certificate.title"),
     bare: true,
+    above: back("/app/certificates", "back.certificates"),
     ownHeading: true,
     leave: keepAwake(),
     nodes: [
       h("div", { class: "certificate" },
-        back("/app/certificates", "back.certificates"),
         h("h1", { tabindex: -1 }, w("certificate.title")),
         tabs(c, kept.value),
         h("p", { class: "small where" }, w(`use.${c.use}.where`)),
         newer && superseded(c),
-        h("div", { class: "qr" }, h("img", { src: "data:image/png;base64," + c.qr_png, alt: show2(c), id: "qr" })),
+        h("div", { class: "qr" }, h("img", { src: "data:image/png;base64," + c.qr_png, alt: t(`certificate.alt.${c.use}`), id: "qr" })),
         h("p", { class: "facts" }, show(doses(c))),
         h("p", { class: "offline-ok" }, state("done", phrase("certificate.offline", { day: day(dayOf(kept.at)) }))),
         identity(c),
@@ -42,8 +42,6 @@ export const certificate: Draw = async (visit) => {
   };
 };
 
-const show2 = (c: Certificate): string => phrase(`certificate.alt.${c.use}`).map((t) => (typeof t === "string" ? t : t.base)).join("");
-
 /** tabs leads to the same person's certificate for the other use, or to asking for it. */
 function tabs(c: Certificate, all: readonly Certificate[]): HTMLElement {
   const tab = (use: Certificate["use"]): HTMLElement => {
@@ -51,7 +49,7 @@ function tabs(c: Certificate, all: readonly Certificate[]): HTMLElement {
     const href = there ? `/app/certificates/${there.id}` : `/app/certificates/new?person=${c.person}&use=${use}`;
     return h("a", { href, id: `tab-${use}`, "aria-current": use === c.use ? "page" : null }, w(there ? `use.${use}` : `use.${use}.ask`));
   };
-  return h("nav", { class: "tabs", "aria-label": phrase("use.label").join("") }, tab("domestic"), tab("overseas"));
+  return h("nav", { class: "tabs", "aria-label": t("use.label") }, tab("domestic"), tab("overseas"));
 }
 
 function superseded(c: Certificate): HTMLElement {

@@ -11,11 +11,11 @@ export const counter: Draw = async () => {
   const me = await get<Dated<Me>>("me");
   return {
     title: phrase("counter.title"),
+    above: back("/app/", "back.start"),
     nodes: [
       h("p", {}, w("counter.lead")),
       me ? counterCard(me.value.counter) : h("p", {}, w("counter.any")),
       h("p", {}, w("counter.bring")),
-      back("/app/", "back.start"),
     ],
   };
 };

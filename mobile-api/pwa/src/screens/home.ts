@@ -29,7 +29,7 @@ export const home: Draw = async () => {
       ...(todo.length > 0 ? [group("todo", "home.todo", h("ul", { class: "rows" }, ...todo.map(task)))] : []),
       ...(todo.length + fresh.length === 0 ? [h("p", {}, w("home.calm"))] : []),
       ...(fresh.length > 0 ? [freshNotices(fresh)] : []),
-      group("card", "home.certificate", await cardRow(cards?.value ?? [])),
+      h("section", { "aria-labelledby": "card" }, h("h2", { id: "card", class: "unseen" }, w("home.certificate")), await cardRow(cards?.value ?? [])),
       ...[age(Math.min(kept?.at ?? Infinity, cards?.at ?? Infinity))].filter((x) => x !== null),
     ],
   };

@@ -37,7 +37,7 @@ async function pushes(): Promise<HTMLElement> {
   const now = await pushing();
   const outcome = h("div", { "aria-live": "polite" });
   const part = group("pushes", "push.title",
-    h("p", { id: "push-state" }, state(now === "on" ? "done" : "old", phrase(pushWords[now]))),
+    h("p", { id: "push-state" }, now === "on" ? state("done", phrase("push.on")) : w(pushWords[now])),
     h("p", { class: "small" }, w("push.what")));
   if (now === "on" || now === "off") {
     const button = h("button", {

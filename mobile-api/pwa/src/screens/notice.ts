@@ -39,7 +39,8 @@ export const notice: Draw = async (visit) => {
 
 const other = (nodes: readonly Node[]): Screen => ({
   title: phrase("notice.title"),
-  nodes: [back("/app/notices", "back.notices"), ...nodes],
+  above: back("/app/notices", "back.notices"),
+  nodes,
 });
 
 function page(n: Notice, receiptWaits: boolean): Screen {
@@ -50,8 +51,8 @@ function page(n: Notice, receiptWaits: boolean): Screen {
     title: [text.title],
     ownHeading: true,
     wide: twoTexts,
+    above: back("/app/notices", "back.notices"),
     nodes: [
-      back("/app/notices", "back.notices"),
       h("article", { class: "notice" },
         h("h1", { tabindex: -1, lang: tag(text.language) }, text.title),
         n.deadline ? h("p", {}, deadline(n.deadline)) : null,

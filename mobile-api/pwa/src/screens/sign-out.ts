@@ -17,8 +17,8 @@ export const signOut: Draw = async () => {
   const unsent = (await waiting()).length;
   return {
     title: phrase("sign_out.title"),
+    above: back("/app/me", "back.me"),
     nodes: [
-      back("/app/me", "back.me"),
       h("p", {}, w("sign_out.removes")),
       h("ul", { class: "plain" },
         h("li", {}, w("sign_out.certificates")), h("li", {}, w("sign_out.notices")),
