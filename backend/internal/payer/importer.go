@@ -43,12 +43,12 @@ func parseLine(r *importing.Row) line {
 	l.ref = citizen.Ref{Municipality: r.Municipality("municipality_code"), Resident: r.Ref("resident_ref")}
 	r.OneOf("payer", RegistryID)
 	var err error
-	l.InsurerNumber, _, err = insurance.ParseInsurerNumber(r.Text("insurer_number", insurance.MaxMemberText))
+	l.InsurerNumber, _, err = insurance.ParseInsurerNumber(r.Optional("insurer_number", insurance.MaxMemberText))
 	blame(r, "insurer_number", err)
 	l.InsurerName = r.Text("insurer_name", eligibility.MaxNameText)
 	l.Symbol, err = insurance.ParseSymbol(r.Optional("symbol", insurance.MaxMemberText))
 	blame(r, "symbol", err)
-	l.Number, err = insurance.ParseMemberNumber(r.Text("number", insurance.MaxMemberText))
+	l.Number, err = insurance.ParseMemberNumber(r.Optional("number", insurance.MaxMemberText))
 	blame(r, "number", err)
 	l.Branch, err = insurance.ParseBranch(r.Optional("branch", 2))
 	blame(r, "branch", err)

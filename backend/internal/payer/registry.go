@@ -37,7 +37,7 @@ type CoverageRows interface {
 // People tells who citizens are. store/citizen implements it.
 type People interface {
 	citizen.Resolver
-	Standing(ctx context.Context, t tx.Tx, id identity.CitizenID) (citizen.Standing, bool, error)
+	Standings(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]citizen.Standing, error)
 }
 
 // maxUnder bounds the people under one number: a family has fewer.
@@ -156,24 +156,24 @@ func (r *Registry) match(ctx context.Context, t tx.Tx, q eligibility.Inquiry) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	var matched []Coverage
-	people := map[identity.CitizenID]citizen.Standing{}
+	var candidates []identity.CitizenID
 	for _, c := range under {
-		if !sameBranch(q.Branch, c) {
-			continue
+		if sameBranch(q.Branch, c) && !slices.Contains(candidates, c.Citizen) {
+			candidates = append(candidates, c.Citizen)
 		}
-		p, known := people[c.Citizen]
-		if !known {
-			var ok bool
-			if p, ok, err = r.People.Standing(ctx, t, c.Citizen); err != nil {
-				return nil, nil, err
-			}
-			if !ok || p.Resident.BirthDate.Date != q.BirthDate {
-				continue
-			}
-			people[c.Citizen] = p
+	}
+	people, err := r.People.Standings(ctx, t, candidates)
+	if err != nil {
+		return nil, nil, err
+	}
+	maps.DeleteFunc(people, func(_ identity.CitizenID, p citizen.Standing) bool {
+		return p.Resident.BirthDate.Date != q.BirthDate
+	})
+	var matched []Coverage
+	for _, c := range under {
+		if _, ok := people[c.Citizen]; ok && sameBranch(q.Branch, c) {
+			matched = append(matched, c)
 		}
-		matched = append(matched, c)
 	}
 	return matched, people, nil
 }
