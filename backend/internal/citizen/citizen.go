@@ -235,6 +235,6 @@ func (x *Registry) today() civil.Date { return civil.In(x.Now()) }
 // Seen is one line of "who looked at my data".
 type Seen struct {
 	auditlog.Entry
-	// Who is the office's name, "you" for the citizen, or "family".
+	// Who is the office's name, "you" for the citizen, or "ご家族" for a parent.
 	Who string
 }

@@ -242,7 +242,7 @@ func TestAccessLogShowsOwnAndParentsReading(t *testing.T) {
 		}
 		child := actor.Citizen{ID: me.People[1].ID, Municipality: "990019"}
 		seen, _, err = h.AccessLog(t.Context(), child, audit.Self, "", 10)
-		if err != nil || len(seen) != 1 || seen[0].Who != "family" {
+		if err != nil || len(seen) != 1 || seen[0].Who != "ご家族" {
 			t.Fatalf("child's list: %+v, %v", seen, err)
 		}
 	})

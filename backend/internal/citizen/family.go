@@ -179,11 +179,11 @@ func (x *Registry) whoLooked(id, kind, office string, who actor.Citizen) string 
 	case id == string(who.ID):
 		return "you"
 	case kind == "citizen":
-		return "family"
+		return "ご家族"
 	case office != "":
 		return office
 	}
-	return "office"
+	return "役所"
 }
 
 // RefsOf gives the municipalities' own keys of citizens.

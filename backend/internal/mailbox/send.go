@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -21,58 +22,72 @@ import (
 	"madoguchi.example/shared/notice"
 )
 
-// Preview is what a draft would do.
-type Preview struct {
-	Sender string
+// Audience is whom a list of recipients would reach.
+type Audience struct {
+	Sender string // the office, as the reader will see it
 	Phone  string
-	// Recipients counts the residents who would get it.
-	Recipients int
-	// Unknown lists the lines of the form, from 1, that name no resident of the
-	// municipality who lives there.
+	// Found counts the residents who would get the notice.
+	Found int
+	// Unknown lists the lines, from 1, that name no resident of the municipality who
+	// lives there. It does not say why.
 	Unknown []int
 }
 
-// Preview checks a draft and says whom it would reach. Nothing is sent.
-func (x *Office) Preview(ctx context.Context, who actor.Staff, purpose audit.Purpose, d Draft) (Preview, error) {
-	if err := x.may(who, d); err != nil {
-		return Preview{}, err
+// Audience says whom refs would reach. Nothing is sent.
+func (x *Office) Audience(ctx context.Context, who actor.Staff, purpose audit.Purpose, refs []string) (Audience, error) {
+	switch {
+	case !who.Has(actor.Clerk):
+		return Audience{}, errNotClerk
+	case len(refs) > MaxRecipients:
+		return Audience{}, fault.At(fault.TooLarge, "recipients", "a notice goes to at most %d people", MaxRecipients)
 	}
-	var out Preview
+	var out Audience
 	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		m, err := x.People.Municipality(ctx, t, who.Municipality)
 		if err != nil {
 			return err
 		}
-		to, unknown, err := x.recipients(ctx, t, who, d)
+		to, unknown, err := x.recipients(ctx, t, who, refs)
 		if err != nil {
 			return err
 		}
-		out = Preview{Sender: m.NameJA + " " + m.Counter.Name, Phone: m.Counter.Phone, Recipients: len(to)}
+		out = Audience{Sender: m.NameJA + " " + m.Counter.Name, Phone: m.Counter.Phone, Found: len(to)}
 		for _, n := range unknown {
 			out.Unknown = append(out.Unknown, n+1)
 		}
-		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.preview", Municipality: who.Municipality})
+		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.audience", Municipality: who.Municipality})
 	})
 	return out, err
 }
 
+// Preview checks a draft as Send would, and says whom it would reach.
+func (x *Office) Preview(ctx context.Context, who actor.Staff, purpose audit.Purpose, d Draft) (Audience, error) {
+	if err := x.may(who, d); err != nil {
+		return Audience{}, err
+	}
+	return x.Audience(ctx, who, purpose, d.Recipients)
+}
+
+var errNotClerk = fault.New(fault.Forbidden, "only clerks write notices")
+
 // may checks the officer's role and the draft itself.
 func (x *Office) may(who actor.Staff, d Draft) error {
 	if !who.Has(actor.Clerk) {
-		return fault.New(fault.Forbidden, "only clerks write notices")
+		return errNotClerk
 	}
 	return d.check(civil.In(x.Now()))
 }
 
-// recipients gives the citizens of the draft, each once, and the lines that name nobody.
-func (x *Office) recipients(ctx context.Context, t tx.Tx, who actor.Staff, d Draft) (to []identity.CitizenID, unknown []int, err error) {
-	refs := make([]string, len(d.Recipients))
-	for i, r := range d.Recipients {
+// recipients gives the citizens whom the lines name, each once, and the lines that name
+// nobody, from 0.
+func (x *Office) recipients(ctx context.Context, t tx.Tx, who actor.Staff, lines []string) (to []identity.CitizenID, unknown []int, err error) {
+	refs := make([]string, len(lines))
+	for i, r := range lines {
 		if jptext.LooksLikeMyNumber(r) {
 			return nil, nil, fault.At(fault.MyNumberRefused, line(i), "this looks like a My Number; it was not kept")
 		}
 		refs[i] = strings.TrimSpace(r)
-		if len(refs[i]) > 64 || strings.ContainsRune(refs[i], 0) {
+		if len(refs[i]) > 64 || strings.ContainsRune(refs[i], 0) || !utf8.ValidString(refs[i]) {
 			refs[i] = "" // no register has such a key
 		}
 	}
@@ -113,7 +128,7 @@ func (x *Office) Send(ctx context.Context, who actor.Staff, purpose audit.Purpos
 		if found {
 			return sameDraft(out, print)
 		}
-		to, unknown, err := x.recipients(ctx, t, who, d)
+		to, unknown, err := x.recipients(ctx, t, who, d.Recipients)
 		if err != nil {
 			return err
 		}
