@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -142,7 +141,7 @@ func (h *house) furnishCitizens() (err error) {
 func (h *house) furnishTerminals(p *program) {
 	run, reads := h.db.Runner(), h.db.Reads()
 	h.registry = payer.NewRegistry(payer.RegistryDeps{
-		Runner: run, Rows: payerrows.New(), People: people{citizenrows.New(reads)}, Record: h.record, Key: h.keys.payer,
+		Runner: run, Rows: payerrows.New(), People: citizenrows.New(reads), Record: h.record, Key: h.keys.payer,
 		Name: registryName,
 	})
 	h.fleet = fleet.New(fleet.Deps{
@@ -201,33 +200,9 @@ func (p *program) openKeys(c config.Config) (k keys, err error) {
 	secret(&k.flow, "sign-in.key")
 	secret(&k.revoke, "revocation.key")
 	if err == nil {
-		k.payer, err = payerIdentity(c.Payer.Registry.KeyFile)
+		k.payer, err = keyfile.X25519(c.Payer.Registry.KeyFile)
 	}
 	return k, err
-}
-
-// payerIdentity reads the age identity of the registry payer, and makes it when it is not
-// there.
-func payerIdentity(path string) (*age.X25519Identity, error) {
-	raw, err := keyfile.Text(path, func() (string, error) {
-		id, err := age.GenerateX25519Identity()
-		if err != nil {
-			return "", err
-		}
-		return "# public key: " + id.Recipient().String() + "\n" + id.String() + "\n", nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	ids, err := age.ParseIdentities(strings.NewReader(raw))
-	if err != nil || len(ids) != 1 {
-		return nil, fmt.Errorf("cannot use the key file %s: it does not hold one age identity", path)
-	}
-	id, ok := ids[0].(*age.X25519Identity)
-	if !ok {
-		return nil, fmt.Errorf("cannot use the key file %s: its identity is not X25519", path)
-	}
-	return id, nil
 }
 
 // oldTokenKeys reads the public keys of access tokens that are still taken: files
@@ -271,14 +246,4 @@ func (h *house) municipality(ctx context.Context, code identity.MunicipalityCode
 		return err
 	})
 	return m, err
-}
-
-// people gives the registry payer one citizen's standing at a time.
-type people struct{ *citizenrows.Rows }
-
-// Standing implements payer.People.
-func (p people) Standing(ctx context.Context, t tx.Tx, id identity.CitizenID) (citizen.Standing, bool, error) {
-	all, err := p.Standings(ctx, t, []identity.CitizenID{id})
-	found, ok := all[id]
-	return found, ok, err
 }
