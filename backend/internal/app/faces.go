@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -56,7 +58,11 @@ func (h *house) citizenFace(p *program, c *httpapi.Config, tokens *authn.Tokens)
 	if err != nil {
 		return nil, err
 	}
-	c.Routes = append(append(append(c.Routes, httpapi.SignInRoutes(citizens)...), pages...), jwks(h.issuance.JWKS()))
+	own, err := h.citizenRoutes(p)
+	if err != nil {
+		return nil, err
+	}
+	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, []httpapi.Route{jwks(h.issuance.JWKS())})
 	return citizens, nil
 }
 
@@ -72,7 +78,7 @@ func (h *house) terminalFace(c *httpapi.Config, tokens *authn.Tokens) *authn.Ter
 // officeFace serves the office console.
 func (h *house) officeFace(c *httpapi.Config) error {
 	o, err := office.New(office.Parts{
-		SignIn: h.staff, Terminals: officeTerminals{h.fleet, h}, Trail: officeTrail{h},
+		SignIn: h.staff, Terminals: officeTerminals{h.fleet, h}, Trail: officeTrail{h}, Notices: officeNotices{h.notices},
 		Names: officeNames{h}, Secure: h.config.TLS.CertFile != "" || httpsURL(h.config.StaffLogin.RedirectURL),
 		Log: h.log, IDs: h.ids, Now: h.now,
 	})
@@ -91,7 +97,7 @@ func httpsURL(s string) bool { return len(s) > 8 && s[:8] == "https://" }
 
 // handlers registers what the worker does.
 func (h *house) handlers() error {
-	return worker.Terminals(h.jobs, h.payers)
+	return errors.Join(worker.Terminals(h.jobs, h.payers), worker.Citizens(h.jobs, h.pushes, h.notices))
 }
 
 // officeTerminals shows the fleet to the console.

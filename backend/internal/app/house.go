@@ -26,7 +26,9 @@ import (
 	"madoguchi.example/backend/internal/issuance"
 	"madoguchi.example/backend/internal/job"
 	"madoguchi.example/backend/internal/keyfile"
+	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/payer"
+	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/review"
 	"madoguchi.example/backend/internal/store"
 	auditrows "madoguchi.example/backend/internal/store/audit"
@@ -59,6 +61,8 @@ type house struct {
 
 	citizens *citizen.Registry
 	issuance *issuance.Office
+	notices  *mailbox.Office
+	pushes   *push.Desk
 	fleet    *fleet.Fleet
 	intake   *intake.Intake
 	registry *payer.Registry
@@ -96,7 +100,7 @@ func (p *program) open(ctx context.Context, c config.Config, log *slog.Logger) (
 		return nil, err
 	}
 	h := &house{config: c, log: log, now: p.now, keys: k, db: db, ids: handle.Source{Now: p.now, Rand: p.rand}}
-	if err := h.furnish(p); err != nil {
+	if err := h.furnish(ctx, p); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return h, nil
@@ -104,7 +108,7 @@ func (p *program) open(ctx context.Context, c config.Config, log *slog.Logger) (
 
 func (h *house) close() { _ = h.db.Close() }
 
-func (h *house) furnish(p *program) error {
+func (h *house) furnish(ctx context.Context, p *program) error {
 	var err error
 	run, reads := h.db.Runner(), h.db.Reads()
 	if h.jobs, err = job.Open(h.db, job.Config{Now: h.now, Log: h.log}); err != nil {
@@ -117,6 +121,9 @@ func (h *house) furnish(p *program) error {
 		Runner: run, Rows: citizenrows.New(reads), Record: h.record, Looked: h.record, Now: h.now, Rand: p.rand,
 	})
 	if err := h.furnishCitizens(); err != nil {
+		return err
+	}
+	if err := h.furnishNotices(ctx); err != nil {
 		return err
 	}
 	h.furnishTerminals(p)
@@ -146,7 +153,7 @@ func (h *house) furnishTerminals(p *program) {
 	})
 	h.fleet = fleet.New(fleet.Deps{
 		Runner: run, Rows: fleetrows.New(reads), Audit: h.record, Now: h.now, Rand: p.rand,
-		Payers: profilePayers(h.registry),
+		Payers: profilePayers(h.registry), TokenAudience: h.config.PublicURL + authn.TokenPath,
 	})
 	h.intake = intake.New(intake.Deps{
 		Runner: run, Rows: intakerows.New(reads), Queue: h.jobs, Log: h.log, Now: h.now, Rand: p.rand,
