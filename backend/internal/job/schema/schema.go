@@ -47,6 +47,7 @@ func up(ctx context.Context, t *sql.Tx, dialect string, version int) error {
 	if err != nil {
 		return err
 	}
+	//lint:ignore SA1019 its reason is many versions in one transaction; here each has its own
 	_, err = m.MigrateTx(ctx, t, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{TargetVersion: version})
 	if err != nil {
 		return fmt.Errorf("cannot bring the job engine's schema to version %d: %w", version, err)
