@@ -1,8 +1,10 @@
 package program
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -127,7 +129,13 @@ func ParseKeys(raw []byte) (jose.JSONWebKeySet, error) {
 	if _, ok := key.(*ecdsa.PublicKey); !ok {
 		return set, errors.New("the PEM public key is not an EC key")
 	}
-	set.Keys = []jose.JSONWebKey{{Key: key}}
+	one := jose.JSONWebKey{Key: key}
+	thumbprint, err := one.Thumbprint(crypto.SHA256) // RFC 7638: the kid of a key that brings none
+	if err != nil {
+		return set, errors.New("malformed PEM public key")
+	}
+	one.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	set.Keys = []jose.JSONWebKey{one}
 	return set, nil
 }
 
