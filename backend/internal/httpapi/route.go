@@ -111,3 +111,18 @@ func (s *Server) jsonOnly(hc huma.Context, next func(huma.Context)) {
 }
 
 type actorKey struct{}
+
+// Unbound names the operations of the contract that the table does not bind exactly once.
+func Unbound(routes []Route) []string {
+	bound := map[string]int{}
+	for _, r := range routes {
+		bound[r.Operation]++
+	}
+	var out []string
+	for _, d := range apiv1.All() {
+		if bound[d.Operation.OperationID] != 1 {
+			out = append(out, d.Operation.OperationID)
+		}
+	}
+	return out
+}

@@ -148,6 +148,12 @@ func fiberPath(path string) string {
 // Abandoned gives how many handlers outlived their deadline since the start.
 func (s *Server) Abandoned() int64 { return s.abandoned.Load() }
 
+// Routes gives the route table.
+func (s *Server) Routes() []Route { return s.config.Routes }
+
+// Document gives the OpenAPI document of the operations that are bound.
+func (s *Server) Document() ([]byte, error) { return apiv1.Render(s.api.OpenAPI()) }
+
 // Draining tells whether the server has been told to stop.
 func (s *Server) Draining() bool { return s.draining.Load() }
 

@@ -6,12 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"testing"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
-	"madoguchi.example/mobile-api/apiv1"
 	"madoguchi.example/shared/fault"
 )
 
@@ -78,21 +76,4 @@ func serve(t *testing.T, log io.Writer, change func(*Config), routes ...Route) *
 	}
 	t.Cleanup(func() { _ = r.stop() })
 	return r
-}
-
-func TestFrame(t *testing.T) {
-	s := serve(t, io.Discard, nil,
-		Bind(apiv1.GetNotice, CitizenOnly, func(_ context.Context, who actor.Citizen, in *apiv1.ByNotice) (*apiv1.OneNotice, error) {
-			return &apiv1.OneNotice{Body: apiv1.Notice{ID: in.ID, From: string(who.ID)}}, nil
-		}))
-	for _, auth := range []string{"", "Bearer x"} {
-		r, _ := http.NewRequest("GET", s.base+"/v1/notices/ntc_00000000000000000000000000", nil)
-		r.Header.Set("Authorization", auth)
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, _ := io.ReadAll(resp.Body)
-		t.Log(resp.StatusCode, resp.Header, string(b))
-	}
 }
