@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -118,12 +120,16 @@ func TestBatchRefusals(t *testing.T) {
 
 func pack(t testing.TB, plain []byte) []byte {
 	t.Helper()
-	w, err := zstd.NewWriter(nil)
+	w, err := packer()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w.EncodeAll(plain, nil)
 }
+
+var packer = sync.OnceValues(func() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10))
+})
 
 func TestDecodeBatchRefusesBadBytes(t *testing.T) {
 	plain, err := json.Marshal(batch(1))
@@ -135,6 +141,9 @@ func TestDecodeBatchRefusesBadBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	with := func(old, new string) []byte { return pack(t, []byte(strings.Replace(string(plain), old, new, 1))) }
+	if _, err := wire.DecodeBatch(store(plain)); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		in   []byte
 		code fault.Code
@@ -280,7 +289,24 @@ func FuzzDecodeBatchJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(plain)
-	f.Fuzz(func(t *testing.T, in []byte) { again(t, pack(t, in)) })
+	f.Fuzz(func(t *testing.T, in []byte) { again(t, store(in)) })
+}
+
+// store makes a zstd stream without compression (RFC 8878 section 3.1.1): one segment,
+// raw blocks.
+func store(in []byte) []byte {
+	const block = 64 << 10
+	out := binary.LittleEndian.AppendUint32([]byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0}, uint32(len(in)))
+	for first := true; first || len(in) > 0; first = false {
+		part := in[:min(block, len(in))]
+		in = in[len(part):]
+		head := uint32(len(part)) << 3
+		if len(in) == 0 {
+			head |= 1
+		}
+		out = append(append(out, byte(head), byte(head>>8), byte(head>>16)), part...)
+	}
+	return out
 }
 
 func again(t *testing.T, packed []byte) {

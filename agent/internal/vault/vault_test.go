@@ -283,6 +283,27 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// A file cut at any page is put aside before a missing page can be touched, which would
+// kill the process.
+func TestCutAnywhere(t *testing.T) {
+	whole, page := fill(t, t.TempDir()), os.Getpagesize()
+	for cut := page / 2; cut < len(whole); cut += len(whole) / 16 {
+		dir := t.TempDir()
+		copyKey(t, dir)
+		if err := os.WriteFile(filepath.Join(dir, vault.FileName), whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		v, n := open(t, dir), 0
+		if err := v.Shelf("case").Put(t.Context(), "new", nil); err != nil {
+			t.Fatal(err)
+		}
+		err := v.Shelf("case").Each(t.Context(), func(_ string, value []byte) error { n++; return nil })
+		if want := 301; err != nil || (v.Report().PutAside == "" && n != want) {
+			t.Errorf("cut at %d: %d values in a file taken as whole, %v", cut, n, err)
+		}
+	}
+}
+
 // copyKey: every directory of these tests uses one key, so that damage is not taken for a
 // foreign file.
 func copyKey(t *testing.T, dir string) {
