@@ -48,7 +48,7 @@ type Batch struct {
 }
 
 // Kind names the job.
-func (Batch) Kind() string { return "push.send" }
+func (Batch) Kind() string { return "push_send" }
 
 // Device is where pushes of a citizen go.
 type Device struct {

@@ -15,7 +15,7 @@ import (
 type pushSweep struct{}
 
 // Kind names the job in the queue.
-func (pushSweep) Kind() string { return "push.sweep" }
+func (pushSweep) Kind() string { return "push_sweep" }
 
 // Citizens registers the handlers of what goes out to citizens. Call it before the engine
 // starts.
