@@ -129,15 +129,25 @@ func (t *Town) changes(h *household) bool {
 	return h == t.Cast.changed || h != t.Cast.kokuho && settled && h.members[0].age(t.asOf) < 65 && t.rng.chance(5)
 }
 
+// nextSerial gives the next insurance number: seven digits that stand nowhere else, so
+// that a search for them in a log finds nothing by chance.
+func (t *Town) nextSerial() int {
+	if t.serial == 0 {
+		t.serial = 4_100_000
+	}
+	t.serial += t.rng.between(1, 19)
+	return t.serial
+}
+
 func (t *Town) cover(h *household) cover {
-	t.serial++
+	serial := t.nextSerial()
 	first := h.members[0]
 	if h == t.Cast.kokuho || first.age(t.asOf) >= 65 || t.rng.chance(35) {
-		return cover{insurer: h.town.insurer, name: h.town.name + "国民健康保険", symbol: h.town.symbol, number: numbered("", 7, t.serial)}
+		return cover{insurer: h.town.insurer, name: h.town.name + "国民健康保険", symbol: h.town.symbol, number: numbered("", 7, serial)}
 	}
 	e := pick(t.rng, employers)
 	return cover{insurer: e.insurer, name: e.name, symbol: numbered("", 4, t.rng.between(1, 9999)),
-		number: strconv.Itoa(t.serial), employees: true}
+		number: strconv.Itoa(serial), employees: true}
 }
 
 // cards writes one coverage row for each member; people of 75 and over have their own
@@ -165,7 +175,6 @@ func (t *Town) elderlyCard(p *person, c cover) {
 	if !c.to.IsZero() {
 		return
 	}
-	t.serial++
 	share := 10
 	if t.rng.chance(20) {
 		share = 20
@@ -174,7 +183,7 @@ func (t *Town) elderlyCard(p *person, c cover) {
 	}
 	from := later(p.born.AddDate(75, 0, 0), p.since)
 	t.row("coverage.csv", p.ref, p.town.code, "registry", elderly.insurer, elderly.name, "",
-		withInsuranceCheck(numbered("", 7, t.serial)), "", day(from), "", strconv.Itoa(share), "insured")
+		withInsuranceCheck(numbered("", 7, t.nextSerial())), "", day(from), "", strconv.Itoa(share), "insured")
 }
 
 // copayment gives the share by age: 20 percent until the 31 March after the sixth
@@ -200,9 +209,8 @@ func (t *Town) formerCoverage(p *person) {
 	if p.left.IsZero() {
 		return
 	}
-	t.serial++
 	t.row("coverage.csv", p.ref, p.town.code, "registry", p.town.insurer, p.town.name+"国民健康保険", p.town.symbol,
-		numbered("", 7, t.serial), "00", day(p.since), day(p.left), strconv.Itoa(t.copayment(p)), "insured")
+		numbered("", 7, t.nextSerial()), "00", day(p.since), day(p.left), strconv.Itoa(t.copayment(p)), "insured")
 }
 
 type product struct{ cvx, name, maker, lot string }

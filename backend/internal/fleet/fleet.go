@@ -107,6 +107,8 @@ type Deps struct {
 	Rand   io.Reader
 	// Payers are published to the terminals that may check insurance.
 	Payers []profile.Payer
+	// TokenAudience is told to a terminal at its enrolment: the "aud" of its assertions.
+	TokenAudience string
 }
 
 // Fleet is safe for concurrent use.
@@ -246,7 +248,7 @@ func (f *Fleet) enrol(ctx context.Context, t tx.Tx, who actor.Anyone, purpose au
 	if err != nil {
 		return wire.Enrolled{}, err
 	}
-	return wire.Enrolled{Terminal: x.ID, Office: office}, f.Audit.Append(ctx, t, who, audit.Event{
+	return wire.Enrolled{Terminal: x.ID, Office: office, TokenAudience: f.TokenAudience}, f.Audit.Append(ctx, t, who, audit.Event{
 		Purpose: purpose, Action: "terminal.enrol", Municipality: x.Office.Municipality, Object: x.ID,
 	})
 }
