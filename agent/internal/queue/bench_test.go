@@ -85,3 +85,29 @@ func bareBolt(b *testing.B) *bbolt.DB {
 	}
 	return db
 }
+
+// BenchmarkOpen measures the opening of a file with 10,000 records that wait (vault with
+// its page check, and queue).
+func BenchmarkOpen(b *testing.B) {
+	p := newPlace(b)
+	q := p.begin()
+	var wg sync.WaitGroup
+	for w := range 100 {
+		wg.Go(func() {
+			for i := range 100 {
+				if _, err := q.Append(context.Background(), draft(w*100+i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for b.Loop() {
+		q = p.again(q)
+	}
+	if n := q.Stats().Pending; n != 10_000 {
+		b.Fatalf("%d records", n)
+	}
+	b.ReportMetric(float64(p.v.FileBytes()), "file-bytes")
+}
