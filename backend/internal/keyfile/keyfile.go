@@ -164,15 +164,6 @@ func place(path string, content []byte) error {
 	return nil
 }
 
-// Text reads a key that is kept in its own text form, and makes it when it is not there.
-func Text(path string, make func() (string, error)) (string, error) {
-	raw, err := readOrMake(path, func() ([]byte, error) {
-		text, err := make()
-		return []byte(text), err
-	})
-	return string(raw), err
-}
-
 // ParsePublic reads a P-256 public key from PEM.
 func ParsePublic(raw []byte) (*ecdsa.PublicKey, error) {
 	block, _ := pem.Decode(raw)
