@@ -16,7 +16,7 @@ import (
 
 // Limits of one notice.
 const (
-	MaxRefs     = 5000
+	MaxRefs     = 500
 	maxRefBytes = 64
 	// MaxForm is how many bytes the form of a notice may have.
 	MaxForm = 512 << 10
@@ -117,8 +117,16 @@ func (o *Office) Send(ctx context.Context, who actor.Staff, r Request) (Page, er
 	return Page{Location: "/office/notices/" + url.PathEscape(id)}, nil
 }
 
-// fieldOf finds the form's field in a fault's place, else the recipients.
+// fieldOf finds the form's field in a fault's place ("texts.ja.title", "deadline"), else
+// the recipients.
 func fieldOf(place string) string {
+	for _, f := range textFields {
+		for _, part := range []string{"title", "body"} {
+			if strings.HasSuffix(place, "texts."+string(f.Lang)+"."+part) {
+				return part + "_" + string(f.Lang)
+			}
+		}
+	}
 	for _, name := range []string{"deadline", "kind"} {
 		if strings.Contains(place, name) {
 			return name
