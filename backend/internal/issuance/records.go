@@ -53,14 +53,12 @@ func cvx(r *importing.Row) string {
 }
 
 func country(r *importing.Row) string {
-	v := r.Optional("country", 3)
-	bad := len(v) != 3
+	v := r.Text("country", 3)
 	for _, c := range []byte(v) {
-		bad = bad || c < 'A' || c > 'Z'
-	}
-	if bad {
-		r.Fault("country", "not a country of three capital letters")
-		return ""
+		if len(v) != 3 || c < 'A' || c > 'Z' {
+			r.Fault("country", "not a country of three capital letters")
+			return ""
+		}
 	}
 	return v
 }
