@@ -62,9 +62,13 @@ type canned struct {
 	signedOut bool
 	noRecord  bool
 	hold      chan struct{} // not nil: issuing waits for it
-	certs     []apiv1.Certificate
-	notices   []apiv1.Notice
-	empty     bool
+
+	holdNotices  chan struct{} // not nil: the list of notices waits for it
+	askedNotices chan struct{}
+	heldNotices  int
+
+	certs   []apiv1.Certificate
+	notices []apiv1.Notice
 }
 
 func serveCanned(t *testing.T) *canned {
@@ -133,6 +137,7 @@ func (c *canned) handler() http.Handler {
 	}))
 	mux.HandleFunc("POST /v1/certificates", c.citizen(c.issue))
 	mux.HandleFunc("GET /v1/notices", c.citizen(func(w http.ResponseWriter, r *http.Request) {
+		c.waitForNotices()
 		c.tagged(w, r, map[string]any{"notices": c.notices})
 	}))
 	mux.HandleFunc("POST /v1/notices/{id}/read", c.citizen(c.read))
@@ -275,6 +280,20 @@ func (c *canned) certificate(person, use, id string) apiv1.Certificate {
 			{Number: 2, Product: "コミナティ筋注", On: "2025-11-09", Lot: "GB5678"},
 		},
 	}
+}
+
+// waitForNotices lends the lock to others while it waits.
+func (c *canned) waitForNotices() {
+	hold := c.holdNotices
+	if hold == nil {
+		return
+	}
+	c.heldNotices++
+	c.mu.Unlock()
+	c.askedNotices <- struct{}{}
+	<-hold
+	c.mu.Lock()
+	c.heldNotices--
 }
 
 func (c *canned) read(w http.ResponseWriter, r *http.Request) {

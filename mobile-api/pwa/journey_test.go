@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -333,6 +334,23 @@ func TestSignOutLeavesNothing(t *testing.T) {
 	}
 }
 
+// An answer that was on its way when the person signed out does not bring the data back.
+func TestSignOutDuringAFetch(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	hold, asked := make(chan struct{}), make(chan struct{}, 8)
+	srv.with(func() { srv.holdNotices, srv.askedNotices = hold, asked })
+	p.visit("/app/me/sign-out")
+	<-asked
+	p.click("#sign-out")
+	p.until("document.querySelector('#sign-in')")
+	close(hold)
+	p.untilServer("the answer", func() bool { return srv.heldNotices == 0 })
+	p.visit("/app/")
+	p.until("document.querySelector('#sign-in')")
+}
+
 // A new build replaces the old shell; nothing stays stale for ever.
 func TestANewBuildReplacesTheShell(t *testing.T) {
 	srv := serveCanned(t)
@@ -363,6 +381,33 @@ func TestANewBuildReplacesTheShell(t *testing.T) {
 	keys, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`caches.keys().then(async ks => (await Promise.all(ks.map(async k => (await (await caches.open(k)).keys()).map(r => r.url)))).flat().join(" "))`, chromedp.EvalAwaitPromise))
 	if err != nil || strings.Contains(keys, "/v1/") {
 		t.Errorf("the service worker keeps answers of the API: %s (%v)", keys, err)
+	}
+}
+
+// Paper shows what a verifier at a counter needs and no buttons; forced colours keep the QR
+// black on white.
+func TestPrintAndForcedColours(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.click("#certificate")
+	p.until("document.querySelector('#qr')?.naturalWidth > 300")
+	p.media(emulation.SetEmulatedMediaParams{Media: "print"})
+	p.until("document.querySelector('#identity').checkVisibility() && document.querySelector('#qr').checkVisibility()")
+	p.until("![...document.querySelectorAll('button, nav, .back')].some(e => e.checkVisibility())")
+	p.shoot("print")
+	p.media(emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}}})
+	p.until("!document.querySelector('#identity').checkVisibility()")
+	p.until("matchMedia('(forced-colors: active)').matches && getComputedStyle(document.querySelector('#qr')).forcedColorAdjust === 'none'")
+	p.shoot("forced-colours")
+	p.media(emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}})
+	p.until("matchMedia('(prefers-reduced-motion: reduce)').matches && document.getAnimations().length === 0")
+}
+
+func (p *phone) media(params emulation.SetEmulatedMediaParams) {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, params); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
@@ -448,6 +493,10 @@ func (p *phone) look(axe, name string) {
 		p.shoot(fmt.Sprintf("%s-%d", name, size[0]))
 		p.fits(name, size[0])
 	}
+	p.js("document.documentElement.style.fontSize = '200%'")
+	p.shoot(name + "-large")
+	p.fits(name+" with text of 200 %", 390)
+	p.js("document.documentElement.style.fontSize = ''")
 	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](axe+`;
 		axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]})
 		.then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target + " " + n.failureSummary).join("; ")).join("\n"))`, chromedp.EvalAwaitPromise))

@@ -178,7 +178,15 @@ func (p *phone) click(css string) {
 	p.t.Helper()
 	p.until(fmt.Sprintf("(e => e && !e.disabled)(document.querySelector(%s))", quote(css)))
 	p.js(fmt.Sprintf("document.querySelector(%s).scrollIntoView({block:'center'})", quote(css)))
-	p.do(chromedp.Click(chromedp.CSS(css)))
+	for try := 0; ; try++ { // new data may draw the page anew between finding and clicking
+		err := chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(css)))
+		if err == nil {
+			return
+		}
+		if try == 3 || !strings.Contains(err.Error(), "Could not find node") {
+			p.t.Fatal(err)
+		}
+	}
 }
 
 func (p *phone) js(expression string) {
@@ -220,7 +228,6 @@ func (p *phone) language(l string) {
 	p.visit("/app/me")
 	p.click("#language-" + l)
 	p.until("document.documentElement.dataset.language === " + quote(l))
-	p.js("new Promise(r => setTimeout(r, 50))")
 }
 
 // press sends one key to whatever has the focus.

@@ -1,6 +1,7 @@
-// The session: the access token lives in memory, the refresh token in the phone's store.
-// A refresh token works once and its reuse ends the session, so all tabs of this browser
-// replace it under one lock and read it anew inside.
+// The session: the access token lives as long as its tab, the refresh token in the phone's
+// store. A refresh token works once and its reuse ends the session, so all tabs of this
+// browser replace it under one lock and read it anew inside. The access token outlives a
+// reload, since a page that goes away in the middle of a refresh loses the new pair.
 
 import type { TokenPair } from "./contract";
 import { tell } from "./events";
@@ -15,7 +16,13 @@ interface Kept {
 export type Standing = "in" | "expired" | "out";
 
 let standing: Standing = "out";
-let access: { readonly token: string; readonly until: number } | undefined;
+const accessKey = "access";
+
+interface Access {
+  readonly token: string;
+  readonly until: number; // ms since 1970
+}
+
 let replacing: Promise<string> | undefined;
 
 export const session = (): Standing => standing;
@@ -29,21 +36,25 @@ export async function recallSession(): Promise<void> {
 /** adopt takes over a fresh pair. */
 export async function adopt(pair: TokenPair): Promise<void> {
   await put<Kept>("session", { refresh: pair.refresh_token });
-  access = { token: pair.access_token, until: performance.now() + (pair.expires_in - 30) * 1000 };
+  const access: Access = { token: pair.access_token, until: Date.now() + (pair.expires_in - 30) * 1000 };
+  sessionStorage.setItem(accessKey, JSON.stringify(access));
   become("in");
 }
 
 /** end forgets the tokens; expired keeps the memory that there was a session. */
 export async function end(how: "expired" | "out"): Promise<void> {
-  access = undefined;
+  sessionStorage.removeItem(accessKey);
+  const before = standing;
+  standing = how; // at once: an answer that is still on its way is not kept any more
   if (how === "expired") await put<Kept>("session", {});
   else await forget("session");
-  become(how);
+  if (how !== before) tell("session");
 }
 
 /** accessToken gives a token that is not `spent`, replacing the pair at most once for all callers. */
 export async function accessToken(spent?: string): Promise<string> {
-  if (access !== undefined && access.token !== spent && performance.now() < access.until) return access.token;
+  const access = JSON.parse(sessionStorage.getItem(accessKey) ?? "null") as Access | null;
+  if (access !== null && access.token !== spent && Date.now() < access.until) return access.token;
   replacing ??= locked(replace).finally(() => {
     replacing = undefined;
   });

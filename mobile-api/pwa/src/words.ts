@@ -36,8 +36,8 @@ export async function recall(): Promise<void> {
 
 /** choose keeps the language for next time and for the service worker. */
 export async function choose(l: Language): Promise<void> {
-  use(l);
   await put("language", l);
+  use(l);
 }
 
 function use(l: Language): void {

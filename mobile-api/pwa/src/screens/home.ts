@@ -63,7 +63,7 @@ async function cardRow(list: readonly Certificate[]): Promise<HTMLElement> {
   const mine = list.filter((c) => c.person === self);
   const best = [...mine, ...list].find((c) => !c.superseded) ?? mine[0] ?? list[0];
   if (best === undefined) {
-    return h("div", {}, h("p", {}, w("home.no_certificate")), bigLink("/app/certificates/new", "certificates.ask", "ask"));
+    return h("div", { class: "act" }, h("p", {}, w("home.no_certificate")), bigLink("/app/certificates/new", "certificates.ask", "ask"));
   }
   return h("a", { href: `/app/certificates/${best.id}`, class: "card-row", id: "certificate" },
     icon("certificate"),

@@ -19,7 +19,7 @@ export const signIn: Draw = async (visit) => {
   if (visit.query.has("error")) return again("sign_in.cancelled");
   if (code === null || given === null) return fresh();
   if (!begun()) return again("sign_in.other_tab");
-  const box = h("div", {}, progress("sign_in.finishing"));
+  const box = h("div", { class: "acts" }, progress("sign_in.finishing"));
   void settle(box, code, given);
   return page([box]);
 };

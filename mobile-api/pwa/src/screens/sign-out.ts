@@ -44,7 +44,7 @@ async function out(): Promise<void> {
   } catch {
     await forgetDevice();
   }
-  await forgetPerson();
   await end("out");
+  await forgetPerson();
   await go("/app/", "replace");
 }
