@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 // residents are enough for every part of the cast and some neighbours.
 const residents = 120
 
-// house is the whole installation with one clinic's terminal, and one Chromium.
+// house is the whole installation, a clinic's terminal once install has been called, and
+// one Chromium.
 type house struct {
 	*stage.Stage
 	t        *testing.T
@@ -51,14 +52,22 @@ func openHouse(t *testing.T) *house {
 	if err := s.StartBackend(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if h.terminal, err = s.Enrol(ctx, population.OfficeMinatoClinic, ""); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.terminal.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
 	h.browser = startChromium(t, path)
 	return h
+}
+
+// install puts a terminal into the clinic.
+func (h *house) install() {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
+	var err error
+	if h.terminal, err = h.Enrol(ctx, population.OfficeMinatoClinic, ""); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.terminal.Start(ctx); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 // close ends the programs; those that said something before a failure are quoted.

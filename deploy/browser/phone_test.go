@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -94,9 +93,8 @@ func (p *phone) photograph() []byte {
 func (p *phone) language(l string) {
 	p.t.Helper()
 	p.at("/app/me")
-	p.tabTo("[name=language], #language-" + l)
-	p.until("document.querySelector('#language-" + l + "')")
-	p.do(chromedp.Click(chromedp.CSS("#language-" + l)))
+	p.has("#language-" + l)
+	p.js("document.querySelector('#language-" + l + "').click()")
 	p.until("document.documentElement.dataset.language === " + quote(l))
 }
 
