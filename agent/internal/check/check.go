@@ -203,6 +203,11 @@ func (d *Desk) answered(ctx context.Context, sealed wire.Answer) (casebook.Case,
 	if !ok {
 		return c, fault.New(fault.NotFound, "there is no case for this answer")
 	}
+	if sealed.Code != "" { // the payer could not read the inquiry: no word, a person looks
+		c.State, c.Refusal = eligibility.Refused, sealed.Code
+		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: d.Now().UTC()}
+		return c, nil
+	}
 	plain, err := d.Open(sealed.Sealed)
 	if err != nil {
 		return c, fmt.Errorf("cannot open the answer: %w", err)

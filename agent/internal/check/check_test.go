@@ -189,6 +189,21 @@ func TestAnswersForAnotherRecordOrDayAreNotTaken(t *testing.T) {
 	}
 }
 
+func TestAnInquiryThatThePayerCouldNotReadIsATaskAndNoWord(t *testing.T) {
+	b := newBench(t)
+	c, _, err := b.Record(t.Context(), entry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Take(t.Context(), []wire.Answer{{Cursor: 1, RecordID: c.RecordID, Code: "invalid_argument"}}, 1); err != nil {
+		t.Fatal(err)
+	}
+	v, err := b.Case(t.Context(), c.RecordID)
+	if err != nil || v.State != eligibility.Refused || v.Answer != nil || !v.Task.Open() || len(b.rejected) != 0 {
+		t.Errorf("state %q, error %v, %d rejected", v.State, err, len(b.rejected))
+	}
+}
+
 func TestNumbersLeaveOnlySealed(t *testing.T) {
 	b := newBench(t)
 	e := entry()
@@ -248,7 +263,9 @@ func TestWhatIsTypedIsForgivenDoubtedOrRefused(t *testing.T) {
 		{"born tomorrow", func(e *check.Entry) { e.BirthDate = "2026-11-22" }, nil, []string{"birth_date/invalid_argument"}},
 		{"a visit tomorrow", func(e *check.Entry) { e.VisitDay = "2026-11-22" }, nil, []string{"visit_day/invalid_argument"}},
 		{"an odd era year", func(e *check.Entry) { e.BirthDate = "平成31年6月1日"; e.Insurer = "33120015"; e.Symbol = "" }, []string{"birth_date/era_over"}, nil},
-		{"endless", func(e *check.Entry) { e.Number, e.Insurer, e.Symbol, e.Label, e.Branch, e.BirthDate = long, long, long, long, long, long }, nil,
+		{"endless", func(e *check.Entry) {
+			e.Number, e.Insurer, e.Symbol, e.Label, e.Branch, e.BirthDate = long, long, long, long, long, long
+		}, nil,
 			[]string{"insurer_number/invalid_argument", "symbol/invalid_argument", "number/invalid_argument", "branch/invalid_argument", "birth_date/invalid_argument", "label/invalid_argument"}},
 		{"a share that does not exist", func(e *check.Entry) { e.Copayment = 25 }, nil, []string{"copayment/invalid_argument"}},
 		{"evidence that does not exist", func(e *check.Entry) { e.Evidence = "hearsay" }, nil, []string{"evidence/invalid_argument"}},

@@ -1,12 +1,12 @@
 package intake
 
 import (
-	"regexp"
+	"bytes"
 	"slices"
+	"unicode"
+	"unicode/utf8"
 
 	"filippo.io/age"
-
-	"bytes"
 
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
@@ -22,11 +22,28 @@ var (
 		eligibility.EvidenceCertificate, eligibility.EvidenceNotice, eligibility.EvidencePortalScreen,
 		eligibility.EvidencePastRecord, eligibility.EvidenceSelfDeclaration,
 	}
-	operator = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,63})?$`)
 )
 
+// maxOperatorDigits is fewer than any insurance number has: "受付12" may stand in clear.
+const maxOperatorDigits = 4
+
+// isOperator tells whether s can only be what a desk calls its operator. wire bounds its
+// length.
+func isOperator(s string) bool {
+	digits := 0
+	for _, r := range s {
+		if unicode.IsDigit(r) {
+			digits++
+		}
+		if unicode.IsControl(r) {
+			return false
+		}
+	}
+	return utf8.ValidString(s) && digits <= maxOperatorDigits
+}
+
 // checkClear looks at the parts of a check that are not sealed: each must be a word of the
-// vocabulary or a handle, so that no number can stand there, and what is called sealed
+// vocabulary or a short name, so that no number can stand there, and what is called sealed
 // must begin as an age file does.
 func checkClear(c wire.EligibilityCheck) error {
 	switch {
@@ -34,8 +51,8 @@ func checkClear(c wire.EligibilityCheck) error {
 		return fault.At(fault.InvalidArgument, "body.cause", "must be a cause of the vocabulary")
 	case !slices.Contains(evidences, eligibility.Evidence(c.Evidence)):
 		return fault.At(fault.InvalidArgument, "body.evidence", "must be an evidence of the vocabulary")
-	case !operator.MatchString(c.Operator):
-		return fault.At(fault.InvalidArgument, "body.operator", "must be a handle")
+	case !isOperator(c.Operator):
+		return fault.At(fault.InvalidArgument, "body.operator", "must be a handle or a short name")
 	case c.ElapsedMS < 0:
 		return fault.At(fault.InvalidArgument, "body.elapsed_ms", "must not be negative")
 	}

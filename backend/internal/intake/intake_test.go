@@ -300,6 +300,7 @@ func TestABadRecordDoesNotBlockItsNeighbours(t *testing.T) {
 			"unknown class asks": {actor.Terminal{ID: "trm_odd", Class: ""}, b.check(t, 1), "forbidden"},
 			"unknown member":     {clinic, b.record(t, 1, wire.KindEligibilityCheck, map[string]string{"insurer_number": "01234567"}), "invalid_argument"},
 			"number as operator": {clinic, set(func(c *wire.EligibilityCheck) { c.Operator = "33120015" }), "invalid_argument"},
+			"wide number":        {clinic, set(func(c *wire.EligibilityCheck) { c.Operator = "受付３３１２００１５" }), "invalid_argument"},
 			"number as cause":    {clinic, set(func(c *wire.EligibilityCheck) { c.Cause = "33120015" }), "invalid_argument"},
 			"number as evidence": {clinic, set(func(c *wire.EligibilityCheck) { c.Evidence = "33120015" }), "invalid_argument"},
 			"not sealed":         {clinic, set(func(c *wire.EligibilityCheck) { c.Sealed = []byte(`{"insurer_number":"33120015"}`) }), "invalid_argument"},
@@ -325,6 +326,17 @@ func TestABadRecordDoesNotBlockItsNeighbours(t *testing.T) {
 		}
 		if strings.Contains(b.log.String(), "33120015") {
 			t.Error("a number reached the log")
+		}
+	})
+}
+
+func TestADeskMayNameItsOperator(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		for i, name := range []string{"", "受付１", "窓口 12", "op_01jd"} {
+			r := b.check(t, uint64(i+1), func(c *wire.EligibilityCheck) { c.Operator = name })
+			if got := statuses(b.receive(t, clinic, r)); got != "accepted" {
+				t.Errorf("operator %q: %s", name, got)
+			}
 		}
 	})
 }
