@@ -27,6 +27,10 @@ const (
 	FCMProject    = "madoguchi-practice"
 )
 
+// PublicURL is what the backend calls itself in certificates and tokens. It is https, as
+// the certificates' format demands, and leads nowhere: a stage is reached by its links.
+const PublicURL = "https://madoguchi.example"
+
 // FactsFile is the name of what WriteFacts writes.
 const FactsFile = "stage.json"
 
@@ -48,7 +52,7 @@ type Options struct {
 type Stage struct {
 	Options
 	Cast   population.Cast
-	Public *Link // between phones or browsers and the backend; its URL is the backend's public one
+	Public *Link // between phones or browsers and the backend
 	Line   *Link // between the terminals and the backend
 
 	PracticeURL string
@@ -166,8 +170,8 @@ kind = "staff"
 key_file = %q
 redirect_uris = [%q]
 `, s.PracticeAddress, s.path("practice"), s.path("people/"+population.PeopleFile), FCMProject,
-		CitizenClient, s.path("backend/keys/citizen-login.pem.pub"), s.Public.URL()+"/app/sign-in",
-		StaffClient, s.path("backend/keys/staff-login.pem.pub"), s.Public.URL()+"/office/callback")
+		CitizenClient, s.path("backend/keys/citizen-login.pem.pub"), s.citizenReturn(),
+		StaffClient, s.path("backend/keys/staff-login.pem.pub"), s.staffReturn())
 	file, err := s.config("practice", config)
 	if err != nil {
 		return err
@@ -206,16 +210,22 @@ dsn = %q
 [citizen_login]
 issuer = %q
 client_id = %q
+redirect_url = %q
 [staff_login]
 issuer = %q
 client_id = %q
+redirect_url = %q
 [push.fcm]
 project = %q
 endpoint = %q
-`, s.Public.URL(), s.path("backend"), s.path("backend/keys"), s.DSN, s.Issuer(), CitizenClient,
-		s.Issuer(), StaffClient, FCMProject, s.PracticeURL+"/v1"))
+`, PublicURL, s.path("backend"), s.path("backend/keys"), s.DSN, s.Issuer(), CitizenClient, s.citizenReturn(),
+		s.Issuer(), StaffClient, s.staffReturn(), FCMProject, s.PracticeURL+"/v1"))
 	return err
 }
+
+// Where the practice provider sends people back to.
+func (s *Stage) citizenReturn() string { return s.Public.URL() + "/app/sign-in" }
+func (s *Stage) staffReturn() string   { return s.Public.URL() + "/office/callback" }
 
 // start starts a program of the stage and has it watched.
 func (s *Stage) start(name, path string, args ...string) (*Process, error) {

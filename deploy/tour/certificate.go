@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/stage"
 	"madoguchi.example/mobile-api/client"
 )
 
@@ -213,7 +214,10 @@ func (w *certificateWalk) noRecord(ctx context.Context) error {
 }
 
 func (w *certificateWalk) keys(ctx context.Context) error {
-	p, err := getPage(ctx, http.DefaultClient, w.issuer+"/.well-known/jwks.json")
+	if w.issuer != stage.PublicURL {
+		return fmt.Errorf("the certificate names another issuer")
+	}
+	p, err := getPage(ctx, http.DefaultClient, w.Stage.Public.URL()+"/.well-known/jwks.json")
 	if err != nil {
 		return err
 	}

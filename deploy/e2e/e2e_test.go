@@ -1,0 +1,153 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"madoguchi.example/deploy/e2e"
+	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/stage"
+	"madoguchi.example/deploy/tour"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := stage.Clean(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+func counts(t *testing.T) e2e.Counts {
+	t.Helper()
+	c, err := e2e.ReadCounts(os.Getenv("MADOGUCHI_SOAK") != "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func programs(t testing.TB) stage.Programs {
+	t.Helper()
+	p, err := stage.Built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func limit(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// open makes a stage whose backend serves and whose clinic's terminal is enrolled. What
+// the programs wrote is shown when the test fails.
+func open(t testing.TB, ctx context.Context, o stage.Options) (*stage.Stage, *stage.Terminal, string) {
+	t.Helper()
+	o.Programs, o.Dir, o.Seed = programs(t), t.TempDir(), 7
+	s, err := stage.New(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			showLogs(t, s)
+		}
+	})
+	imported, err := s.Import(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.StartBackend(ctx); err != nil {
+		t.Fatal(err)
+	}
+	terminal, err := s.Enrol(ctx, population.OfficeMinatoClinic, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, terminal, string(imported)
+}
+
+func showLogs(t testing.TB, s *stage.Stage) {
+	files, _ := s.LogFiles()
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		t.Logf("the end of %s:\n%s", f, raw[max(0, len(raw)-4000):])
+	}
+}
+
+func TestJourneys(t *testing.T) {
+	for _, store := range stores(t) {
+		t.Run(store.name, func(t *testing.T) {
+			ctx := limit(t, 5*time.Minute)
+			s, terminal, imported := open(t, ctx, stage.Options{DSN: store.dsn(t), Residents: 1000})
+			if err := terminal.Start(ctx); err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			g := tour.Guide{Stage: s, Terminal: terminal, Imported: imported, Rand: rand.Reader, Out: &out}
+			result, err := g.Walk(ctx)
+			t.Logf("%s", out.String())
+			if err != nil || result.Passed == 0 {
+				t.Error(err)
+			}
+			logsHoldNobody(t, s)
+		})
+	}
+}
+
+// logsHoldNobody looks for the people and numbers of the journeys in every log.
+func logsHoldNobody(t *testing.T, s *stage.Stage) {
+	t.Helper()
+	secrets := map[string]string{}
+	c := s.Cast
+	for who, p := range map[string]population.Part{"parent": c.Parent, "child": c.Child, "single": c.Single, "elder": c.Elder,
+		"ambiguous": c.Ambiguous, "nobody": c.Nobody, "unvaccinated": c.Unvaccinated, "changed": c.Changed.Part} {
+		family, given, _ := strings.Cut(p.Name, " ")
+		secrets[who+" family name"], secrets[who+" given name"] = family, given
+		secrets[who+" kana"], secrets[who+" latin"] = p.NameKana, p.NameLatin
+		secrets[who+" birth date"], secrets[who+" address"] = p.BirthDate, p.Address
+	}
+	for who, card := range map[string]population.Card{"insured": c.Insured, "aged": c.Aged, "changed": c.Changed} {
+		secrets[who+" number"] = card.Number
+	}
+	secrets["the published My Number"] = "1234567" + "89018"
+	files, err := s.LogFiles()
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d logs: %v", len(files), err)
+	}
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, secret := range secrets {
+			if len([]rune(secret)) > 1 && bytes.Contains(raw, []byte(secret)) {
+				t.Errorf("%s holds the %s", f, what)
+			}
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	for _, soak := range []bool{false, true} {
+		if _, err := e2e.ReadCounts(soak); err != nil {
+			t.Error(err)
+		}
+	}
+}
