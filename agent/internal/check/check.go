@@ -79,7 +79,7 @@ func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, err
 	payer := p.Payers[0]
 	draft := queue.Draft{Kind: wire.KindEligibilityCheck, At: now}
 	_, err = d.Queue.AppendWith(ctx, draft, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
-		return d.compose(&c, payer, r)
+		return d.compose(&c, e.OperatorID, payer, r)
 	})
 	if err != nil {
 		return casebook.Case{}, nil, err
@@ -90,7 +90,7 @@ func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, err
 }
 
 // compose builds the record's body and the row that rides in its commit.
-func (d *Desk) compose(c *casebook.Case, payer profile.Payer, r wire.Record) (json.RawMessage, []vault.Put, error) {
+func (d *Desk) compose(c *casebook.Case, operator string, payer profile.Payer, r wire.Record) (json.RawMessage, []vault.Put, error) {
 	c.RecordID, c.Inquiry.RecordID = r.ID, r.ID
 	plain, err := c.Inquiry.Encode()
 	if err != nil {
@@ -102,7 +102,7 @@ func (d *Desk) compose(c *casebook.Case, payer profile.Payer, r wire.Record) (js
 	}
 	body, err := json.Marshal(wire.EligibilityCheck{
 		Payer: payer.ID, VisitDay: c.VisitDay, Cause: string(c.Cause), Evidence: string(c.Evidence),
-		Operator: c.Operator, Sealed: sealed,
+		Operator: operator, Sealed: sealed,
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot encode the check: %w", err)

@@ -80,7 +80,7 @@ func entry() check.Entry {
 	return check.Entry{
 		Insurer: "06139997", Symbol: "１２", Number: "３４ー５６", Branch: "1",
 		BirthDate: "S55.4.1", Label: "ヤマダ ハナ", Evidence: eligibility.EvidenceCertificate,
-		Copayment: 30, Operator: "受付１", Override: true,
+		Copayment: 30, Operator: "受付１", OperatorID: "op_1", Override: true,
 	}
 }
 
@@ -220,7 +220,7 @@ func TestNumbersLeaveOnlySealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"9876543", "4711", "06139997", "1980-04-01", "ヤマダ"} {
+	for _, secret := range []string{"9876543", "4711", "06139997", "1980-04-01", "ヤマダ", "受付"} {
 		if bytes.Contains(whole, []byte(secret)) {
 			t.Errorf("%q stands in the record", secret)
 		}

@@ -34,7 +34,8 @@ type Entry struct {
 	BirthDate, VisitDay, Label      string
 	Evidence                        eligibility.Evidence
 	Copayment                       int    // the share assumed for now, in percent: 10, 20 or 30
-	Operator                        string // who sits at the desk
+	Operator                        string // who sits at the desk, by name; stays on the terminal
+	OperatorID                      string // the operator's handle, which is sent: "op_1"
 	Override                        bool   // record in spite of doubts
 }
 

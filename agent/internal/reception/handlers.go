@@ -51,7 +51,7 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 	}
 	v := s.view(w, r)
 	v.Entry = s.entry(r)
-	v.Entry.Operator = v.Operator
+	v.Entry.Operator, v.Entry.OperatorID = v.Operator, "op_"+strconv.Itoa(v.OperatorNo+1)
 	c, doubts, err := s.Desk.Record(r.Context(), v.Entry)
 	switch {
 	case err != nil:
