@@ -216,7 +216,11 @@ func (u *Uplink) pollLoop(ctx context.Context) {
 func (u *Uplink) pollOnce(ctx context.Context) error {
 	after := u.Queue.Cursor()
 	asked := u.Now()
-	page, err := u.Backend.Answers(ctx, after, u.LongPoll)
+	wait := u.LongPoll
+	if !u.Line().Up {
+		wait = 0 // a held question would leave the desk in doubt about the line for as long
+	}
+	page, err := u.Backend.Answers(ctx, after, wait)
 	u.heard(ctx, err)
 	if err != nil {
 		return err
