@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"madoguchi.example/shared/civil"
@@ -21,8 +22,6 @@ const ShelfName = "case"
 
 // Shelf is encrypted storage by opaque key. The vault's shelves are one.
 type Shelf interface {
-	// Get gives the value of key; ok is false where there is none.
-	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
 	// Each calls visit for every key in order of keys until it returns an error.
 	Each(ctx context.Context, visit func(key string, value []byte) error) error
 	// Put stores value, durable on return.
@@ -75,15 +74,22 @@ const (
 	TaskRefused TaskKind = "refused" // the backend refused the record
 )
 
-// Book reads and writes cases. It is safe for concurrent use; two writers of one case are
-// ordered by the caller.
-type Book struct{ shelf Shelf }
+// Book reads and writes cases. It reads the shelf once, at the first use, and keeps what it
+// read: a desk asks for its list after every change. It is safe for concurrent use; two
+// writers of one case are ordered by the caller.
+type Book struct {
+	shelf Shelf
+
+	mu         sync.Mutex
+	cases      map[string]Case // nil before the first use
+	unreadable int
+}
 
 // New makes a Book on a shelf.
 func New(shelf Shelf) *Book { return &Book{shelf: shelf} }
 
 // Encode gives the bytes of c as they lie on the shelf, for a write that rides in the
-// commit of another.
+// commit of another. After that commit the writer calls Written.
 func Encode(c Case) ([]byte, error) {
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -92,16 +98,50 @@ func Encode(c Case) ([]byte, error) {
 	return b, nil
 }
 
+// Written tells the book of cases that the commit of another has stored on the shelf.
+func (b *Book) Written(cases ...Case) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cases == nil {
+		return // the first use reads them from the shelf
+	}
+	for _, c := range cases {
+		b.cases[c.RecordID] = c
+	}
+}
+
+// load reads the shelf at the first use. A case that cannot be read is left out and
+// counted, so that one bad value never hides the list. The caller holds mu.
+func (b *Book) load(ctx context.Context) error {
+	if b.cases != nil {
+		return nil
+	}
+	cases, unreadable := map[string]Case{}, 0
+	err := b.shelf.Each(ctx, func(_ string, raw []byte) error {
+		var c Case
+		if json.Unmarshal(raw, &c) != nil {
+			unreadable++
+			return nil
+		}
+		cases[c.RecordID] = c
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot read the cases: %w", err)
+	}
+	b.cases, b.unreadable = cases, unreadable
+	return nil
+}
+
 // Get gives one case; ok is false where there is none.
 func (b *Book) Get(ctx context.Context, recordID string) (c Case, ok bool, err error) {
-	raw, ok, err := b.shelf.Get(ctx, recordID)
-	if err != nil || !ok {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.load(ctx); err != nil {
 		return Case{}, false, err
 	}
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return Case{}, false, fmt.Errorf("cannot read case %s: %w", recordID, err)
-	}
-	return c, true, nil
+	c, ok = b.cases[recordID]
+	return c, ok, nil
 }
 
 // Put stores one case.
@@ -110,25 +150,28 @@ func (b *Book) Put(ctx context.Context, c Case) error {
 	if err != nil {
 		return err
 	}
-	return b.shelf.Put(ctx, c.RecordID, raw)
+	if err := b.shelf.Put(ctx, c.RecordID, raw); err != nil {
+		return err
+	}
+	b.Written(c)
+	return nil
 }
 
-// Select gives the cases that keep accepts, newest first. A case that cannot be read is
-// left out and counted, so that one bad value never hides the list.
+// Select gives the cases that keep accepts, newest first, and how many on the shelf could
+// not be read.
 func (b *Book) Select(ctx context.Context, keep func(Case) bool) (cases []Case, unreadable int, err error) {
-	err = b.shelf.Each(ctx, func(_ string, raw []byte) error {
-		var c Case
-		if json.Unmarshal(raw, &c) != nil {
-			unreadable++
-			return nil
-		}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.load(ctx); err != nil {
+		return nil, 0, err
+	}
+	for _, c := range b.cases {
 		if keep(c) {
 			cases = append(cases, c)
 		}
-		return nil
-	})
+	}
 	slices.SortFunc(cases, func(a, b Case) int { return cmp.Compare(b.RecordID, a.RecordID) })
-	return cases, unreadable, err
+	return cases, b.unreadable, nil
 }
 
 // Trim removes closed and answered cases whose visit day is before day, and says how many.
@@ -144,6 +187,13 @@ func (b *Book) Trim(ctx context.Context, day civil.Date) (int, error) {
 		if err := b.shelf.Delete(ctx, c.RecordID); err != nil {
 			return i, err
 		}
+		b.forget(c.RecordID)
 	}
 	return len(old), nil
+}
+
+func (b *Book) forget(recordID string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.cases, recordID)
 }

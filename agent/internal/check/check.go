@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ type Config struct {
 // Desk is one terminal's reception desk. It is safe for concurrent use.
 type Desk struct {
 	Config
-	mu       sync.Mutex // orders changes of cases
+	mu       sync.RWMutex // held shared while a case is born, exclusively while cases change
 	watchers map[chan struct{}]struct{}
 	watch    sync.Mutex
 }
@@ -78,15 +79,26 @@ func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, err
 	c.RecordedAt, c.State, c.Cause = now.UTC(), eligibility.Recorded, causeOf(d.Line())
 	payer := p.Payers[0]
 	draft := queue.Draft{Kind: wire.KindEligibilityCheck, At: now}
-	_, err = d.Queue.AppendWith(ctx, draft, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
+	if err := d.append(ctx, draft, &c, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
 		return d.compose(&c, e.OperatorID, payer, r)
-	})
-	if err != nil {
+	}); err != nil {
 		return casebook.Case{}, nil, err
 	}
 	d.Kick()
 	d.changed()
 	return c, nil, nil
+}
+
+// append stores the record with its row. The backend's word on it may come before this
+// returns; Settled and Take then wait until the book knows the case.
+func (d *Desk) append(ctx context.Context, draft queue.Draft, c *casebook.Case, build func(wire.Record) (json.RawMessage, []vault.Put, error)) error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if _, err := d.Queue.AppendWith(ctx, draft, build); err != nil {
+		return err
+	}
+	d.Book.Written(*c)
+	return nil
 }
 
 // compose builds the record's body and the row that rides in its commit.
@@ -176,6 +188,7 @@ func (d *Desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) e
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var puts []vault.Put
+	var taken []casebook.Case
 	for _, a := range answers {
 		c, err := d.answered(ctx, a)
 		if err != nil {
@@ -187,10 +200,12 @@ func (d *Desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) e
 			return err
 		}
 		puts = append(puts, vault.Put{Shelf: casebook.ShelfName, Key: c.RecordID, Value: row})
+		taken = append(taken, c)
 	}
 	if err := d.Queue.SaveAnswers(ctx, cursor, puts); err != nil {
 		return err
 	}
+	d.Book.Written(taken...)
 	d.changed()
 	return nil
 }
@@ -262,25 +277,35 @@ func (d *Desk) Case(ctx context.Context, recordID string) (View, error) {
 }
 
 // Today lists the cases recorded or visited today and those with an open task or without
-// an answer, however old: tasks first, then newest first.
-func (d *Desk) Today(ctx context.Context) ([]View, error) {
+// an answer, however old: tasks first, then newest first, at most MaxRows. more tells how
+// many there are beside these.
+func (d *Desk) Today(ctx context.Context) (rows []View, more int, err error) {
 	today := civil.In(d.Now())
 	cases, _, err := d.Book.Select(ctx, func(c casebook.Case) bool {
 		return c.Task.Open() || c.State != eligibility.Answered || c.VisitDay == today || civil.In(c.RecordedAt) == today
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var tasks, rest []View
-	for _, c := range cases {
-		if v := d.view(c); c.Task.Open() {
-			tasks = append(tasks, v)
-		} else {
-			rest = append(rest, v)
+	slices.SortStableFunc(cases, func(a, b casebook.Case) int {
+		switch {
+		case a.Task.Open() == b.Task.Open():
+			return 0
+		case a.Task.Open():
+			return -1
+		default:
+			return 1
 		}
+	})
+	shown := cases[:min(len(cases), MaxRows)]
+	for _, c := range shown {
+		rows = append(rows, d.view(c))
 	}
-	return append(tasks, rest...), nil
+	return rows, len(cases) - len(shown), nil
 }
+
+// MaxRows is how many rows the list shows at once. A day at a clinic has fewer.
+const MaxRows = 200
 
 // Watch gives a channel that receives after changes. Call the second result when done.
 // Changes that come while one is waiting are folded into it.

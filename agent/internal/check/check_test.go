@@ -163,7 +163,7 @@ func TestADifferentAnswerBecomesATask(t *testing.T) {
 		t.Fatalf("task %+v", v.Task)
 	}
 	b.now = b.now.AddDate(0, 0, 20)
-	if list, _ := b.Today(t.Context()); len(list) != 1 {
+	if list, _, _ := b.Today(t.Context()); len(list) != 1 {
 		t.Fatalf("an open task left the list after some days: %d rows", len(list))
 	}
 	if err := b.CloseTask(t.Context(), c.RecordID, "受付２"); err != nil {
@@ -353,5 +353,27 @@ func TestACancelledCallConfirmsNothing(t *testing.T) {
 	}
 	if b.kicks != 0 {
 		t.Error("the uplink was woken for nothing")
+	}
+}
+
+func TestALongListIsCutAndSaysSo(t *testing.T) {
+	b := newBench(t)
+	var first casebook.Case
+	for i := range check.MaxRows + 3 {
+		c, _, err := b.Record(t.Context(), entry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = c
+		}
+	}
+	b.answer(t, first, func(a *eligibility.Answer) { a.CopaymentPercent = 10 })
+	rows, more, err := b.Today(t.Context())
+	if err != nil || len(rows) != check.MaxRows || more != 3 {
+		t.Fatalf("%d rows and %d more: %v", len(rows), more, err)
+	}
+	if rows[0].RecordID != first.RecordID {
+		t.Error("the oldest case has an open task and is not on top")
 	}
 }

@@ -33,6 +33,7 @@ type pageView struct {
 	LockAfter  time.Duration
 
 	Cases    []check.View
+	More     int // rows that the list does not show
 	Case     *check.View
 	Entry    check.Entry
 	Errors   map[string]string // field → key of the catalogue
@@ -55,12 +56,17 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 		Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
 	}
 	v.OperatorNo, v.Operator = s.operator(r)
-	cases, err := s.Desk.Today(r.Context())
-	if err != nil {
+	s.list(r, v)
+	return v
+}
+
+// list puts today's rows and the queue's figures on the page as they are now.
+func (s *server) list(r *http.Request, v *pageView) {
+	var err error
+	if v.Cases, v.More, err = s.Desk.Today(r.Context()); err != nil {
 		s.Log.Error("cannot list today's cases", "error", err)
 	}
-	v.Cases = cases
-	return v
+	v.Stats = s.Stats()
 }
 
 // blank is the form as it stands empty: today's visit, 3割, 資格確認書.
@@ -74,9 +80,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, status int, part
 		s.render(w, status, part, v)
 		return
 	}
-	if fresh, err := s.Desk.Today(r.Context()); err == nil {
-		v.Cases, v.Stats = fresh, s.Stats()
-	}
+	s.list(r, v)
 	s.render(w, status, "page", v)
 }
 

@@ -38,7 +38,7 @@ type Desk interface {
 	RecordVerification(ctx context.Context, format, outcome string) error
 	CloseTask(ctx context.Context, recordID, operator string) error
 	Case(ctx context.Context, recordID string) (check.View, error)
-	Today(ctx context.Context) ([]check.View, error)
+	Today(ctx context.Context) (rows []check.View, more int, err error)
 	Watch() (<-chan struct{}, func())
 }
 

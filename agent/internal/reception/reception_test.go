@@ -74,7 +74,7 @@ func (d *desk) Case(_ context.Context, id string) (check.View, error) {
 	return check.View{}, fault.New(fault.NotFound, "there is no such case")
 }
 
-func (d *desk) Today(context.Context) ([]check.View, error) { return d.cases, nil }
+func (d *desk) Today(context.Context) ([]check.View, int, error) { return d.cases, 7, nil }
 
 func (d *desk) Watch() (<-chan struct{}, func()) { return make(chan struct{}), func() {} }
 
@@ -210,7 +210,7 @@ func TestEachStateHasItsWordsAndNoneWithoutAnAnswerSaysInvalid(t *testing.T) {
 		}
 	}
 	_, body := s.get(t, "/")
-	for _, want := range []string{"送信待ち 2件・最古 20分", "回線：切れています", "***321"} {
+	for _, want := range []string{"送信待ち 2件・最古 20分", "ほかに 7件", "回線：切れています", "***321"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not on the page", want)
 		}

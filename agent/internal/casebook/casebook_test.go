@@ -1,0 +1,127 @@
+package casebook_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"madoguchi.example/agent/internal/casebook"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/eligibility"
+)
+
+// shelf is a shelf in memory that counts how often it is read whole.
+type shelf struct {
+	values map[string][]byte
+	reads  int
+	fail   error
+}
+
+func (s *shelf) Each(_ context.Context, visit func(string, []byte) error) error {
+	s.reads++
+	for _, k := range slices.Sorted(maps.Keys(s.values)) {
+		if err := visit(k, s.values[k]); err != nil {
+			return err
+		}
+	}
+	return s.fail
+}
+
+func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+	if s.fail == nil {
+		s.values[key] = value
+	}
+	return s.fail
+}
+
+func (s *shelf) Delete(_ context.Context, key string) error {
+	delete(s.values, key)
+	return s.fail
+}
+
+func kase(n int, state eligibility.State) casebook.Case {
+	return casebook.Case{
+		RecordID: fmt.Sprintf("r%02d", n), VisitDay: civil.Date{Year: 2026, Month: 10, Day: n}, State: state,
+		Label: "ヤマダ", Inquiry: eligibility.Inquiry{Number: "4711"},
+	}
+}
+
+func TestWhatWasPutIsThereAfterOpeningAnew(t *testing.T) {
+	s := &shelf{values: map[string][]byte{}}
+	b := casebook.New(s)
+	for i := 1; i <= 3; i++ {
+		if err := b.Put(t.Context(), kase(i, eligibility.Recorded)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.values["zz"] = []byte("not a case")
+	for _, book := range []*casebook.Book{casebook.New(s), casebook.New(s)} {
+		cases, unreadable, err := book.Select(t.Context(), func(casebook.Case) bool { return true })
+		if err != nil || len(cases) != 3 || unreadable != 1 || cases[0].RecordID != "r03" {
+			t.Fatalf("%d cases, %d unreadable: %v", len(cases), unreadable, err)
+		}
+	}
+}
+
+func TestTheShelfIsReadOnce(t *testing.T) {
+	s := &shelf{values: map[string][]byte{}}
+	b := casebook.New(s)
+	b.Written(kase(1, eligibility.Recorded)) // before the first use: on the shelf, or not at all
+	if _, ok, _ := b.Get(t.Context(), "r01"); ok {
+		t.Error("a case that is not on the shelf was found")
+	}
+	b.Written(kase(2, eligibility.Recorded))
+	for range 5 {
+		if c, ok, err := b.Get(t.Context(), "r02"); !ok || err != nil || c.Label != "ヤマダ" {
+			t.Fatalf("%v %v", ok, err)
+		}
+	}
+	if s.reads != 1 {
+		t.Errorf("the shelf was read %d times", s.reads)
+	}
+}
+
+func TestAShelfThatFailsIsAskedAgain(t *testing.T) {
+	s := &shelf{values: map[string][]byte{}, fail: errors.New("disk")}
+	b := casebook.New(s)
+	if _, _, err := b.Get(t.Context(), "r01"); err == nil {
+		t.Fatal("a failing shelf gave an answer")
+	}
+	if err := b.Put(t.Context(), kase(1, eligibility.Recorded)); err == nil {
+		t.Fatal("a failing shelf took a case")
+	}
+	s.fail = nil
+	if _, ok, err := b.Get(t.Context(), "r01"); ok || err != nil {
+		t.Fatalf("%v %v", ok, err)
+	}
+}
+
+func TestTrimKeepsWhatWaits(t *testing.T) {
+	s := &shelf{values: map[string][]byte{}}
+	b := casebook.New(s)
+	withTask := kase(3, eligibility.Answered)
+	withTask.Task = &casebook.Task{Kind: casebook.TaskDiffers, RaisedAt: time.Unix(1, 0)}
+	for _, c := range []casebook.Case{kase(1, eligibility.Answered), kase(2, eligibility.Sent), withTask, kase(9, eligibility.Answered)} {
+		if err := b.Put(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, err := b.Trim(t.Context(), civil.Date{Year: 2026, Month: 10, Day: 5})
+	if err != nil || n != 1 || len(s.values) != 3 {
+		t.Fatalf("%d trimmed, %d left: %v", n, len(s.values), err)
+	}
+	if _, ok, _ := b.Get(t.Context(), "r01"); ok {
+		t.Error("a trimmed case is still found")
+	}
+}
+
+func TestACaseMasksItself(t *testing.T) {
+	if s := kase(1, eligibility.Sent).LogValue().String(); strings.Contains(s, "ヤマダ") || strings.Contains(s, "4711") {
+		t.Error(s)
+	}
+}
