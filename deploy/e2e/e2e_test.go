@@ -92,7 +92,7 @@ func showLogs(t testing.TB, s *stage.Stage) {
 }
 
 func TestJourneys(t *testing.T) {
-	for _, store := range stores(t) {
+	for _, store := range stores() {
 		t.Run(store.name, func(t *testing.T) {
 			ctx := limit(t, 5*time.Minute)
 			s, terminal, imported := open(t, ctx, stage.Options{DSN: store.dsn(t), Residents: 1000})

@@ -169,7 +169,7 @@ func renamed(resp *http.Response, back map[string]string) (*http.Response, error
 
 // scene is a stage with a tap, one terminal and a ledger.
 type scene struct {
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context
 	stage    *stage.Stage
 	terminal *stage.Terminal
@@ -331,7 +331,7 @@ func (x *scene) atBackend() []kept {
 }
 
 // opened gives the insured person's number in a record.
-func opened(t *testing.T, body []byte, identities []age.Identity) string {
+func opened(t testing.TB, body []byte, identities []age.Identity) string {
 	t.Helper()
 	check, err := wire.DecodeEligibilityCheck(body)
 	if err != nil {
@@ -433,7 +433,7 @@ func TestNothingConfirmedIsLostWhenTheAgentIsKilled(t *testing.T) {
 	}
 }
 
-func restore(t *testing.T, l *stage.Link) {
+func restore(t testing.TB, l *stage.Link) {
 	t.Helper()
 	if err := l.Restore(); err != nil {
 		t.Fatal(err)
