@@ -79,22 +79,16 @@ func TestSizes(t *testing.T) {
 }
 
 func TestNoFileLooksLikeAMyNumber(t *testing.T) {
-	twelve := regexp.MustCompile(`[0-9０-９]{12}`)
-	glue := strings.NewReplacer("-", "", " ", "", "　", "", "－", "")
-	for seed := range uint64(5) {
-		_, tables, files := generate(t, seed, 1000)
-		for name, rows := range tables {
-			for i, row := range rows {
-				for column, v := range row {
-					if twelve.MatchString(glue.Replace(v)) {
-						t.Errorf("%s row %d column %s holds twelve digits", name, i+1, column)
-					}
-				}
-			}
-		}
+	twelve := regexp.MustCompile(`[0-9]{12}`)
+	// What a reader may take for one number: blanks, hyphens and widths folded away, the
+	// commas between fields kept.
+	glue := strings.NewReplacer("-", "", " ", "", "　", "", "－", "", "０", "0", "１", "1", "２", "2", "３", "3", "４", "4",
+		"５", "5", "６", "6", "７", "7", "８", "8", "９", "9")
+	for seed := range uint64(2) {
+		_, _, files := generate(t, seed, 1000)
 		for name, raw := range files {
-			if twelve.Match(raw) {
-				t.Errorf("%s holds twelve digits", name)
+			if twelve.MatchString(glue.Replace(string(raw))) {
+				t.Errorf("seed %d: %s holds twelve digits", seed, name)
 			}
 		}
 	}
@@ -119,7 +113,7 @@ func gone(tables map[string][]map[string]string) map[key]bool {
 }
 
 func TestHouseholdsHoldTogether(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		_, tables, _ := generate(t, seed, 1000)
 		residents := map[key]map[string]string{}
 		for _, r := range tables["residents.csv"] {
@@ -211,7 +205,7 @@ func TestEveryFileHasWhatTheJourneysNeed(t *testing.T) {
 }
 
 func TestRowsPointAtResidentsAndDaysAreInOrder(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		_, tables, _ := generate(t, seed, 1000)
 		born, doses := map[key]string{}, map[key]map[string]string{}
 		for _, r := range tables["residents.csv"] {
@@ -309,7 +303,7 @@ func TestCheckDigits(t *testing.T) {
 }
 
 func TestTheCastPlaysItsParts(t *testing.T) {
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		town, tables, files := generate(t, seed, 200)
 		who, err := people.Parse(files[population.PeopleFile])
 		if err != nil {
