@@ -23,11 +23,18 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	v.Tab = r.URL.Query().Get("tab")
-	s.render(w, http.StatusOK, "page", v)
+	s.whole(w, r, http.StatusOK, v)
 }
 
+// part answers with one part that refreshes itself.
 func (s *server) part(name string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { s.render(w, http.StatusOK, name, s.view(w, r)) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := s.view(w, r)
+		if name == "list" {
+			s.list(r, v)
+		}
+		s.render(w, http.StatusOK, name, v)
+	}
 }
 
 func (s *server) showCase(w http.ResponseWriter, r *http.Request) {

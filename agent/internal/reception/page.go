@@ -56,8 +56,13 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 		Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
 	}
 	v.OperatorNo, v.Operator = s.operator(r)
-	s.list(r, v)
 	return v
+}
+
+// whole answers with the whole page, list included.
+func (s *server) whole(w http.ResponseWriter, r *http.Request, status int, v *pageView) {
+	s.list(r, v)
+	s.render(w, status, "page", v)
 }
 
 // list puts today's rows and the queue's figures on the page as they are now.
@@ -80,8 +85,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, status int, part
 		s.render(w, status, part, v)
 		return
 	}
-	s.list(r, v)
-	s.render(w, status, "page", v)
+	s.whole(w, r, status, v)
 }
 
 func (s *server) render(w http.ResponseWriter, status int, name string, v *pageView) {

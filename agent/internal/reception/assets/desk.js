@@ -4,7 +4,9 @@
 
 const changed = () => document.body.dispatchEvent(new Event("desk-changed"));
 
-// Changes arrive as events without data; the parts that listen fetch themselves anew.
+// Changes arrive as events without data; the parts that listen fetch their content anew.
+// The parts themselves stay: a change that comes while one is on its way waits its turn at
+// the same element, and what comes for a case that is no longer shown goes nowhere.
 const stream = new EventSource("/events");
 stream.addEventListener("changed", changed);
 
@@ -94,6 +96,11 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("change", (event) => {
   if (event.target.id === "operator") event.target.form.requestSubmit();
+});
+
+// A case that is answered changes no more, and is not read out a second time.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target.id === "watch" && byId("case")?.dataset.state === "answered") event.preventDefault();
 });
 
 // After a part was swapped in, the hands stay on the keyboard: at the first field in
