@@ -229,7 +229,7 @@ func TestPush(t *testing.T) {
 	} {
 		p.push(id, bad)
 	}
-	p.push(id, `{"data":{"v":"1","h":"`+handle+`"},"from":"000000000000","fcmMessageId":"m","priority":"high"}`)
+	p.push(id, `{"data":{"v":"1","h":"`+handle+`"},"from":"112233445566","fcmMessageId":"m","priority":"high"}`)
 	p.sees("窓口から新しいお知らせが届きました")
 	got := p.notifications()
 	if want := "窓口からお知らせがあります  " + handle + ` {"handle":"` + handle + `"}`; got != want {
