@@ -44,10 +44,11 @@ func holdPort(address string) (io.Closer, string, error) {
 	if probe.Control == nil {
 		l.Close()
 	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, "", err
 	}
+	unix.CloseOnExec(fd)
 	hold := os.NewFile(uintptr(fd), "held port")
 	where := &unix.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())}
 	options := []int{unix.SO_REUSEPORT}
