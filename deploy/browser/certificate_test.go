@@ -15,7 +15,7 @@ func TestCertificate(t *testing.T) {
 	h := openHouse(t)
 	h.install()
 	rules := axe(t)
-	p := h.phone("phone")
+	p := h.phone()
 	p.at("/app/")
 	p.has("#sign-in")
 	p.judge(rules, "welcome", narrowPhone)
@@ -140,7 +140,7 @@ func TestUnlinkedPersonIsSentToTheCounter(t *testing.T) {
 	h := openHouse(t)
 	rules := axe(t)
 	for _, who := range []population.Part{h.Cast.Nobody, h.Cast.Ambiguous} {
-		p := h.phone("phone of " + who.Sub)
+		p := h.otherPhone()
 		p.signInAs(who.Sub, who.Name)
 		p.sees("ご本人の登録を確認できませんでした")
 		p.sees("みなと市")

@@ -22,7 +22,7 @@ const deskWidth, deskHeight = 1366, 768
 
 func (h *house) desk() *desk {
 	h.t.Helper()
-	d := &desk{h.open("desk", deskWidth, deskHeight), h}
+	d := &desk{h.openApart("desk", deskWidth, deskHeight), h}
 	d.visit(h.terminal.Desk())
 	d.lineIs(true)
 	d.until("document.activeElement?.id === 'insurer_number'") // ready for the hands

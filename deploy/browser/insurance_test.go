@@ -39,6 +39,9 @@ func TestInsuranceCheck(t *testing.T) {
 	d.press(kb.F9)
 	newer := d.shows("offline")
 	d.fill(card(aged.InsurerNumber, aged.NameKana, aged.Symbol, aged.Number, aged.Branch, aged.BirthDate)...)
+	d.fill(entry{id: "visit_day"}, entry{id: "evidence"})
+	d.press(kb.ArrowDown, kb.ArrowDown) // 3割, 2割, 1割
+	d.until("document.querySelector('#copayment').value === " + quote(aged.Copayment))
 	d.press(kb.F9)
 	d.until("document.querySelector('#case')?.dataset.recordId !== " + quote(newer))
 	plain := d.shows("offline")

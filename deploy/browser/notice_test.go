@@ -28,7 +28,7 @@ type console struct {
 // console signs an officer in through the practice provider, by the keyboard.
 func (h *house) console(rules, sub, name string) *console {
 	h.t.Helper()
-	c := &console{h.open("console", officeWidth, officeHeight), h}
+	c := &console{h.openApart("console", officeWidth, officeHeight), h}
 	c.visit(h.Public.URL() + "/office/")
 	c.has("a.button[href='/office/sign-in/start']")
 	c.judge(rules, "sign-in", officeWidth)
@@ -50,7 +50,7 @@ var letter = []struct{ lang, title, body string }{
 func TestNotice(t *testing.T) {
 	h := openHouse(t)
 	rules := axe(t)
-	p := h.phone("phone")
+	p := h.phone()
 	p.signInAs(population.SubParent, h.Cast.Parent.Name)
 	p.home()
 	p.ready()
@@ -82,7 +82,10 @@ func TestNotice(t *testing.T) {
 	p.keep("app-notice")
 	notice := value[string](p.window, "location.pathname")
 
-	c.figure("reach.read", "1 / 2") // the page looks by itself
+	c.tabTo("#reach a.button")
+	c.press(kb.Enter)
+	c.figure("reach.read", "1 / 2")
+	c.figure("reach.pushed", "1 / 2")
 	c.judge(rules, "reached", officeWidth)
 	c.keep("office-reached")
 	judgeConsole(c, rules, sent)
@@ -132,9 +135,7 @@ func (h *house) pushPayload() string {
 	var taken struct {
 		Messages []struct {
 			Message struct {
-				Message struct {
-					Data json.RawMessage `json:"data"`
-				} `json:"message"`
+				Data json.RawMessage `json:"data"`
 			} `json:"message"`
 		} `json:"messages"`
 	}
@@ -156,7 +157,10 @@ func (h *house) pushPayload() string {
 	if len(taken.Messages) != 1 {
 		h.t.Fatalf("%d pushes for one phone", len(taken.Messages))
 	}
-	return fmt.Sprintf(`{"data":%s,"from":"000000000000","fcmMessageId":"m"}`, taken.Messages[0].Message.Message.Data)
+	if data := string(taken.Messages[0].Message.Data); !strings.Contains(data, `"psh_`) {
+		h.t.Fatalf("the push carries %s", data)
+	}
+	return fmt.Sprintf(`{"data":%s,"from":"112233445566","fcmMessageId":"m"}`, taken.Messages[0].Message.Data)
 }
 
 // registration gives the id of the app's service worker.

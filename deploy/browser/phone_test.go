@@ -19,11 +19,17 @@ const (
 	narrowPhone             = 320
 )
 
-func (h *house) phone(name string) *phone {
+func (h *house) phone() *phone {
 	h.t.Helper()
-	p := &phone{h.open(name, phoneWidth, phoneHeight), h}
+	p := &phone{h.open("phone", phoneWidth, phoneHeight), h}
 	p.allowNotifications(h.Public.URL())
 	return p
+}
+
+// otherPhone is one that has never been here.
+func (h *house) otherPhone() *phone {
+	h.t.Helper()
+	return &phone{h.openApart("another phone", phoneWidth, phoneHeight), h}
 }
 
 // go to a page of the app.

@@ -77,10 +77,21 @@ type window struct {
 	complaints []string
 }
 
-// open opens a window of its own person: nothing is shared with the other windows.
+// open opens a window in the browser's own profile, where alone pushes arrive.
 func (h *house) open(name string, width, height int64) *window {
 	h.t.Helper()
-	ctx, cancel := chromedp.NewContext(h.browser, chromedp.WithNewBrowserContext())
+	return h.window(name, width, height)
+}
+
+// openApart opens a window of another person: nothing is shared with the other windows.
+func (h *house) openApart(name string, width, height int64) *window {
+	h.t.Helper()
+	return h.window(name, width, height, chromedp.WithNewBrowserContext())
+}
+
+func (h *house) window(name string, width, height int64, how ...chromedp.ContextOption) *window {
+	h.t.Helper()
+	ctx, cancel := chromedp.NewContext(h.browser, how...)
 	h.t.Cleanup(cancel)
 	w := &window{t: h.t, ctx: ctx, name: name, width: width, height: height}
 	w.size(width, height, 1)
@@ -205,7 +216,7 @@ func quote(s string) string {
 func (w *window) press(keys ...string) {
 	w.t.Helper()
 	for _, k := range keys {
-		w.do(chromedp.KeyEvent(k))
+		w.do(stroke(k))
 	}
 }
 
@@ -223,13 +234,13 @@ func (w *window) write(words string) {
 // tabTo presses Tab until the element has the focus, which must be in sight.
 func (w *window) tabTo(css string) {
 	w.t.Helper()
-	w.tab(css, chromedp.KeyEvent(kb.Tab))
+	w.tab(css, stroke(kb.Tab))
 }
 
 // tabBackTo presses Shift+Tab until the element has the focus.
 func (w *window) tabBackTo(css string) {
 	w.t.Helper()
-	w.tab(css, chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(kb.ModifierShift)))
+	w.tab(css, stroke(kb.Tab, chromedp.KeyModifiers(kb.ModifierShift)))
 }
 
 // maxTabs is how many presses of Tab a person is asked for at most.

@@ -6,7 +6,8 @@ const changed = () => document.body.dispatchEvent(new Event("desk-changed"));
 
 // Changes arrive as events without data; the parts that listen fetch their content anew.
 // The parts themselves stay: a change that comes while one is on its way waits its turn at
-// the same element, and what comes for a case that is no longer shown goes nowhere.
+// the same element, and what comes for a case that is no longer shown goes nowhere. A case
+// asks once more when it is shown: its answer may have come before it was.
 const stream = new EventSource("/events");
 stream.addEventListener("changed", changed);
 
