@@ -196,11 +196,6 @@ func (p *phone) js(expression string) {
 	}
 }
 
-func (p *phone) path() string {
-	s, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("location.pathname"))
-	return s
-}
-
 func (p *phone) reaches(path string) {
 	p.t.Helper()
 	p.until("location.pathname === " + quote(path) + " && document.querySelector('main h1')")
