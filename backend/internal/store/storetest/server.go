@@ -46,10 +46,9 @@ autovacuum = off
 // startServer starts a PostgreSQL server of this process's own on a Unix socket and gives
 // the DSN of its administrator.
 func startServer() (string, error) {
-	for _, program := range []string{"initdb", "postgres"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return "", fmt.Errorf("%s is not on PATH", program)
-		}
+	bin, err := programs()
+	if err != nil {
+		return "", err
 	}
 	who, err := account()
 	if err != nil {
@@ -59,6 +58,7 @@ func startServer() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	who.bin = bin
 	dsn, err := who.start(dir)
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(dir))
@@ -69,6 +69,24 @@ func startServer() (string, error) {
 // owner is the account that the server runs as; nil attributes mean our own.
 type owner struct {
 	credential *syscall.Credential
+	bin        string // folder of the server's programs, "" where they are on PATH
+}
+
+// programs finds the folder of PostgreSQL's programs: on PATH, or where Debian puts them.
+func programs() (dir string, err error) {
+	for _, name := range []string{"initdb", "postgres"} {
+		if _, err = exec.LookPath(name); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		return "", nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errors.New("initdb and postgres are neither on PATH nor below /usr/lib/postgresql")
+	}
+	return filepath.Dir(found[len(found)-1]), nil
 }
 
 // account chooses the account: the server refuses to run as root.
@@ -92,8 +110,14 @@ func account() (owner, error) {
 }
 
 func (o owner) command(dir, name string, args ...string) *exec.Cmd {
+	if o.bin != "" && name == "initdb" {
+		name = filepath.Join(o.bin, name)
+	}
 	c := exec.Command(name, args...)
 	c.Dir = dir
+	if o.bin != "" {
+		c.Env = append(os.Environ(), "PATH="+o.bin+":"+os.Getenv("PATH"))
+	}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: o.credential}
 	return c
 }
