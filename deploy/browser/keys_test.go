@@ -50,7 +50,9 @@ func stroked(events []*input.DispatchKeyEventParams) []*input.DispatchKeyEventPa
 func (w *window) wedge(text string) {
 	w.t.Helper()
 	at := time.Now()
-	stamp := func(p *input.DispatchKeyEventParams) { p.Timestamp = input.TimeSinceEpoch(float64(at.UnixMicro()) / 1e6) }
+	stamp := func(p *input.DispatchKeyEventParams) {
+		p.Timestamp = input.TimeSinceEpoch(float64(at.UnixMicro()) / 1e6)
+	}
 	for _, r := range text + kb.Enter {
 		at = at.Add(4 * time.Millisecond)
 		w.do(stroke(string(r), stamp))

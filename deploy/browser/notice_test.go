@@ -86,6 +86,9 @@ func TestNotice(t *testing.T) {
 	c.press(kb.Enter)
 	c.figure("reach.read", "1 / 2")
 	c.figure("reach.pushed", "1 / 2")
+	if words := c.text("#reach .facts"); !strings.Contains(words, "窓口 文香") {
+		t.Errorf("the page does not say who sent the notice: %s", words)
+	}
 	c.judge(rules, "reached", officeWidth)
 	c.keep("office-reached")
 	judgeConsole(c, rules, sent)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 
 	"madoguchi.example/backend/internal/actor"
@@ -10,6 +11,7 @@ import (
 	"madoguchi.example/backend/internal/office"
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/push/fcm"
+	authnrows "madoguchi.example/backend/internal/store/authn"
 	mailboxrows "madoguchi.example/backend/internal/store/mailbox"
 	pushrows "madoguchi.example/backend/internal/store/push"
 	"madoguchi.example/shared/notice"
@@ -47,7 +49,10 @@ func (h *house) citizenRoutes(p *program) ([]httpapi.Route, error) {
 }
 
 // officeNotices lets the console write notices and follow them.
-type officeNotices struct{ mailbox *mailbox.Office }
+type officeNotices struct {
+	mailbox *mailbox.Office
+	logins  *authnrows.Rows
+}
 
 // Recent implements office.Notices.
 func (o officeNotices) Recent(ctx context.Context, who actor.Staff, limit int) ([]office.Summary, error) {
@@ -105,7 +110,11 @@ func (o officeNotices) Show(ctx context.Context, who actor.Staff, id string) (of
 	if err != nil {
 		return office.Sent{}, err
 	}
-	out := office.Sent{Summary: summary(p), SentBy: p.WrittenBy, Deadline: p.Deadline, Texts: p.Texts}
+	author, err := o.logins.StaffName(ctx, p.WrittenBy)
+	if err != nil {
+		return office.Sent{}, err
+	}
+	out := office.Sent{Summary: summary(p), SentBy: cmp.Or(author, p.WrittenBy), Deadline: p.Deadline, Texts: p.Texts}
 	for _, r := range to[:min(len(to), office.MaxShown)] {
 		at := p.SentAt
 		if !r.ReadAt.IsZero() {

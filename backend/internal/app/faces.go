@@ -78,7 +78,7 @@ func (h *house) terminalFace(c *httpapi.Config, tokens *authn.Tokens) *authn.Ter
 // officeFace serves the office console.
 func (h *house) officeFace(c *httpapi.Config) error {
 	o, err := office.New(office.Parts{
-		SignIn: h.staff, Terminals: officeTerminals{h.fleet, h}, Trail: officeTrail{h}, Notices: officeNotices{h.notices},
+		SignIn: h.staff, Terminals: officeTerminals{h.fleet, h}, Trail: officeTrail{h}, Notices: officeNotices{h.notices, h.logins},
 		Names: officeNames{h}, Secure: h.config.TLS.CertFile != "" || httpsURL(h.config.StaffLogin.RedirectURL),
 		Log: h.log, IDs: h.ids, Now: h.now,
 	})

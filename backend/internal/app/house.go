@@ -69,8 +69,9 @@ type house struct {
 	payers   *payer.Desk
 	review   *review.Desk
 
-	login authn.Parts
-	staff *authn.Staff
+	login  authn.Parts
+	logins *authnrows.Rows
+	staff  *authn.Staff
 }
 
 // keys are the backend's own, made at the first start.
@@ -127,8 +128,9 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 		return err
 	}
 	h.furnishTerminals(p)
+	h.logins = authnrows.New(reads)
 	h.login = authn.Parts{
-		Run: run, Rows: authnrows.New(reads), Audit: h.record, Secret: h.keys.flow, Now: h.now, Rand: p.rand, Log: h.log,
+		Run: run, Rows: h.logins, Audit: h.record, Secret: h.keys.flow, Now: h.now, Rand: p.rand, Log: h.log,
 	}
 	return h.furnishStaff(p)
 }

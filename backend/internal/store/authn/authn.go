@@ -59,10 +59,12 @@ func (*Rows) Rotate(ctx context.Context, t tx.Tx, c identity.CitizenID, id strin
 	s := authn.Session{Citizen: c, ID: id, RefreshHash: fresh}
 	found := false
 	err := sqltx.Of(t).Each(ctx, `
-		UPDATE citizen_session SET refresh_hash = $1
-		 WHERE citizen_id = $2 AND session_id = $3 AND refresh_hash = $4 AND expires_at > $5
+		UPDATE citizen_session SET refresh_hash = $1, prior_hash = $2,
+		       replaced_at = CASE WHEN refresh_hash = $2 THEN $3 ELSE replaced_at END
+		 WHERE citizen_id = $4 AND session_id = $5 AND expires_at > $3
+		   AND (refresh_hash = $2 OR (prior_hash = $2 AND replaced_at > $6))
 		RETURNING municipality_code, created_at, expires_at`,
-		[]any{fresh, c, id, old, sqltx.Micros(now)}, func(scan func(...any) error) error {
+		[]any{fresh, old, sqltx.Micros(now), c, id, sqltx.Micros(now.Add(-authn.RefreshAgain))}, func(scan func(...any) error) error {
 			var created, expires int64
 			err := scan(&s.Municipality, &created, &expires)
 			s.CreatedAt, s.ExpiresAt, found = sqltx.Time(created), sqltx.Time(expires), true
@@ -102,6 +104,13 @@ func (*Rows) StaffBySubject(ctx context.Context, t tx.Tx, subject string) (authn
 			return err
 		})
 	return m, found, err
+}
+
+// StaffName gives an officer's name, "" for one who is not known.
+func (r *Rows) StaffName(ctx context.Context, id string) (name string, err error) {
+	err = r.reads.Each(ctx, `SELECT name FROM staff WHERE staff_id = $1`, []any{id},
+		func(scan func(...any) error) error { return scan(&name) })
+	return name, err
 }
 
 // InsertStaffSession implements authn.Rows.

@@ -251,12 +251,81 @@ func TestCitizenSignIn(t *testing.T) {
 		if err != nil {
 			t.Fatalf("a made-up token ended the session: %v", err)
 		}
-		_, err = w.citizens.Refresh(ctx, second.Refresh)
+		_, err = w.citizens.Refresh(ctx, pair.Refresh)
 		wants(t, "a refresh token used twice", err, fault.Unauthenticated)
 		_, err = w.citizens.Refresh(ctx, third.Refresh)
 		wants(t, "the family after a reuse", err, fault.Unauthenticated)
 		_, err = w.citizens.Prove(third.Access)
 		wants(t, "the access token after a reuse", err, fault.Unauthenticated)
+	})
+}
+
+// An app that lost the answer brings its token again and stays signed in; whoever brings a
+// token that was replaced for good ends the session.
+func TestRefreshAgain(t *testing.T) {
+	type step struct {
+		token int // 0 is the sign-in's; each success makes the next number
+		wait  time.Duration
+		ends  bool
+	}
+	for name, steps := range map[string][]step{
+		"the answer was lost":                 {{0, 0, false}, {0, time.Minute, false}, {2, 0, false}},
+		"lost twice":                          {{0, 0, false}, {0, time.Minute, false}, {0, 59 * time.Second, false}, {3, 0, false}},
+		"the time runs from the first answer": {{0, 0, false}, {0, time.Minute, false}, {0, time.Minute, true}, {2, 0, true}},
+		"too late":                            {{0, 0, false}, {0, authn.RefreshAgain, true}, {1, 0, true}},
+		"the successor was used":              {{0, 0, false}, {1, 0, false}, {0, 0, true}, {2, 0, true}},
+		"the void successor":                  {{0, 0, false}, {0, 0, false}, {1, 0, true}, {2, 0, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db)
+				pair, err := w.citizens.Finish(t.Context(), "code-1", w.begin(t), secret)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tokens := []string{pair.Refresh}
+				for i, s := range steps {
+					w.now = w.now.Add(s.wait)
+					next, err := w.citizens.Refresh(t.Context(), tokens[s.token])
+					if s.ends {
+						wants(t, fmt.Sprint("step ", i), err, fault.Unauthenticated)
+						continue
+					}
+					if err != nil {
+						t.Fatalf("step %d: %v", i, err)
+					}
+					tokens = append(tokens, next.Refresh)
+				}
+			})
+		})
+	}
+}
+
+// Two tabs that refresh at once with one token do not end the session, and only one of the
+// two new tokens lives.
+func TestRefreshAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		pair, err := w.citizens.Finish(t.Context(), "code-1", w.begin(t), secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		type answer struct {
+			pair authn.Pair
+			err  error
+		}
+		answers := make(chan answer, 2)
+		for range 2 {
+			go func() {
+				p, err := w.citizens.Refresh(context.WithoutCancel(t.Context()), pair.Refresh)
+				answers <- answer{p, err}
+			}()
+		}
+		for range 2 {
+			if a := <-answers; a.err != nil {
+				t.Errorf("a tab was signed out: %v", a.err)
+			}
+		}
 	})
 }
 
@@ -382,6 +451,12 @@ func TestStaffSignIn(t *testing.T) {
 		who, err := w.staff.Prove(ctx, session)
 		if err != nil || !who.Has(actor.Clerk) || who.Municipality != "990019" {
 			t.Fatalf("the session is of %+v, %v", who, err)
+		}
+		if name, err := rows.New(db.Reads()).StaffName(ctx, who.ID); err != nil || name != "窓口 文香" {
+			t.Errorf("the officer is called %q, %v", name, err)
+		}
+		if name, err := rows.New(db.Reads()).StaffName(ctx, "stf_nobody"); err != nil || name != "" {
+			t.Errorf("nobody is called %q, %v", name, err)
 		}
 		w.now = w.now.Add(authn.StaffIdle - time.Second)
 		if _, err := w.staff.Prove(ctx, session); err != nil {
