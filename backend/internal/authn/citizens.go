@@ -154,8 +154,10 @@ func (c *Citizens) pair(who actor.Citizen, refresh string) (Pair, error) {
 
 var errRefresh = fault.New(fault.Unauthenticated, "the session has ended: sign in again")
 
-// Refresh replaces a refresh token by a new pair. A token that was replaced before ends
-// its session: somebody else holds the other one.
+// Refresh replaces a refresh token by a new pair. A token that was replaced less than
+// RefreshAgain ago is replaced once more while its successor was never used: the app did
+// not get the answer. The unused successor is void from then on. Every other token that
+// was replaced, or void, ends its session: somebody else holds the other one.
 func (c *Citizens) Refresh(ctx context.Context, token string) (Pair, error) {
 	citizen, session, ok := c.readRefresh(token)
 	if !ok {

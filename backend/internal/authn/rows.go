@@ -59,8 +59,9 @@ type Rows interface {
 	TakeFlow(ctx context.Context, t tx.Tx, stateHash []byte) (Flow, bool, error)
 
 	InsertSession(ctx context.Context, t tx.Tx, s Session) error
-	// Rotate replaces the refresh token of a living session and gives it; it finds
-	// nothing unless old is the one that works.
+	// Rotate replaces the refresh token of a living session and gives it. It finds nothing
+	// unless old is the one that works, or the one before it, replaced less than
+	// RefreshAgain ago; that time runs from the first replacement.
 	Rotate(ctx context.Context, t tx.Tx, c identity.CitizenID, id string, old, fresh []byte, now time.Time) (Session, bool, error)
 	// EndSession ends a session and tells whether it was alive.
 	EndSession(ctx context.Context, t tx.Tx, c identity.CitizenID, id string) (bool, error)
