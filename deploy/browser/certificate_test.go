@@ -16,9 +16,10 @@ func TestCertificate(t *testing.T) {
 	h.install()
 	rules := axe(t)
 	p := h.phone()
-	p.at("/app/")
-	p.has("#sign-in")
-	p.judge(rules, "welcome", narrowPhone)
+	for _, l := range []string{"en", "ja-easy", "ja"} {
+		p.welcome(l)
+		p.judge(rules, l+" welcome", narrowPhone)
+	}
 	p.signInAs(population.SubParent, h.Cast.Parent.Name)
 	p.home()
 	p.ready()
@@ -133,21 +134,34 @@ func verifyWithoutLine(t *testing.T, d *desk, photo []byte, rules string) {
 	d.verdict("valid")
 	d.upload(forge(t, changeSignature(t, code)))
 	d.verdict("bad_signature")
+	for _, l := range languages {
+		d.visit(d.house.terminal.Desk() + "/?lang=" + l)
+		d.upload(photo)
+		d.verdict("valid")
+		d.judge(rules, l+" valid certificate", deskWidth)
+	}
 }
 
 // Who is no resident, or is registered twice, is told the counter to go to.
 func TestUnlinkedPersonIsSentToTheCounter(t *testing.T) {
 	h := openHouse(t)
 	rules := axe(t)
-	for _, who := range []population.Part{h.Cast.Nobody, h.Cast.Ambiguous} {
+	for _, one := range []struct {
+		who             population.Part
+		language, words string
+	}{
+		{h.Cast.Ambiguous, "ja-easy", "みなと市"},
+		{h.Cast.Ambiguous, "en", "My Number Card"},
+		{h.Cast.Nobody, "ja", "マイナンバーカードを持って、下の窓口にお越しください"},
+	} {
 		p := h.otherPhone()
-		p.signInAs(who.Sub, who.Name)
-		p.sees("ご本人の登録を確認できませんでした")
-		p.sees("みなと市")
+		p.welcome(one.language)
+		p.signInAs(one.who.Sub, one.who.Name)
 		p.has(".counter")
-		p.sees("マイナンバーカードを持って、下の窓口にお越しください")
+		p.sees("市役所 本庁舎")
+		p.sees(one.words)
 		p.until("location.search === ''")
-		p.judge(rules, "unlinked", narrowPhone)
+		p.judge(rules, one.language+" unlinked", narrowPhone)
 		p.keep("app-unlinked")
 	}
 }

@@ -149,5 +149,10 @@ func judgeDesk(d *desk, rules, id string) {
 			d.has(there)
 			d.judge(rules, l+" "+path, deskWidth)
 		}
+		d.visit(d.house.terminal.Desk())
+		d.fill(entry{"insurer_number", published})
+		d.press(kb.F9)
+		d.has("#insurer_number-note")
+		d.judge(rules, l+" refused number", deskWidth)
 	}
 }

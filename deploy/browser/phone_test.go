@@ -95,10 +95,23 @@ func (p *phone) photograph() []byte {
 	return png
 }
 
+// welcome opens the app for the first time and chooses a language.
+func (p *phone) welcome(l string) {
+	p.t.Helper()
+	p.at("/app/")
+	p.has("#sign-in")
+	p.choose(l)
+}
+
 // language chooses one on the page わたし.
 func (p *phone) language(l string) {
 	p.t.Helper()
 	p.at("/app/me")
+	p.choose(l)
+}
+
+func (p *phone) choose(l string) {
+	p.t.Helper()
 	p.has("#language-" + l)
 	p.js("document.querySelector('#language-" + l + "').click()")
 	p.until("document.documentElement.dataset.language === " + quote(l))
