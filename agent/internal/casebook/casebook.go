@@ -24,8 +24,8 @@ const ShelfName = "case"
 type Shelf interface {
 	// Each calls visit for every key in order of keys until it returns an error.
 	Each(ctx context.Context, visit func(key string, value []byte) error) error
-	// Put stores value, durable on return.
-	Put(ctx context.Context, key string, value []byte) error
+	// PutAll stores all values under their keys in one commit, durable on return.
+	PutAll(ctx context.Context, values map[string][]byte) error
 	Delete(ctx context.Context, key string) error
 }
 
@@ -51,6 +51,12 @@ type Case struct {
 // LogValue masks everything but the record's handle and state.
 func (c Case) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("record_id", c.RecordID), slog.String("state", string(c.State)))
+}
+
+// Closed tells that nobody waits for anything: the case is answered, or refused and looked
+// at, and its task, if it has one, is closed.
+func (c Case) Closed() bool {
+	return !c.Task.Open() && (c.State == eligibility.Answered || c.State == eligibility.Refused)
 }
 
 // Task is something that a person must look at.
@@ -144,17 +150,37 @@ func (b *Book) Get(ctx context.Context, recordID string) (c Case, ok bool, err e
 	return c, ok, nil
 }
 
-// Put stores one case.
-func (b *Book) Put(ctx context.Context, c Case) error {
-	raw, err := Encode(c)
-	if err != nil {
+// Put stores the cases in one commit, or none of them.
+func (b *Book) Put(ctx context.Context, cases ...Case) error {
+	values := make(map[string][]byte, len(cases))
+	for _, c := range cases {
+		raw, err := Encode(c)
+		if err != nil {
+			return err
+		}
+		values[c.RecordID] = raw
+	}
+	if err := b.shelf.PutAll(ctx, values); err != nil {
+		b.Unsure()
 		return err
 	}
-	if err := b.shelf.Put(ctx, c.RecordID, raw); err != nil {
-		return err
-	}
-	b.Written(c)
+	b.Written(cases...)
 	return nil
+}
+
+// Unsure tells the book that a write may or may not have reached the shelf: the next use
+// reads it anew.
+func (b *Book) Unsure() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.cases = nil
+}
+
+// Unreadable is how many cases on the shelf could not be read; none before the first use.
+func (b *Book) Unreadable() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unreadable
 }
 
 // Select gives the cases that keep accepts, newest first, and how many on the shelf could
@@ -174,11 +200,11 @@ func (b *Book) Select(ctx context.Context, keep func(Case) bool) (cases []Case, 
 	return cases, b.unreadable, nil
 }
 
-// Trim removes closed and answered cases whose visit day is before day, and says how many.
+// Trim removes closed cases whose visit day is before day, and says how many.
 // Cases that wait for an answer or for a person stay, however old.
 func (b *Book) Trim(ctx context.Context, day civil.Date) (int, error) {
 	old, _, err := b.Select(ctx, func(c Case) bool {
-		return c.VisitDay.Before(day) && c.State == eligibility.Answered && !c.Task.Open()
+		return c.VisitDay.Before(day) && c.Closed()
 	})
 	if err != nil {
 		return 0, err

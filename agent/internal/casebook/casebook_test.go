@@ -32,9 +32,9 @@ func (s *shelf) Each(_ context.Context, visit func(string, []byte) error) error 
 	return s.fail
 }
 
-func (s *shelf) Put(_ context.Context, key string, value []byte) error {
+func (s *shelf) PutAll(_ context.Context, values map[string][]byte) error {
 	if s.fail == nil {
-		s.values[key] = value
+		maps.Copy(s.values, values)
 	}
 	return s.fail
 }
@@ -101,18 +101,37 @@ func TestAShelfThatFailsIsAskedAgain(t *testing.T) {
 	}
 }
 
+// A write whose outcome is not known may lie on the shelf: the book looks.
+func TestAWriteInDoubtIsLookedFor(t *testing.T) {
+	s := &shelf{values: map[string][]byte{}}
+	b := casebook.New(s)
+	if _, ok, err := b.Get(t.Context(), "r01"); ok || err != nil {
+		t.Fatalf("%v %v", ok, err)
+	}
+	raw, err := casebook.Encode(kase(1, eligibility.Recorded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.values["r01"] = raw
+	b.Unsure()
+	if _, ok, err := b.Get(t.Context(), "r01"); !ok || err != nil {
+		t.Errorf("%v %v", ok, err)
+	}
+}
+
 func TestTrimKeepsWhatWaits(t *testing.T) {
 	s := &shelf{values: map[string][]byte{}}
 	b := casebook.New(s)
 	withTask := kase(3, eligibility.Answered)
 	withTask.Task = &casebook.Task{Kind: casebook.TaskDiffers, RaisedAt: time.Unix(1, 0)}
-	for _, c := range []casebook.Case{kase(1, eligibility.Answered), kase(2, eligibility.Sent), withTask, kase(9, eligibility.Answered)} {
-		if err := b.Put(t.Context(), c); err != nil {
-			t.Fatal(err)
-		}
+	looked, refused := kase(4, eligibility.Refused), kase(5, eligibility.Refused)
+	looked.Task = &casebook.Task{Kind: casebook.TaskRefused, ClosedAt: time.Unix(2, 0)}
+	refused.Task = &casebook.Task{Kind: casebook.TaskRefused}
+	if err := b.Put(t.Context(), kase(1, eligibility.Answered), kase(2, eligibility.Sent), withTask, looked, refused, kase(9, eligibility.Answered)); err != nil {
+		t.Fatal(err)
 	}
-	n, err := b.Trim(t.Context(), civil.Date{Year: 2026, Month: 10, Day: 5})
-	if err != nil || n != 1 || len(s.values) != 3 {
+	n, err := b.Trim(t.Context(), civil.Date{Year: 2026, Month: 10, Day: 6})
+	if err != nil || n != 2 || len(s.values) != 4 {
 		t.Fatalf("%d trimmed, %d left: %v", n, len(s.values), err)
 	}
 	if _, ok, _ := b.Get(t.Context(), "r01"); ok {

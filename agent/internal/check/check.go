@@ -26,6 +26,8 @@ import (
 
 // Queue is the offline queue, as far as the desk needs it.
 type Queue interface {
+	NewID() (string, error)
+	Fates(ctx context.Context, ids []string) (map[string]queue.Fate, error)
 	AppendWith(ctx context.Context, d queue.Draft, build func(wire.Record) (json.RawMessage, []vault.Put, error)) (wire.Record, error)
 	SaveAnswers(ctx context.Context, cursor uint64, puts []vault.Put) error
 	Stats() queue.Stats
@@ -62,16 +64,19 @@ func New(c Config) *Desk { return &Desk{Config: c, watchers: map[chan struct{}]s
 //
 // Doubts come back, and nothing is stored, unless the entry overrides them. Errors are
 // faults whose Place is the field: InvalidArgument, MyNumberRefused, Forbidden (the
-// terminal's class), QueueFull.
+// terminal's class), QueueFull, and Unavailable with the Place PlaceClock or PlacePayer.
 func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, error) {
 	p := d.Profile()
 	if !p.Class.MayCheckInsurance() {
 		return casebook.Case{}, nil, fault.New(fault.Forbidden, "terminals of this class may not ask for insurance numbers")
 	}
 	if len(p.Payers) == 0 {
-		return casebook.Case{}, nil, fault.New(fault.Unavailable, "this terminal's profile names no payer yet: connect it once")
+		return casebook.Case{}, nil, fault.At(fault.Unavailable, PlacePayer, "this terminal's profile names no payer yet: connect it once")
 	}
 	now := d.Now()
+	if now.Year() < firstYear {
+		return casebook.Case{}, nil, fault.At(fault.Unavailable, PlaceClock, "the terminal's clock is years behind: set it first")
+	}
 	c, doubts, err := e.read(civil.In(now))
 	if err != nil || (len(doubts) > 0 && !e.Override) {
 		return casebook.Case{}, doubts, err
@@ -86,15 +91,40 @@ func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, err
 	}
 	d.Kick()
 	d.changed()
+	time.AfterFunc(d.answerTimeout(), d.changed) // the row then says that the answer is late
 	return c, nil, nil
 }
 
+// firstYear is before any check can have been made; an older clock has lost its battery.
+const firstYear = 2020
+
+// The places of faults that lie with the terminal and not with a field.
+const (
+	PlaceClock = "clock"
+	PlacePayer = "payer"
+)
+
 // append stores the record with its row. The backend's word on it may come before this
-// returns; Settled and Take then wait until the book knows the case.
+// returns; Settled and Take then wait until the book knows the case. A caller that leaves
+// does not stop a write under way: the record would be there and its row unknown. An
+// outcome that is not known is asked for once more, under the same ID.
 func (d *Desk) append(ctx context.Context, draft queue.Draft, c *casebook.Case, build func(wire.Record) (json.RawMessage, []vault.Put, error)) error {
+	if err := ctx.Err(); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "gave up before anything was stored")
+	}
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if draft.ID, err = d.Queue.NewID(); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "cannot make an id")
+	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if _, err := d.Queue.AppendWith(ctx, draft, build); err != nil {
+	_, err = d.Queue.AppendWith(ctx, draft, build)
+	if fault.CodeOf(err) == fault.Unknown {
+		_, err = d.Queue.AppendWith(ctx, draft, build)
+		d.Book.Unsure()
+	}
+	if err != nil {
 		return err
 	}
 	d.Book.Written(*c)
@@ -152,30 +182,93 @@ func causeOf(l uplink.Line) eligibility.Cause {
 }
 
 // Settled takes the backend's word on a batch: accepted checks are now on their way to an
-// answer, refused ones become tasks.
+// answer, refused ones become tasks. All rows change in one commit.
 func (d *Desk) Settled(ctx context.Context, r wire.Receipt) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	var told []casebook.Case
 	for _, res := range r.Results {
 		c, ok, err := d.Book.Get(ctx, res.ID)
 		if err != nil {
 			return err
 		}
-		if !ok || c.State != eligibility.Recorded {
+		if ok && d.told(&c, res.Status, res.Code) {
+			told = append(told, c)
+		}
+	}
+	if err := d.Book.Put(ctx, told...); err != nil {
+		return err
+	}
+	d.changed()
+	return nil
+}
+
+// told changes a case by the backend's word on its record, and tells whether it did. The
+// first word counts, but for a refusal: a record that the backend forgot and then refuses
+// will never be answered.
+func (d *Desk) told(c *casebook.Case, status wire.Status, code string) bool {
+	now := d.Now().UTC()
+	switch status {
+	case wire.Accepted, wire.Duplicate:
+		if c.State != eligibility.Recorded {
+			return false
+		}
+		c.State, c.SentAt = eligibility.Sent, now
+	case wire.Rejected, wire.Conflict:
+		if c.State != eligibility.Recorded && c.State != eligibility.Sent {
+			return false
+		}
+		c.State, c.Refusal = eligibility.Refused, code
+		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: now}
+	default:
+		return false
+	}
+	return true
+}
+
+// RefusalDamaged is the Refusal of a case whose record can not be read any more and so was
+// never sent.
+const RefusalDamaged = "damaged"
+
+// Reconcile brings rows up to what the queue knows of their records: a row that waits for
+// a record which was settled, or lost to a damaged disk, would wait for ever.
+func (d *Desk) Reconcile(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	open, _, err := d.Book.Select(ctx, func(c casebook.Case) bool {
+		return c.State == eligibility.Recorded || c.State == eligibility.Sent
+	})
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	ids := make([]string, 0, len(open))
+	for _, c := range open {
+		ids = append(ids, c.RecordID)
+	}
+	fates, err := d.Queue.Fates(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var told []casebook.Case
+	for _, c := range open {
+		f := fates[c.RecordID]
+		switch {
+		case f.Waiting:
 			continue
+		case f.Damaged:
+			f.Status, f.Code = wire.Rejected, RefusalDamaged
+		case f.Gone():
+			f.Status = wire.Accepted
 		}
-		switch res.Status {
-		case wire.Accepted, wire.Duplicate:
-			c.State, c.SentAt = eligibility.Sent, d.Now().UTC()
-		case wire.Rejected, wire.Conflict:
-			c.State, c.Refusal = eligibility.Refused, res.Code
-			c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: d.Now().UTC()}
-		default:
-			continue
+		if d.told(&c, f.Status, f.Code) {
+			told = append(told, c)
 		}
-		if err := d.Book.Put(ctx, c); err != nil {
-			return err
-		}
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	if err := d.Book.Put(ctx, told...); err != nil {
+		return err
 	}
 	d.changed()
 	return nil
@@ -203,6 +296,7 @@ func (d *Desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) e
 		taken = append(taken, c)
 	}
 	if err := d.Queue.SaveAnswers(ctx, cursor, puts); err != nil {
+		d.Book.Unsure()
 		return err
 	}
 	d.Book.Written(taken...)
@@ -276,13 +370,13 @@ func (d *Desk) Case(ctx context.Context, recordID string) (View, error) {
 	return d.view(c), nil
 }
 
-// Today lists the cases recorded or visited today and those with an open task or without
-// an answer, however old: tasks first, then newest first, at most MaxRows. more tells how
+// Today lists the cases recorded or visited today, those that wait for an answer or a
+// person, however old, and those of days to come, which a clock set back leaves: tasks first, then newest first, at most MaxRows. more tells how
 // many there are beside these.
 func (d *Desk) Today(ctx context.Context) (rows []View, more int, err error) {
 	today := civil.In(d.Now())
 	cases, _, err := d.Book.Select(ctx, func(c casebook.Case) bool {
-		return c.Task.Open() || c.State != eligibility.Answered || c.VisitDay == today || civil.In(c.RecordedAt) == today
+		return !c.Closed() || !c.VisitDay.Before(today) || !civil.In(c.RecordedAt).Before(today)
 	})
 	if err != nil {
 		return nil, 0, err

@@ -15,6 +15,7 @@ type Display string
 // about the patient's coverage.
 const (
 	DisplayChecking Display = "checking" // recorded, the line is up, the answer is awaited
+	DisplayLate     Display = "late"     // no answer in time, though the record was sent or the line is up
 	DisplayOffline  Display = "offline"  // 未確認（通信不可）: recorded, will be sent
 	DisplayRefused  Display = "refused"  // the backend did not take the record
 )
@@ -38,13 +39,17 @@ func (v View) Masked() string {
 func (d *Desk) view(c casebook.Case) View {
 	v := View{Case: c}
 	waited := d.Now().Sub(c.RecordedAt)
+	inTime := waited >= 0 && waited < d.answerTimeout() // a clock set back says nothing
+	waited = max(waited, 0)
 	switch {
 	case c.State == eligibility.Answered && c.Answer != nil:
 		v.Display = Display(c.Answer.Validity)
 	case c.State == eligibility.Refused:
 		v.Display = DisplayRefused
-	case c.State == eligibility.Sent, d.Line().Up && waited < d.answerTimeout():
+	case inTime && (c.State == eligibility.Sent || d.Line().Up):
 		v.Display, v.Waiting = DisplayChecking, waited
+	case c.State == eligibility.Sent, d.Line().Up:
+		v.Display, v.Waiting = DisplayLate, waited
 	default:
 		v.Display, v.Waiting = DisplayOffline, waited
 	}

@@ -61,15 +61,22 @@ func markPlace(seq uint64) string { return "queue/marks/" + strconv.FormatUint(s
 
 func bucket(tx *bbolt.Tx, name []byte) *bbolt.Bucket { return tx.Bucket(topBucket).Bucket(name) }
 
-// begin makes the buckets of a new file and its epoch.
+// begin makes the buckets of a new file and its epoch. A known file whose epoch does not
+// open gets a new one, for records to come: those that wait carry their own.
 func (q *Queue) begin() error {
-	known := false
+	known, whole := false, false
 	err := q.v.View(func(tx *bbolt.Tx) error {
-		known = tx.Bucket(topBucket) != nil
+		if known = tx.Bucket(topBucket) != nil; known {
+			epoch, err := q.getState(tx, epochKey)
+			whole = err == nil && len(epoch) > 0
+		}
 		return nil
 	})
-	if known || err != nil {
+	switch {
+	case err != nil, whole:
 		return err
+	case known:
+		return q.v.Update(q.newEpoch)
 	}
 	return q.v.Update(func(tx *bbolt.Tx) error {
 		top, err := tx.CreateBucket(topBucket)
@@ -81,12 +88,16 @@ func (q *Queue) begin() error {
 				return err
 			}
 		}
-		epoch, err := q.source.New("epo")
-		if err != nil {
-			return err
-		}
-		return q.putState(tx, epochKey, []byte(epoch))
+		return q.newEpoch(tx)
 	})
+}
+
+func (q *Queue) newEpoch(tx *bbolt.Tx) error {
+	epoch, err := q.source.New("epo")
+	if err != nil {
+		return err
+	}
+	return q.putState(tx, epochKey, []byte(epoch))
 }
 
 func (q *Queue) putState(tx *bbolt.Tx, name, value []byte) error {
@@ -183,6 +194,7 @@ type memory struct {
 	pendingBytes int64
 	keptBytes    int64
 	dead         int
+	damaged      int               // those of the dead whose bytes do not open
 	unanswered   map[string]uint64 // ID to sequence
 	early        map[string]bool   // IDs of pending records whose answer is here already
 }
@@ -226,6 +238,7 @@ func (q *Queue) reload() error {
 			return err
 		}
 		m.dead += len(damaged)
+		m.damaged += len(damaged)
 	}
 	q.mu.Lock()
 	if q.m.early != nil {
@@ -260,6 +273,9 @@ func (q *Queue) readAll(tx *bbolt.Tx, m *memory, damaged *[]uint64) error {
 func (m *memory) settled(i item, done mark) {
 	if done.dead() {
 		m.dead++
+		if done.Damaged {
+			m.damaged++
+		}
 		return
 	}
 	if done.Wanted != "" && !done.Answered {

@@ -58,12 +58,29 @@ type Stats struct {
 	Pending        int       // records that the backend has not settled
 	OldestAt       time.Time // At of the oldest of them; zero when there is none
 	Bytes          int64     // stored bytes of them
-	Dead           int       // dead letters
+	Dead           int       // dead letters, the damaged ones among them
+	Damaged        int       // records whose stored bytes do not open any more
 	SentUnanswered int       // accepted records whose kind wants an answer that has not come
 	Kept           int       // accepted records still kept
 	MaxRecords     int
 	MaxBytes       int64
 }
+
+// Full tells whether the next record would be refused.
+func (s Stats) Full() bool {
+	return s.MaxRecords > 0 && (s.Pending >= s.MaxRecords || s.Bytes >= s.MaxBytes)
+}
+
+// Fate is what became of one record.
+type Fate struct {
+	Waiting bool        // the backend has not settled it
+	Status  wire.Status // its word; empty while it waits, when Damaged, and when the record is gone
+	Code    string      // the backend's fault code, for Rejected and Conflict
+	Damaged bool        // its stored bytes do not open: it can not be sent
+}
+
+// Gone tells that the queue no longer has the record: it was accepted and made room.
+func (f Fate) Gone() bool { return !f.Waiting && !f.Damaged && f.Status == "" }
 
 // DeadLetter is a record that a person must look at.
 type DeadLetter struct {
@@ -274,7 +291,7 @@ func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := Stats{
-		Pending: len(q.m.pending), Bytes: q.m.pendingBytes, Dead: q.m.dead, Kept: len(q.m.kept),
+		Pending: len(q.m.pending), Bytes: q.m.pendingBytes, Dead: q.m.dead, Damaged: q.m.damaged, Kept: len(q.m.kept),
 		SentUnanswered: len(q.m.unanswered), MaxRecords: q.limits.MaxRecords, MaxBytes: q.limits.MaxBytes,
 	}
 	if len(q.m.pending) > 0 {
@@ -326,6 +343,43 @@ func (q *Queue) Find(_ context.Context, id string) (r wire.Record, ok bool, err 
 		return wire.Record{}, false, err
 	}
 	return *found, true, nil
+}
+
+// Fates tells what became of the records with these IDs, from one consistent state.
+func (q *Queue) Fates(ctx context.Context, ids []string) (map[string]Fate, error) {
+	fates := make(map[string]Fate, len(ids))
+	err := q.v.View(func(tx *bbolt.Tx) error {
+		for _, id := range ids {
+			u, err := uuid.Parse(id)
+			if err != nil {
+				return fault.At(fault.InvalidArgument, "id", "must be a UUID version 7 in lower case")
+			}
+			fates[id] = q.fate(tx, u)
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the queue: %w", err)
+	}
+	return fates, nil
+}
+
+func (q *Queue) fate(tx *bbolt.Tx, id uuid.UUID) Fate {
+	seq, ok := lookUp(tx, id)
+	if !ok {
+		return Fate{}
+	}
+	m, ok := q.getMark(seq, bucket(tx, marksBucket).Get(key(seq)))
+	if !ok {
+		return Fate{Waiting: true}
+	}
+	if !m.dead() {
+		m.Code = ""
+	}
+	return Fate{Status: m.Status, Code: m.Code, Damaged: m.Damaged}
 }
 
 func (q *Queue) find(id string) (*wire.Record, error) {

@@ -480,16 +480,7 @@ func TestDamagedRecord(t *testing.T) {
 		for i := range 3 {
 			add(t, q, i)
 		}
-		err := p.v.Update(func(tx *bbolt.Tx) error {
-			b := tx.Bucket([]byte("queue")).Bucket([]byte("records"))
-			key := binary.BigEndian.AppendUint64(nil, 2)
-			sealed := bytes.Clone(b.Get(key))
-			sealed[len(sealed)/2] ^= 1
-			return b.Put(key, sealed)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		harm(t, p, "records", binary.BigEndian.AppendUint64(nil, 2))
 		if !live {
 			q = p.again(q)
 		}
@@ -501,9 +492,72 @@ func TestDamagedRecord(t *testing.T) {
 		if err != nil || len(letters) != 1 || !letters[0].Damaged || letters[0].Record.Sequence != 2 {
 			t.Errorf("live %v: %+v, %v", live, letters, err)
 		}
-		if s := q.Stats(); s.Pending != 2 || s.Dead != 1 {
+		if s := q.Stats(); s.Pending != 2 || s.Dead != 1 || s.Damaged != 1 {
 			t.Errorf("live %v: %+v", live, s)
 		}
+	}
+}
+
+// What became of a record can be asked for, also after a start: the desk's rows follow it.
+func TestFates(t *testing.T) {
+	p := newPlace(t)
+	p.limits.KeepAccepted = time.Hour
+	q := p.begin()
+	waits, taken, refused, lost := add(t, q, 0), add(t, q, 1), add(t, q, 2), add(t, q, 3)
+	trimmed := add(t, q, 4)
+	settle(t, q, wire.Accepted, trimmed)
+	p.advance(2 * time.Hour)
+	if n, err := q.Trim(t.Context()); n != 1 || err != nil {
+		t.Fatalf("%d trimmed: %v", n, err)
+	}
+	settle(t, q, wire.Accepted, taken)
+	settle(t, q, wire.Rejected, refused)
+	harm(t, p, "records", binary.BigEndian.AppendUint64(nil, lost.Sequence))
+	q = p.again(q)
+	fates, err := q.Fates(t.Context(), []string{waits.ID, taken.ID, refused.ID, lost.ID, trimmed.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]queue.Fate{
+		waits.ID: {Waiting: true}, taken.ID: {Status: wire.Accepted},
+		refused.ID: {Status: wire.Rejected, Code: "some_code"}, lost.ID: {Damaged: true}, trimmed.ID: {},
+	} {
+		if fates[id] != want || fates[id].Gone() != (id == trimmed.ID) {
+			t.Errorf("got %+v, want %+v", fates[id], want)
+		}
+	}
+	if _, err := q.Fates(t.Context(), []string{"no id"}); fault.CodeOf(err) != fault.InvalidArgument {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A damaged epoch does not keep the agent from starting: what waits is sent under its own.
+func TestDamagedEpoch(t *testing.T) {
+	p := newPlace(t)
+	q := p.begin()
+	before := add(t, q, 0)
+	harm(t, p, "state", []byte("epoch"))
+	q = p.again(q)
+	after := add(t, q, 1)
+	if rs := peek(t, q); len(rs) != 2 || rs[0].Epoch != before.Epoch || after.Epoch == before.Epoch {
+		t.Errorf("%+v", rs)
+	}
+	if again := p.again(q); again.Epoch() != after.Epoch {
+		t.Error("the new epoch did not stay")
+	}
+}
+
+// harm flips a bit of a value of the queue.
+func harm(t *testing.T, p *place, bucket string, key []byte) {
+	t.Helper()
+	err := p.v.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte("queue")).Bucket([]byte(bucket))
+		sealed := bytes.Clone(b.Get(key))
+		sealed[len(sealed)/2] ^= 1
+		return b.Put(key, sealed)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

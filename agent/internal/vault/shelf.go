@@ -38,6 +38,18 @@ func (s *Shelf) Put(_ context.Context, key string, value []byte) error {
 	return s.v.Apply(Put{Shelf: s.name, Key: key, Value: value})
 }
 
+// PutAll stores all values under their keys in one commit, or none.
+func (s *Shelf) PutAll(_ context.Context, values map[string][]byte) error {
+	if len(values) == 0 {
+		return nil
+	}
+	puts := make([]Put, 0, len(values))
+	for key, value := range values {
+		puts = append(puts, Put{Shelf: s.name, Key: key, Value: value})
+	}
+	return s.v.Apply(puts...)
+}
+
 // Delete removes key, durably. A key that is not there is no error.
 func (s *Shelf) Delete(_ context.Context, key string) error {
 	return s.v.Apply(Put{Shelf: s.name, Key: key, Delete: true})
