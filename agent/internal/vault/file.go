@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -106,7 +107,7 @@ func (v *Vault) openBolt() (db *bbolt.DB, err error) {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, ErrLocked
-	case errors.Is(err, os.ErrPermission):
+	case refusedBySystem(err):
 		return nil, err
 	case err != nil:
 		return nil, damage{"bbolt refuses the file: " + err.Error()}
@@ -115,6 +116,14 @@ func (v *Vault) openBolt() (db *bbolt.DB, err error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// refusedBySystem tells an error of the operating system (no permission, a read-only or
+// full disk, no memory, too many files) from one of the file's content: the file may be
+// whole, so it stays where it is.
+func refusedBySystem(err error) bool {
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok
 }
 
 // introduce writes the vault's marks into a new file and checks them in an old one.

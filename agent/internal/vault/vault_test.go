@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +50,12 @@ func TestShelf(t *testing.T) {
 		if err := s.Put(ctx, k, []byte("value of "+k)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := s.PutAll(ctx, map[string][]byte{"c": []byte("value of c"), "": nil}); err == nil {
+		t.Error("a value without a key was taken")
+	}
+	if err := s.PutAll(ctx, map[string][]byte{"a": []byte("value of a"), "b": []byte("value of b")}); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Delete(ctx, "c"); err != nil {
 		t.Fatal(err)
@@ -280,6 +287,29 @@ func TestDamagedFiles(t *testing.T) {
 				t.Errorf("the file put aside is forgotten: %+v", again.Report())
 			}
 		})
+	}
+}
+
+// A system that refuses to open the file says nothing of the file: it stays in its place,
+// with what waits in it, and the error says why.
+func TestARefusingSystemIsNoDamage(t *testing.T) {
+	for _, cause := range []syscall.Errno{syscall.EROFS, syscall.EMFILE, syscall.ENOSPC, syscall.EIO, syscall.EACCES} {
+		dir := t.TempDir()
+		copyKey(t, dir)
+		whole := fill(t, dir)
+		o := options(dir)
+		o.OpenFile = func(name string, _ int, _ os.FileMode) (*os.File, error) {
+			return nil, &os.PathError{Op: "open", Path: name, Err: cause}
+		}
+		if _, err := vault.Open(t.Context(), dir, o); !errors.Is(err, cause) {
+			t.Fatalf("%v: got %v", cause, err)
+		}
+		if b, err := os.ReadFile(filepath.Join(dir, vault.FileName)); err != nil || !bytes.Equal(b, whole) {
+			t.Fatalf("%v: the file was touched: %v", cause, err)
+		}
+		if v := open(t, dir); v.Report().PutAside != "" || len(v.Report().Earlier) != 0 {
+			t.Errorf("%v: %+v", cause, v.Report())
+		}
 	}
 }
 
