@@ -60,6 +60,9 @@ func TestCommands(t *testing.T) {
 	if out, err := run(t, "check-config", "--config", file); err != nil {
 		t.Errorf("check-config: %v %s", err, out)
 	}
+	if out, err := run(t, "check-config"); err != nil {
+		t.Errorf("check-config with neither file nor environment: %v %s", err, out)
+	}
 	if out, err := run(t, "migrate", "--config", file); err != nil || !strings.Contains(out, "applied") {
 		t.Errorf("migrate: %v %s", err, out)
 	}

@@ -160,7 +160,8 @@ func (h *house) server(p *program, m *observe.Metrics) (*httpapi.Server, error) 
 	}
 	c := httpapi.Config{
 		Log: h.log, Now: h.now, Rand: p.rand, TLS: reload, Observe: m.Request,
-		ReadTimeout: h.config.HTTP.ReadTimeout, IdleTimeout: h.config.HTTP.IdleTimeout, Grace: h.config.HTTP.Grace,
+		ReadTimeout: h.config.HTTP.ReadTimeout, WriteTimeout: h.config.HTTP.WriteTimeout,
+		IdleTimeout: h.config.HTTP.IdleTimeout, Grace: h.config.HTTP.Grace,
 	}
 	if err := h.faces(p, &c); err != nil {
 		return nil, err

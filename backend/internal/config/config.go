@@ -75,9 +75,10 @@ type TLS struct {
 
 // HTTP bounds the server.
 type HTTP struct {
-	ReadTimeout time.Duration `toml:"read_timeout"`
-	IdleTimeout time.Duration `toml:"idle_timeout"`
-	Grace       time.Duration `toml:"grace"`
+	ReadTimeout  time.Duration `toml:"read_timeout"`
+	WriteTimeout time.Duration `toml:"write_timeout"`
+	IdleTimeout  time.Duration `toml:"idle_timeout"`
+	Grace        time.Duration `toml:"grace"`
 }
 
 // Login is one client at an OpenID provider.
@@ -112,7 +113,11 @@ type FCM struct {
 	Endpoint string `toml:"endpoint"`
 }
 
-// Default gives the settings that an empty file means.
+// PracticeIssuer is the OpenID provider of the practice partners at their default address,
+// where sign-ins go until another is set.
+const PracticeIssuer = "http://127.0.0.1:8070/api/realms/main"
+
+// Default gives the settings that an empty file means: practice on one machine.
 func Default() Config {
 	return Config{
 		Listen:    "127.0.0.1:8080",
@@ -121,7 +126,11 @@ func Default() Config {
 		Roles:     []string{RoleAPI, RoleWorker, RoleOffice},
 		LogLevel:  "info",
 		Store:     Store{DSN: "sqlite:madoguchi.db", Migrate: true},
-		HTTP:      HTTP{ReadTimeout: 15 * time.Second, IdleTimeout: 75 * time.Second, Grace: 5 * time.Second},
+		HTTP: HTTP{
+			ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 75 * time.Second, Grace: 5 * time.Second,
+		},
+		CitizenLogin: Login{Issuer: PracticeIssuer, ClientID: "madoguchi-citizen"},
+		StaffLogin:   Login{Issuer: PracticeIssuer, ClientID: "madoguchi-staff"},
 	}
 }
 
@@ -180,7 +189,7 @@ func (c Config) checkData(v *validator) {
 	v.check("log_level", l.UnmarshalText([]byte(c.LogLevel)) == nil, "must be debug, info, warn or error")
 	v.check("key_dir", c.KeyDir != "", "must not be empty")
 	v.check("store.dsn", goodDSN(c.Store.DSN), "must begin with sqlite: or postgres://")
-	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https:// or http://")
+	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https://; http:// only on this machine")
 }
 
 // Validate tells every fault at once; each names its key and never the value.
@@ -195,6 +204,7 @@ func (c Config) Validate() error {
 	v.check("metrics", c.Metrics == "" || hostPort(c.Metrics), "must be host:port or empty")
 	v.check("tls.key_file", (c.TLS.CertFile == "") == (c.TLS.KeyFile == ""), "goes together with tls.cert_file: set both or none")
 	v.check("http.read_timeout", c.HTTP.ReadTimeout > 0, "must be longer than nothing")
+	v.check("http.write_timeout", c.HTTP.WriteTimeout > 0, "must be longer than nothing")
 	v.check("http.idle_timeout", c.HTTP.IdleTimeout > 0, "must be longer than nothing")
 	v.check("http.grace", c.HTTP.Grace > 0, "must be longer than nothing")
 	if c.Has(RoleAPI) {
@@ -203,7 +213,7 @@ func (c Config) Validate() error {
 	if c.Has(RoleOffice) {
 		v.login("staff_login", c.StaffLogin)
 	}
-	v.check("push.fcm.endpoint", c.Push.FCM.Endpoint == "" || webURL(c.Push.FCM.Endpoint), "must be a URL or empty")
+	v.check("push.fcm.endpoint", c.Push.FCM.Endpoint == "" || webURL(c.Push.FCM.Endpoint), "must be empty, or a URL that begins with https://; http:// only on this machine")
 	v.check("push.fcm.project", c.Push.FCM.Endpoint == "" || c.Push.FCM.Project != "", "goes together with push.fcm.endpoint")
 	return errors.Join(v.faults...)
 }
@@ -217,9 +227,9 @@ func (v *validator) check(key string, ok bool, message string) {
 }
 
 func (v *validator) login(section string, l Login) {
-	v.check(section+".issuer", webURL(l.Issuer), "must be the URL of the OpenID provider")
+	v.check(section+".issuer", webURL(l.Issuer), "must be the OpenID provider's URL and begin with https://; http:// only on this machine")
 	v.check(section+".client_id", l.ClientID != "", "must be the client id at the OpenID provider")
-	v.check(section+".redirect_url", webURL(l.RedirectURL), "must be a URL of this backend")
+	v.check(section+".redirect_url", webURL(l.RedirectURL), "must be a URL of this backend that begins with https://; http:// only on this machine")
 }
 
 func hostPort(s string) bool {
@@ -227,9 +237,19 @@ func hostPort(s string) bool {
 	return err == nil && port != ""
 }
 
+// webURL tells whether s is a URL without user, query and fragment that nobody on the way
+// can read or change: https, or http that does not leave the machine.
 func webURL(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
+	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 func goodDSN(s string) bool {

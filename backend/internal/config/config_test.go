@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,12 +75,57 @@ endpoint = "himitsu"
 	}
 }
 
+// Without a file and without an environment everything has a value, and none is at fault.
+func TestDefaultsHoldNoFault(t *testing.T) {
+	c, err := config.Load("", func(string) string { return "" })
+	if faults := settings.Faults(err, c.Validate()); len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if c.CitizenLogin.Issuer != config.PracticeIssuer || c.CitizenLogin.ClientID == "" || c.StaffLogin.Issuer != config.PracticeIssuer ||
+		c.StaffLogin.ClientID == "" || c.PublicURL != "https://madoguchi.example" || c.CitizenLogin.RedirectURL != "https://madoguchi.example/app/sign-in" {
+		t.Errorf("got %+v", c)
+	}
+}
+
+// Nothing that signs people in or names the backend travels in clear over a network.
+func TestPlainHTTPStaysOnTheMachine(t *testing.T) {
+	set := map[string]string{
+		"public_url":                 "public_url = %s",
+		"citizen_login.issuer":       "[citizen_login]\nissuer = %s",
+		"citizen_login.redirect_url": "[citizen_login]\nredirect_url = %s",
+		"staff_login.issuer":         "[staff_login]\nissuer = %s",
+		"staff_login.redirect_url":   "[staff_login]\nredirect_url = %s",
+		"push.fcm.endpoint":          "[push.fcm]\nproject = \"x\"\nendpoint = %s",
+	}
+	for value, good := range map[string]bool{
+		"https://a.example": true, "https://a.example:8443/x": true, "http://127.0.0.1:8070": true, "http://[::1]:1": true, "http://localhost:1/x": true,
+		"http://a.example": false, "http://192.0.2.1": false, "http://127.0.0.1.a.example": false, "http://localhost.a.example": false,
+		"https://u:p@a.example": false, "https://": false, "https://:443": false, "ftp://a.example": false, "https://a.example/?x": false, "https://a.example#x": false,
+	} {
+		for key, text := range set {
+			_, faults := load(t, fmt.Sprintf(text, strconv.Quote(value)), nil)
+			told := strings.Contains(strings.Join(faults, "\n"), key+":")
+			if told == good {
+				t.Errorf("%s = %s: %v", key, value, faults)
+			}
+		}
+	}
+}
+
 func TestLoginsAreNeededByTheirRoles(t *testing.T) {
-	_, faults := load(t, `roles = ["worker"]`, nil)
+	const none = `
+[citizen_login]
+issuer = ""
+client_id = ""
+[staff_login]
+issuer = ""
+client_id = ""
+`
+	_, faults := load(t, `roles = ["worker"]`+none, nil)
 	if len(faults) > 0 {
 		t.Errorf("a worker needs no sign-in: %v", faults)
 	}
-	_, faults = load(t, `roles = ["api"]`, nil)
+	_, faults = load(t, `roles = ["api"]`+none, nil)
 	if len(faults) != 2 {
 		t.Errorf("the api needs its sign-in alone: %v", faults)
 	}

@@ -39,6 +39,9 @@ type Config struct {
 
 	// ReadTimeout ends the reading of one request, header and body. Default 15 s.
 	ReadTimeout time.Duration
+	// WriteTimeout ends the sending of one answer to a reader that is too slow. It begins
+	// when the handler has answered: a long poll may wait longer. Default 30 s.
+	WriteTimeout time.Duration
 	// IdleTimeout ends a kept connection without a request. Default 75 s.
 	IdleTimeout time.Duration
 	// Grace is how long Serve waits for requests in progress when it stops. Default 5 s.
@@ -60,6 +63,7 @@ func (c *Config) fill() {
 		}
 	}
 	set(&c.ReadTimeout, 15*time.Second)
+	set(&c.WriteTimeout, 30*time.Second)
 	set(&c.IdleTimeout, 75*time.Second)
 	set(&c.Grace, 5*time.Second)
 	set(&c.LastMoment, 100*time.Millisecond)
@@ -95,6 +99,7 @@ func New(c Config) (*Server, error) {
 		BodyLimit:                    MaxBody,
 		ReadBufferSize:               MaxHeader,
 		ReadTimeout:                  c.ReadTimeout,
+		WriteTimeout:                 c.WriteTimeout,
 		IdleTimeout:                  c.IdleTimeout,
 		ErrorHandler:                 s.onError,
 	})
