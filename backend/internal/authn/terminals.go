@@ -15,10 +15,16 @@ import (
 	"madoguchi.example/shared/identity"
 )
 
-// Keys finds a terminal's registered public key. The fleet package implements it. Its
-// error has the code NotFound for a terminal that is not enrolled or was retired.
+// Keys finds a terminal's registered public key and whether it may be used. The fleet
+// package implements it. Errors have the code NotFound for a terminal that was never
+// enrolled.
 type Keys interface {
+	// TerminalKey also gives the key of a terminal that is out of use, so that only the
+	// terminal itself is told that it is.
 	TerminalKey(ctx context.Context, terminal string) (actor.Terminal, *ecdsa.PublicKey, error)
+	// InUse is Forbidden for a terminal that was taken out of use. It is asked with every
+	// request.
+	InUse(ctx context.Context, terminal string) error
 }
 
 // TokenPath is where terminals ask for tokens; the public URL and it are the audience of
@@ -91,6 +97,9 @@ func (s *Terminals) authenticate(ctx context.Context, raw string) (actor.Termina
 	if err != nil {
 		return actor.Terminal{}, errAssertion
 	}
+	if err := s.keys.InUse(ctx, id); err != nil {
+		return actor.Terminal{}, err
+	}
 	return who, s.spend(ctx, id, claims)
 }
 
@@ -147,9 +156,17 @@ func (s *Terminals) spend(ctx context.Context, id string, c jwt.RegisteredClaims
 	return nil
 }
 
-// Prove gives the terminal whose access token it is.
-func (s *Terminals) Prove(token string) (actor.Terminal, error) {
+// Prove gives the terminal whose access token it is. A terminal that was taken out of use
+// is Forbidden from that moment on, however long its token would live.
+func (s *Terminals) Prove(ctx context.Context, token string) (actor.Terminal, error) {
 	c, err := s.tokens.verify(token, AudienceTerminal)
+	if err != nil {
+		return actor.Terminal{}, err
+	}
+	err = s.keys.InUse(ctx, c.Subject)
+	if fault.CodeOf(err) == fault.NotFound {
+		return actor.Terminal{}, errToken
+	}
 	if err != nil {
 		return actor.Terminal{}, err
 	}

@@ -195,6 +195,8 @@ func (o oneTerminal) TerminalKey(_ context.Context, id string) (actor.Terminal, 
 	return actor.Terminal{ID: "trm_1", Office: "ofc_1", Class: "clinic", Municipality: "990019"}, o.key, nil
 }
 
+func (oneTerminal) InUse(context.Context, string) error { return nil }
+
 func TestTerminalGrant(t *testing.T) {
 	key := newKey(t)
 	tokens := newTokens(t, newKey(t), func() time.Time { return base })
@@ -212,7 +214,7 @@ func TestTerminalGrant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := terminals.Prove(granted.AccessToken)
+	who, err := terminals.Prove(t.Context(), granted.AccessToken)
 	if err != nil || who.ID != "trm_1" || who.Class != "clinic" || who.Office != "ofc_1" || who.Municipality != "990019" {
 		t.Errorf("the token is of %+v, %v", who, err)
 	}

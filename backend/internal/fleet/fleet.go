@@ -5,7 +5,8 @@
 // lives at most 15 minutes, belongs to one office, dies after five wrong secrets and
 // enrols one terminal; the terminal that lost the answer may repeat its enrolment and gets
 // the same one. An officer sees and touches the offices of their own municipality only. A
-// disabled terminal has no key.
+// disabled terminal is refused from that moment on, with a code of its own, and nobody
+// without its key learns that it is.
 package fleet
 
 import (
@@ -266,16 +267,16 @@ func (f *Fleet) enrolAgain(ctx context.Context, t tx.Tx, code Code, x Terminal, 
 			return wire.Enrolled{}, err
 		}
 		if found && first.PublicKey == x.PublicKey && first.Recipient == x.Recipient && first.DisabledAt.IsZero() {
-			return wire.Enrolled{Terminal: first.ID, Office: first.Office.ID}, nil
+			return wire.Enrolled{Terminal: first.ID, Office: first.Office.ID, TokenAudience: f.TokenAudience}, nil
 		}
 	}
 	return wire.Enrolled{}, f.Rows.CountAttempt(ctx, t, code.selector)
 }
 
-// TerminalKey finds the key that a terminal proves itself with, and who it then is. A
-// terminal that is unknown or disabled is NotFound. It is for the token endpoint alone.
+// TerminalKey finds the key that a terminal proves itself with, and who it then is, also
+// when it is disabled: see InUse. It is for the token endpoint alone.
 func (f *Fleet) TerminalKey(ctx context.Context, terminal string) (actor.Terminal, *ecdsa.PublicKey, error) {
-	x, err := f.inUse(ctx, terminal)
+	x, err := f.enrolled(ctx, terminal)
 	if err != nil {
 		return actor.Terminal{}, nil, err
 	}
@@ -293,12 +294,27 @@ func (f *Fleet) Recipient(ctx context.Context, terminal string) (string, error) 
 	return x.Recipient, err
 }
 
+// InUse tells by its error whether the terminal may be served: Forbidden when it was
+// disabled, NotFound when it was never enrolled. It reads one row.
+func (f *Fleet) InUse(ctx context.Context, terminal string) error {
+	_, err := f.inUse(ctx, terminal)
+	return err
+}
+
 func (f *Fleet) inUse(ctx context.Context, terminal string) (Terminal, error) {
+	x, err := f.enrolled(ctx, terminal)
+	if err == nil && !x.DisabledAt.IsZero() {
+		err = fault.At(fault.Forbidden, "terminal", "this terminal was taken out of use: ask the office")
+	}
+	return x, err
+}
+
+func (f *Fleet) enrolled(ctx context.Context, terminal string) (Terminal, error) {
 	if !handle.Valid("trm", terminal) {
 		return Terminal{}, fault.At(fault.NotFound, "terminal", "there is no such terminal")
 	}
 	x, ok, err := f.Rows.Terminal(ctx, nil, terminal)
-	if err == nil && (!ok || !x.DisabledAt.IsZero()) {
+	if err == nil && !ok {
 		err = fault.At(fault.NotFound, "terminal", "there is no such terminal")
 	}
 	return x, err
@@ -361,7 +377,8 @@ func (f *Fleet) ListTerminals(ctx context.Context, who actor.Staff, _ audit.Purp
 	return f.Rows.Terminals(ctx, who.Municipality, MaxList)
 }
 
-// Disable takes a terminal of the officer's municipality out of use: it gets no token any more.
+// Disable takes a terminal of the officer's municipality out of use: its
+// requests are refused from now on.
 func (f *Fleet) Disable(ctx context.Context, who actor.Staff, purpose audit.Purpose, terminal string) error {
 	if err := mayManage(who); err != nil {
 		return err

@@ -59,7 +59,7 @@ func each(t *testing.T, fn func(t *testing.T, b *bench)) {
 		b := &bench{db: db, now: storetest.Now()}
 		random := storetest.Rand(t.Name())
 		b.Fleet = fleet.New(fleet.Deps{
-			Runner: db.Runner(), Rows: storefleet.New(db.Reads()), Now: b.clock, Rand: random, Payers: payers,
+			Runner: db.Runner(), Rows: storefleet.New(db.Reads()), Now: b.clock, Rand: random, Payers: payers, TokenAudience: "https://x.example/token",
 			Audit: audit.New(storeaudit.New(db.Reads()), audit.Register(), b.clock, random),
 		})
 		if got := b.load(t, offices); got.Refused != 0 || got.Added != 4 {
@@ -291,8 +291,11 @@ func TestOfficersStayInTheirMunicipalityAndRole(t *testing.T) {
 				}
 			})
 		}
-		if _, _, err := b.TerminalKey(ctx, done.Terminal); fault.CodeOf(err) != fault.NotFound {
-			t.Errorf("a disabled terminal still has a key: %v", err)
+		if err := b.InUse(ctx, done.Terminal); fault.CodeOf(err) != fault.Forbidden {
+			t.Errorf("a disabled terminal: %v", err)
+		}
+		if _, err := b.Profile(ctx, actor.Terminal{ID: done.Terminal}, audit.TerminalOperation); fault.CodeOf(err) != fault.Forbidden {
+			t.Errorf("the profile of a disabled terminal: %v", err)
 		}
 		if list, err := b.ListTerminals(ctx, other, audit.TerminalOperation); err != nil || len(list) != 0 {
 			t.Errorf("the other municipality sees %d terminals, error %v", len(list), err)

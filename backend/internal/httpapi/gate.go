@@ -25,8 +25,8 @@ func (g gate) Citizen(_ context.Context, c Credentials) (actor.Citizen, error) {
 }
 
 // Terminal implements Gate.
-func (g gate) Terminal(_ context.Context, c Credentials) (actor.Terminal, error) {
-	return g.terminals.Prove(c.Bearer)
+func (g gate) Terminal(ctx context.Context, c Credentials) (actor.Terminal, error) {
+	return g.terminals.Prove(ctx, c.Bearer)
 }
 
 // Staff implements Gate.

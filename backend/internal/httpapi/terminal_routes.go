@@ -108,7 +108,7 @@ func (t terminalFace) batch(ctx context.Context, who actor.Terminal, in Request)
 
 func mustBe(in Request, want string) error {
 	if mediaType(in.Header.Get("Content-Type")) != want {
-		return fault.At(fault.InvalidArgument, "header.Content-Type", "is not what this route takes")
+		return fault.At(fault.UnsupportedMedia, "header.Content-Type", "is not what this route takes")
 	}
 	return nil
 }
@@ -128,6 +128,9 @@ func (t terminalFace) answers(ctx context.Context, who actor.Terminal, in Reques
 		}
 	}
 	page, err := t.Intake.Answers(ctx, who, audit.EligibilityAnswer, after, time.Duration(seconds)*time.Second)
+	if err == nil && len(page.Answers) > 0 {
+		err = t.Fleet.InUse(ctx, who.ID) // it may have been disabled while it waited
+	}
 	if err != nil {
 		return Response{}, err
 	}

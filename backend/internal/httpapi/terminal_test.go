@@ -71,6 +71,7 @@ func (fixedTrust) TrustBundle(context.Context, actor.Terminal) ([]byte, string, 
 // face is the terminals' face on a real store and a real listener.
 type face struct {
 	*running
+	db     *store.DB
 	fleet  *fleet.Fleet
 	intake *intake.Intake
 	log    *lockedLog
@@ -88,7 +89,7 @@ func (f *face) pass(d time.Duration) { f.mu.Lock(); defer f.mu.Unlock(); f.now =
 func newFace(t *testing.T) *face {
 	t.Helper()
 	db := storetest.Open(t, store.SQLite)
-	f := &face{log: &lockedLog{}, now: storetest.Now()}
+	f := &face{db: db, log: &lockedLog{}, now: storetest.Now()}
 	f.ids = handle.Source{Now: f.clock, Rand: rand.Reader}
 	logger := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	record := audit.New(storeaudit.New(db.Reads()), audit.Register(), f.clock, rand.Reader)
@@ -181,6 +182,13 @@ func jwk(t *testing.T, k *ecdsa.PublicKey) json.RawMessage {
 
 func (s *station) grant(t *testing.T) string {
 	t.Helper()
+	var granted authn.Granted
+	s.face.wantJSON(t, s.askToken(t), &granted)
+	return granted.AccessToken
+}
+
+func (s *station) askToken(t *testing.T) reply {
+	t.Helper()
 	now := s.face.clock()
 	id, err := s.face.ids.New("jti")
 	if err != nil {
@@ -198,9 +206,7 @@ func (s *station) grant(t *testing.T) string {
 		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 		"client_assertion":      {assertion},
 	}
-	var granted authn.Granted
-	s.face.wantJSON(t, s.face.send(t, http.MethodPost, authn.TokenPath, "application/x-www-form-urlencoded", []byte(form.Encode()), nil), &granted)
-	return granted.AccessToken
+	return s.face.send(t, http.MethodPost, authn.TokenPath, "application/x-www-form-urlencoded", []byte(form.Encode()), nil)
 }
 
 type reply struct {
@@ -323,6 +329,58 @@ func TestATerminalEnrolsSendsAndHears(t *testing.T) {
 	}
 }
 
+// A terminal that is disabled is refused at once with the token that it has, and is told
+// so by a code of its own; a poll that waited meanwhile gets nothing either.
+func TestADisabledTerminalIsRefusedAtOnce(t *testing.T) {
+	f := newFace(t)
+	s, calm := f.enrol(t, "clinic-1"), f.enrol(t, "ward-1")
+	batch := s.encode(t, s.id, s.verification(t, 1))
+	polled := make(chan reply, 1)
+	go func() { polled <- s.call(t, "GET", "/terminal/v1/answers?after=0&wait=20", "", nil) }()
+	waitFor(t, func() bool { return f.intake.Waiting() == 1 })
+	manager := actor.Staff{ID: "stf_1", Municipality: "990019", Roles: []actor.Role{actor.TerminalManager}}
+	if err := f.fleet.Disable(t.Context(), manager, audit.TerminalOperation, s.id); err != nil {
+		t.Fatal(err)
+	}
+	f.answer(t, s.id)
+	if got := <-polled; got.status != http.StatusForbidden || strings.Contains(string(got.body), "sealed") {
+		t.Errorf("the poll that waited: status %d: %s", got.status, got.body)
+	}
+	for name, got := range map[string]reply{
+		"batch":   s.call(t, "POST", "/terminal/v1/batches", wire.BatchContentType, batch),
+		"answers": s.call(t, "GET", "/terminal/v1/answers?after=0", "", nil),
+		"profile": s.call(t, "GET", "/terminal/v1/profile", "", nil),
+		"trust":   s.call(t, "GET", "/terminal/v1/trust", "", nil),
+		"token":   s.askToken(t),
+	} {
+		if got.status != http.StatusForbidden || !strings.Contains(string(got.body), `"forbidden"`) || !strings.Contains(string(got.body), `"terminal"`) {
+			t.Errorf("%s: status %d: %s", name, got.status, got.body)
+		}
+	}
+	if got := calm.call(t, "GET", "/terminal/v1/profile", "", nil); got.status != http.StatusOK {
+		t.Errorf("the neighbour: status %d", got.status)
+	}
+	stranger := &station{face: f, id: s.id, key: calm.key}
+	if got := stranger.askToken(t); got.status != http.StatusUnauthorized {
+		t.Errorf("somebody else learns that the terminal is disabled: status %d: %s", got.status, got.body)
+	}
+}
+
+// answer puts a sealed answer where the terminal finds it.
+func (f *face) answer(t *testing.T, terminal string) {
+	t.Helper()
+	rows := storeintake.New(f.db.Reads())
+	if err := f.db.Runner().Do(t.Context(), func(ctx context.Context, x tx.Tx) error {
+		return rows.AppendAnswers(ctx, x, terminal, []wire.Answer{{RecordID: "01a", Sealed: []byte("sealed")}}, f.clock())
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.intake.Settle(t.Context(), actor.System{}, audit.EligibilityAnswer, terminal, nil,
+		func(context.Context, tx.Tx, map[string]bool) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func waitFor(t *testing.T, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -352,8 +410,8 @@ func TestHostileInputIsNamedAndNotRepeated(t *testing.T) {
 	}{
 		"no token":            {"POST", "/terminal/v1/batches", wire.BatchContentType, good, true, 401},
 		"no token, answers":   {"GET", "/terminal/v1/answers", "", nil, true, 401},
-		"wrong type":          {"POST", "/terminal/v1/batches", "application/" + secret, good, false, 422},
-		"no type":             {"POST", "/terminal/v1/batches", "", good, false, 422},
+		"wrong type":          {"POST", "/terminal/v1/batches", "application/" + secret, good, false, 415},
+		"no type":             {"POST", "/terminal/v1/batches", "", good, false, 415},
 		"cut off":             {"POST", "/terminal/v1/batches", wire.BatchContentType, good[:len(good)-4], false, 422},
 		"not zstd":            {"POST", "/terminal/v1/batches", wire.BatchContentType, []byte(secret), false, 422},
 		"empty":               {"POST", "/terminal/v1/batches", wire.BatchContentType, nil, false, 422},
@@ -369,10 +427,11 @@ func TestHostileInputIsNamedAndNotRepeated(t *testing.T) {
 		"unknown query":       {"GET", "/terminal/v1/answers?" + secret + "=1", "", nil, false, 422},
 		"huge wait":           {"GET", "/terminal/v1/answers?wait=99999999999", "", nil, false, 422},
 		"enrol, no JSON":      {"POST", "/terminal/v1/enrol", "application/json", []byte(secret), true, 422},
-		"enrol, wrong type":   {"POST", "/terminal/v1/enrol", "text/plain", []byte(`{}`), true, 422},
+		"enrol, wrong type":   {"POST", "/terminal/v1/enrol", "text/plain", []byte(`{}`), true, 415},
 		"enrol, oversized":    {"POST", "/terminal/v1/enrol", "application/json", bytes.Repeat([]byte(" "), wire.MaxEnrolmentBytes+1), true, 413},
 		"enrol, wrong code":   {"POST", "/terminal/v1/enrol", "application/json", enrolment(t, s, secret), true, 401},
 		"enrol, odd key":      {"POST", "/terminal/v1/enrol", "application/json", []byte(`{"code":"x","public_key":"` + secret + `","recipient":"age1"}`), true, 422},
+		"token, JSON":         {"POST", "/terminal/v1/token", "application/json", []byte(`{"` + secret + `":1}`), true, 415},
 		"token, empty":        {"POST", "/terminal/v1/token", "application/x-www-form-urlencoded", nil, true, 422},
 		"profile, other verb": {"DELETE", "/terminal/v1/profile", "", nil, false, 405},
 		"path below":          {"GET", "/terminal/v1/" + secret, "", nil, false, 404},
