@@ -66,6 +66,8 @@ func CodeOfStatus(status int) fault.Code {
 		return fault.Conflict
 	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
 		return fault.TooLarge
+	case http.StatusUnsupportedMediaType:
+		return fault.UnsupportedMedia
 	case http.StatusTooManyRequests:
 		return fault.RateLimited
 	case http.StatusRequestTimeout, http.StatusServiceUnavailable:

@@ -18,6 +18,7 @@ type Code string
 const (
 	InvalidArgument  Code = "invalid_argument"  // the input is malformed; Place says where
 	TooLarge         Code = "too_large"         // a named size limit was exceeded
+	UnsupportedMedia Code = "unsupported_media" // the body is of a kind that is not taken here
 	NotFound         Code = "not_found"         // there is no such thing, or the caller may not know of it
 	Conflict         Code = "conflict"          // same id with other content, or a state that forbids the act
 	Unauthenticated  Code = "unauthenticated"   // no usable credential

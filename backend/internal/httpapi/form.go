@@ -15,7 +15,7 @@ func formOf(in Request) (url.Values, error) {
 		return url.Values{}, nil
 	}
 	if mediaType(in.Header.Get("Content-Type")) != "application/x-www-form-urlencoded" {
-		return nil, fault.At(fault.InvalidArgument, "body", "the form is not url-encoded")
+		return nil, fault.At(fault.UnsupportedMedia, "header.Content-Type", "the form is not url-encoded")
 	}
 	form, err := url.ParseQuery(string(in.Body))
 	if err != nil || len(form) > maxFormFields {

@@ -11,6 +11,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"madoguchi.example/backend/internal/office"
+	"madoguchi.example/mobile-api/apiv1"
 )
 
 // outermost surrounds every request: trace, common headers, recovery, the answer to an
@@ -39,8 +42,20 @@ func (s *Server) guarded(ctx context.Context, c *fiber.Ctx) {
 		return
 	}
 	if err := c.Next(); err != nil {
-		s.answer(c, s.problem(ctx, statusOf(err)))
+		s.refuse(c, s.problem(ctx, statusOf(err)))
 	}
+}
+
+// refuse answers what no route took: a page to an officer, a problem to everybody else.
+func (s *Server) refuse(c *fiber.Ctx, p *apiv1.Problem) {
+	if s.config.ErrorPage == nil || c.Path() != "/office" && !strings.HasPrefix(c.Path(), "/office/") {
+		s.answer(c, p)
+		return
+	}
+	h := headersOf(c)
+	writePage(c, s.config.ErrorPage(office.Request{
+		Method: http.MethodGet, Path: "/office/", Cookie: cookiesOf(h), Accept: h.Get("Accept-Language"),
+	}, p))
 }
 
 // refusal gives the status for what no route accepts: a compressed body (it would be

@@ -18,6 +18,7 @@ import (
 var statuses = map[fault.Code]int{
 	fault.InvalidArgument:  http.StatusUnprocessableEntity,
 	fault.TooLarge:         http.StatusRequestEntityTooLarge,
+	fault.UnsupportedMedia: http.StatusUnsupportedMediaType,
 	fault.NotFound:         http.StatusNotFound,
 	fault.Conflict:         http.StatusConflict,
 	fault.Unauthenticated:  http.StatusUnauthorized,
