@@ -136,7 +136,9 @@ func TestCompare(t *testing.T) {
 	}{
 		{"equal but for width and hyphens", func(*eligibility.Assumption, *eligibility.Answer) {}, nil},
 		{"nothing assumed", func(s *eligibility.Assumption, _ *eligibility.Answer) { *s = eligibility.Assumption{} }, nil},
-		{"not told", func(_ *eligibility.Assumption, a *eligibility.Answer) { a.Branch, a.Symbol, a.CopaymentPercent = "", "", 0 }, nil},
+		{"not told", func(_ *eligibility.Assumption, a *eligibility.Answer) {
+			a.Branch, a.Symbol, a.CopaymentPercent = "", "", 0
+		}, nil},
 		{"copayment", func(_ *eligibility.Assumption, a *eligibility.Answer) { a.CopaymentPercent = 10 }, []eligibility.Field{eligibility.FieldCopayment}},
 		{"moved to another insurer", func(_ *eligibility.Assumption, a *eligibility.Answer) { a.InsurerNumber, a.Number = "012344", "9" },
 			[]eligibility.Field{eligibility.FieldInsurerNumber, eligibility.FieldNumber}},

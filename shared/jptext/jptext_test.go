@@ -97,15 +97,15 @@ func TestBoth(t *testing.T) {
 
 func TestMyNumber(t *testing.T) {
 	for s, want := range map[string]bool{
-		"123456789018":       true,
-		"1234 5678 9018":     true,
-		"１２３４－５６７８－９０１８":     true,
-		"1234‐5678−9018":     true,
-		"1234ー5678—9018":     true,
-		"123456789019":       false,
-		"1234567890180":      false,
-		"0123456789018":      false,
-		"x123456789018":      false,
+		"123456789018":   true,
+		"1234 5678 9018": true,
+		"１２３４－５６７８－９０１８": true,
+		"1234‐5678−9018": true,
+		"1234ー5678—9018": true,
+		"123456789019":   false,
+		"1234567890180":  false,
+		"0123456789018":  false,
+		"x123456789018":  false,
 		"０１２３４５６７８９０１２３４５６７８": false,
 	} {
 		if got := jptext.LooksLikeMyNumber(s); got != want {
@@ -114,7 +114,7 @@ func TestMyNumber(t *testing.T) {
 	}
 	for s, want := range map[string]bool{
 		"番号は1234-5678-9018です": true,
-		"番号１２３４５６７８９０１８":     true,
+		"番号１２３４５６７８９０１８":      true,
 		"2026 123456789018":   true,
 		"1234  5678  9018":    true, // as a whole
 		"電話 03-1234-5678":     false,
