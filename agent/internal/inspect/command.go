@@ -68,8 +68,9 @@ func (c Command) verdict(ctx context.Context, args []string) (cert.Verdict, bool
 	if err != nil {
 		return cert.Verdict{}, false, err
 	}
-	at := c.Now()
+	at, judge := c.Now(), Now
 	if ask.at != "" {
+		judge = Bytes
 		if at, err = time.Parse(time.RFC3339, ask.at); err != nil {
 			return cert.Verdict{}, false, errors.New("cannot read --at: not a time of RFC 3339, as 2024-06-01T00:00:00Z")
 		}
@@ -85,7 +86,7 @@ func (c Command) verdict(ctx context.Context, args []string) (cert.Verdict, bool
 	for _, note := range snap.Notes() {
 		fmt.Fprintf(c.Stderr, "madoguchi-agent verify: left out of the trust list: %s: %s\n", note.Place, note.Reason)
 	}
-	return Bytes(content, snap, at), ask.json, nil
+	return judge(content, snap, at), ask.json, nil
 }
 
 // parse takes flags before and behind the file.

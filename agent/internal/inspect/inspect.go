@@ -16,7 +16,27 @@ import (
 // MaxInput bounds a file, in bytes. Texts are bounded further by verify.MaxInput.
 const MaxInput = scanner.MaxPicture
 
-// Bytes gives the verdict on a file's content. A picture in which no code can be read is
+// ClockLeeway is how far the terminal's own clock may be behind an issuer's: a card issued
+// seconds ago is good at a counter whose clock is some minutes slow (RFC 7519, section
+// 4.1.5 allows such a leeway for nbf). It holds for the clock alone: a time that a person
+// names with --at is exact.
+const ClockLeeway = 5 * time.Minute
+
+// ClockSlow is the finding of a card that is good only by ClockLeeway.
+const ClockSlow cert.Finding = "clock_slow"
+
+// Now is Bytes by the terminal's own clock, with ClockLeeway.
+func Now(content []byte, snap trust.Snapshot, now time.Time) cert.Verdict {
+	v := Bytes(content, snap, now)
+	if v.Outcome != cert.NotYetValid || v.Certificate == nil || v.Certificate.IssuedAt.Sub(now) > ClockLeeway {
+		return v
+	}
+	v = Bytes(content, snap, v.Certificate.IssuedAt)
+	v.Findings = append(v.Findings, ClockSlow)
+	return v
+}
+
+// Bytes gives the verdict on a file's content at the given time. A picture in which no code can be read is
 // malformed.
 func Bytes(content []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	if !scanner.IsPicture(content) {

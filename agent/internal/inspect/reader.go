@@ -7,7 +7,6 @@ import (
 
 	"madoguchi.example/agent/internal/scanner"
 	"madoguchi.example/shared/cert"
-	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/trust"
 )
 
@@ -32,20 +31,20 @@ func NewReader(snapshot func(context.Context) (trust.Snapshot, error), now func(
 func (r *Reader) Verify(ctx context.Context, input []byte) (v cert.Verdict, read, of int, err error) {
 	snap := r.trust(ctx)
 	if scanner.IsPicture(input) {
-		return Bytes(input, snap, r.now()), 0, 0, nil
+		return Now(input, snap, r.now()), 0, 0, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	state, err := r.assembly.Add(string(input))
 	if err != nil { // not a part, or a part of another card: judged by itself
 		r.assembly.Reset()
-		return verify.Verify(input, snap, r.now()), 0, 0, nil
+		return Now(input, snap, r.now()), 0, 0, nil
 	}
 	if !state.Complete() {
 		return cert.Verdict{}, state.Read, state.Total, nil
 	}
 	r.assembly.Reset()
-	return Bytes([]byte(state.Text), snap, r.now()), 0, 0, nil
+	return Now([]byte(state.Text), snap, r.now()), 0, 0, nil
 }
 
 // TrustAsOf is the time of the snapshot in use; zero where there is none.

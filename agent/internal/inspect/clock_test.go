@@ -1,0 +1,54 @@
+package inspect_test
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"madoguchi.example/agent/internal/inspect"
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/trust"
+)
+
+// A card issued seconds ago is good at a counter whose clock is some minutes slow; a time
+// that a person names is exact.
+func TestAClockSomeMinutesSlowKeepsNobodyOut(t *testing.T) {
+	d := newDesk(t)
+	for _, c := range []struct {
+		behind time.Duration
+		want   cert.Outcome
+		slow   bool
+	}{
+		{0, cert.Valid, false}, {time.Second, cert.Valid, true}, {inspect.ClockLeeway, cert.Valid, true},
+		{inspect.ClockLeeway + time.Second, cert.NotYetValid, false}, {24 * time.Hour, cert.NotYetValid, false},
+	} {
+		now := func() time.Time { return at.Add(-c.behind) }
+		r := inspect.NewReader(func(ctx context.Context) (trust.Snapshot, error) { return d.own(ctx, "") }, now)
+		v, _, _, err := r.Verify(t.Context(), []byte(d.qrText))
+		if err != nil || v.Outcome != c.want || slices.Contains(v.Findings, inspect.ClockSlow) != c.slow {
+			t.Errorf("%s behind, desk: %s %v %v", c.behind, v.Outcome, v.Findings, err)
+		}
+		var out bytes.Buffer
+		code := inspect.Command{Stdin: strings.NewReader(d.qrText), Stdout: &out, Stderr: &out, Now: now, Snapshot: d.own}.Run(t.Context(), []string{"--json", "-"})
+		if (code == inspect.ExitValid) != (c.want == cert.Valid) || strings.Contains(out.String(), string(inspect.ClockSlow)) != c.slow {
+			t.Errorf("%s behind, command: exit %d, %s", c.behind, code, out.String())
+		}
+	}
+	if code, out, _ := d.run(d.qrText, "--at", at.Add(-time.Second).Format(time.RFC3339), "-"); code != inspect.ExitOther {
+		t.Errorf("--at a second before: exit %d, %s", code, out)
+	}
+}
+
+// The leeway forgives the clock alone: a forged or revoked card stays what it is.
+func TestTheLeewayForgivesNothingElse(t *testing.T) {
+	d := newDesk(t)
+	d.bundle.SHC = nil
+	v, _, _, err := inspect.NewReader(func(ctx context.Context) (trust.Snapshot, error) { return d.own(ctx, "") }, func() time.Time { return at.Add(-time.Minute) }).
+		Verify(t.Context(), []byte(d.qrText))
+	if err != nil || v.Outcome != cert.UntrustedIssuer || slices.Contains(v.Findings, inspect.ClockSlow) {
+		t.Errorf("%s %v %v", v.Outcome, v.Findings, err)
+	}
+}
