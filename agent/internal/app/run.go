@@ -98,13 +98,30 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	})
 	a.handler, err = reception.New(reception.Config{
 		Desk: a.desk, Verifier: inspect.NewReader(a.terminal.Trust, w.Now), Profile: a.terminal.Profile,
-		Line: a.uplink.Line, Stats: a.queue.Stats, Operators: c.Desk.Operators, LockAfter: c.Desk.LockAfter,
+		Line: a.uplink.Line, Stats: a.queue.Stats, Damage: a.damage, Operators: c.Desk.Operators, LockAfter: c.Desk.LockAfter,
 		Now: w.Now, Log: a.log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
+}
+
+// damage counts what the terminal's disk has lost.
+func (a *agent) damage() reception.Damage {
+	r := a.vault.Report()
+	d := reception.Damage{Files: len(r.Earlier), Rows: a.book.Unreadable()}
+	if r.PutAside != "" {
+		d.Files++
+	}
+	return d
+}
+
+// reconcile brings the desk's rows up to what the queue knows.
+func (a *agent) reconcile(ctx context.Context) {
+	if err := a.desk.Reconcile(ctx); err != nil && ctx.Err() == nil {
+		a.log.Error("the list could not be brought up to the queue", "error", err)
+	}
 }
 
 func loadTerminal(c config.Config, w World, log *slog.Logger) (*terminal.Terminal, error) {
@@ -168,7 +185,7 @@ func (a *agent) serve(ctx context.Context) error {
 	defer stop()
 	address := ln.Addr().String()
 	if err := os.WriteFile(filepath.Join(a.config.StateDir, "address"), []byte(address+"\n"), 0o600); err != nil {
-		return errors.Join(fmt.Errorf("cannot write the desk's address: %w", err), ln.Close())
+		a.log.Warn("the desk's address could not be written", "error", err) // a full disk keeps nobody from the desk
 	}
 	a.log.Info("listening", "address", address, "terminal", a.terminal.ID(), "version", a.world.Version)
 	server := &http.Server{
@@ -176,6 +193,7 @@ func (a *agent) serve(ctx context.Context) error {
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+	a.reconcile(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { _ = a.uplink.Run(ctx) })
 	work.Go(func() { a.refresh(ctx) })
@@ -212,6 +230,7 @@ func (a *agent) refresh(ctx context.Context) {
 		if changed || fresh {
 			a.desk.Changed()
 		}
+		a.reconcile(ctx)
 		if _, err := a.book.Trim(ctx, civil.In(a.world.Now()).AddDays(-keepCases)); err != nil && ctx.Err() == nil {
 			a.log.Warn("old cases could not be removed", "code", fault.CodeOf(err))
 		}

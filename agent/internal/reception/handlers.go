@@ -63,6 +63,7 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		v.explain(err)
+		s.complain(err)
 		s.answer(w, r, statusOf(err), "checked", v)
 	case len(doubts) > 0:
 		v.doubt(doubts)
@@ -71,13 +72,21 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 		v.Entry = s.blank()
 		v.Recorded = c.RecordID
 		shown, err := s.Desk.Case(r.Context(), c.RecordID)
-		if err != nil {
-			s.fail(w, err)
-			return
+		if err != nil { // it is recorded all the same, and must not be typed again
+			shown = check.View{Case: c, Display: check.DisplayOffline}
 		}
 		v.Case = &shown
 		w.Header().Set("X-Record-Id", c.RecordID)
 		s.answer(w, r, http.StatusCreated, "checked", v)
+	}
+}
+
+// complain logs what kept a check from being recorded, where that is not the entry itself.
+func (s *server) complain(err error) {
+	switch code := fault.CodeOf(err); code {
+	case fault.InvalidArgument, fault.TooLarge, fault.MyNumberRefused, fault.Forbidden:
+	default:
+		s.Log.Error("a check was not recorded", "code", string(code), "error", err)
 	}
 }
 
@@ -198,7 +207,7 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case fault.Forbidden:
 		return http.StatusForbidden
-	case fault.QueueFull, fault.Unavailable:
+	case fault.QueueFull, fault.Unavailable, fault.Unknown:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError

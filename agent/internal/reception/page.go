@@ -6,13 +6,17 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
+	"syscall"
 	"time"
 
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/inspect"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/shc"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
@@ -26,6 +30,8 @@ type pageView struct {
 	Profile    profile.Profile
 	Line       uplink.Line
 	Stats      queue.Stats
+	Damage     Damage
+	Insurance  bool // the terminal's class may ask for insurance numbers
 	Operators  []string
 	OperatorNo int
 	Operator   string
@@ -53,8 +59,9 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 	v := &pageView{
 		W: s.words[s.language(w, r)], Langs: notice.Languages(), Profile: s.Profile(), Line: s.Line(),
 		Stats: s.Stats(), Operators: s.Operators, Now: s.Now(), LockAfter: s.LockAfter,
-		Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
+		Damage: s.Damage(), Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
 	}
+	v.Insurance = v.Profile.Class.MayCheckInsurance()
 	v.OperatorNo, v.Operator = s.operator(r)
 	return v
 }
@@ -109,6 +116,10 @@ func (s *server) render(w http.ResponseWriter, status int, name string, v *pageV
 // fields. A field that held a My Number is emptied: it was refused and is not kept.
 func (v *pageView) explain(err error) {
 	v.Errors = map[string]string{}
+	if _, ok := errors.AsType[syscall.Errno](err); ok {
+		v.General = "e.disk"
+		return
+	}
 	for _, f := range flatten(err) {
 		key := "e.failed"
 		switch f.Code {
@@ -125,7 +136,10 @@ func (v *pageView) explain(err error) {
 		case fault.Forbidden:
 			key = "e.class"
 		}
-		if f.Place == "" || f.Code == fault.QueueFull || f.Code == fault.Forbidden {
+		if f.Code == fault.Unavailable && (f.Place == check.PlaceClock || f.Place == check.PlacePayer) {
+			key = "e." + f.Place
+		}
+		if !slices.Contains(fields, f.Place) {
 			v.General = key
 			continue
 		}
@@ -134,6 +148,11 @@ func (v *pageView) explain(err error) {
 	if len(v.Errors) == 0 && v.General == "" {
 		v.General = "e.failed"
 	}
+}
+
+// fields are the places that have room for words of their own on the form.
+var fields = []string{
+	check.FieldInsurer, check.FieldSymbol, check.FieldNumber, check.FieldBranch, check.FieldBirth, check.FieldVisit, check.FieldLabel,
 }
 
 func (v *pageView) clear(field string) {
@@ -187,6 +206,10 @@ func funcs(w words) template.FuncMap {
 		},
 		"believable": believable,
 		"next":       nextStep,
+		"stale":      stale,
+		"clockdoubt": clockDoubt,
+		"trustage":   func(now, asOf time.Time) string { return trustAge(w, now.Sub(asOf)) },
+		"troubles":   func(v *pageView) []template.HTML { return troubles(w, v) },
 		"tone":       tone,
 		"evidences": func() []eligibility.Evidence {
 			return []eligibility.Evidence{eligibility.EvidenceCertificate, eligibility.EvidenceNotice,
@@ -214,7 +237,9 @@ func rowState(v check.View) string {
 		return "task"
 	case v.Display == check.DisplayChecking:
 		return "checking"
-	case v.Display == check.DisplayOffline:
+	case v.Display == check.DisplayLate && v.State == eligibility.Sent:
+		return "checking"
+	case v.Display == check.DisplayOffline, v.Display == check.DisplayLate:
 		return "recorded"
 	default:
 		return "answered"
@@ -226,7 +251,7 @@ func tone(d check.Display) string {
 	switch d {
 	case check.Display(eligibility.Valid):
 		return "good"
-	case check.DisplayChecking:
+	case check.DisplayChecking, check.DisplayLate:
 		return "busy"
 	case check.DisplayOffline:
 		return "waiting"
@@ -237,17 +262,51 @@ func tone(d check.Display) string {
 	}
 }
 
-func nextStep(o cert.Outcome) string {
-	switch o {
-	case cert.Valid:
+func nextStep(v *pageView) string {
+	switch o := v.Verdict.Outcome; {
+	case o == cert.Valid:
 		return "next.valid"
-	case cert.StaleTrust, cert.StaleRevocation:
+	case stale(o):
 		return "next.stale"
-	case cert.Malformed:
+	case o == cert.Malformed:
 		return "next.rescan"
+	case o == cert.UntrustedIssuer && v.TrustAsOf.IsZero():
+		return "next.no_trust"
 	default:
 		return "next.refuse"
 	}
+}
+
+func stale(o cert.Outcome) bool { return o == cert.StaleTrust || o == cert.StaleRevocation }
+
+// clockDoubt tells whether the certificate or the trust list speaks against the clock.
+func clockDoubt(v *cert.Verdict) bool {
+	return slices.Contains(v.Findings, inspect.ClockSlow) || slices.Contains(v.Findings, shc.ClockBeforeSnapshot)
+}
+
+func trustAge(w words, d time.Duration) string {
+	hours := int(max(d, 0).Hours())
+	if hours < 48 {
+		return w.plain("v.trust_hours", hours)
+	}
+	return w.plain("v.trust_days", hours/24)
+}
+
+// troubles are the sentences in the bar about what needs a person and is on no row.
+func troubles(w words, v *pageView) (all []template.HTML) {
+	say := func(n int, key string) {
+		if n > 0 {
+			all = append(all, w.rich(key, n))
+		}
+	}
+	if v.Stats.Full() {
+		all = append(all, w.rich("bar.full"))
+	}
+	say(v.Stats.Dead-v.Stats.Damaged, "bar.dead")
+	say(v.Stats.Damaged, "bar.damaged")
+	say(v.Damage.Files, "bar.aside")
+	say(v.Damage.Rows, "bar.unreadable")
+	return all
 }
 
 // Ages of the oldest waiting record at which the bar changes its colour.

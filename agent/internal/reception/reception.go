@@ -58,10 +58,17 @@ type Config struct {
 	Profile   func() profile.Profile
 	Line      func() uplink.Line
 	Stats     func() queue.Stats
+	Damage    func() Damage
 	Operators []string
 	LockAfter time.Duration
 	Now       func() time.Time
 	Log       *slog.Logger
+}
+
+// Damage counts what the terminal's disk has lost, for the bar to say so.
+type Damage struct {
+	Files int // files that were put aside when the agent started, now or earlier
+	Rows  int // rows that can not be read
 }
 
 //go:embed assets templates/*.html

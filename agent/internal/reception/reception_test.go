@@ -43,6 +43,7 @@ type desk struct {
 	cases    []check.View
 	verified []string
 	closed   []string
+	lost     bool // rows can not be read
 }
 
 func (d *desk) Record(_ context.Context, e check.Entry) (casebook.Case, []check.Doubt, error) {
@@ -67,7 +68,7 @@ func (d *desk) CloseTask(_ context.Context, id, operator string) error {
 
 func (d *desk) Case(_ context.Context, id string) (check.View, error) {
 	for _, v := range d.cases {
-		if v.RecordID == id {
+		if v.RecordID == id && !d.lost {
 			return v, nil
 		}
 	}
@@ -83,6 +84,7 @@ type reader struct {
 	verdict  cert.Verdict
 	read, of int
 	got      []byte
+	asOf     time.Time
 }
 
 func (r *reader) Verify(_ context.Context, input []byte) (cert.Verdict, int, int, error) {
@@ -90,7 +92,7 @@ func (r *reader) Verify(_ context.Context, input []byte) (cert.Verdict, int, int
 	return r.verdict, r.read, r.of, nil
 }
 
-func (r *reader) TrustAsOf(context.Context) time.Time { return noon.AddDate(0, 0, -2) }
+func (r *reader) TrustAsOf(context.Context) time.Time { return r.asOf }
 
 func kase(id string, display check.Display, change func(*casebook.Case)) check.View {
 	c := casebook.Case{
@@ -137,19 +139,31 @@ type stage struct {
 	*httptest.Server
 	desk   *desk
 	reader *reader
+
+	class  profile.Class
+	line   uplink.Line
+	stats  queue.Stats
+	damage reception.Damage
+	log    io.Writer
 }
 
-func open(t testing.TB) stage {
+func open(t testing.TB, change ...func(*stage)) *stage {
 	t.Helper()
-	s := stage{desk: &desk{cases: scene()}, reader: &reader{}}
+	s := &stage{
+		desk: &desk{cases: scene()}, reader: &reader{asOf: noon.AddDate(0, 0, -2)}, class: profile.Clinic, log: io.Discard,
+		line: uplink.Line{Since: noon}, stats: queue.Stats{Pending: 2, OldestAt: noon.Add(-20 * time.Minute)},
+	}
+	for _, c := range change {
+		c(s)
+	}
 	h, err := reception.New(reception.Config{
 		Desk: s.desk, Verifier: s.reader, Operators: []string{"受付１", "受付２"}, LockAfter: 10 * time.Minute,
 		Profile: func() profile.Profile {
-			return profile.Profile{OfficeName: "みなと内科クリニック", Class: profile.Clinic}
+			return profile.Profile{OfficeName: "みなと内科クリニック", Class: s.class}
 		},
-		Line:  func() uplink.Line { return uplink.Line{Since: noon} },
-		Stats: func() queue.Stats { return queue.Stats{Pending: 2, OldestAt: noon.Add(-20 * time.Minute)} },
-		Now:   func() time.Time { return noon }, Log: slog.New(slog.DiscardHandler),
+		Line: func() uplink.Line { return s.line }, Stats: func() queue.Stats { return s.stats },
+		Damage: func() reception.Damage { return s.damage },
+		Now:    func() time.Time { return noon }, Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +173,7 @@ func open(t testing.TB) stage {
 	return s
 }
 
-func (s stage) do(t *testing.T, r *http.Request) (int, string) {
+func (s *stage) do(t *testing.T, r *http.Request) (int, string) {
 	t.Helper()
 	resp, err := s.Client().Do(r)
 	if err != nil {
@@ -173,7 +187,7 @@ func (s stage) do(t *testing.T, r *http.Request) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-func (s stage) get(t *testing.T, path string) (int, string) {
+func (s *stage) get(t *testing.T, path string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
 	if err != nil {
@@ -182,7 +196,7 @@ func (s stage) get(t *testing.T, path string) (int, string) {
 	return s.do(t, r)
 }
 
-func (s stage) post(t *testing.T, path string, form url.Values, header ...string) (int, string) {
+func (s *stage) post(t *testing.T, path string, form url.Values, header ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(form.Encode()))
 	if err != nil {
