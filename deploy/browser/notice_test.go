@@ -49,6 +49,7 @@ var letter = []struct{ lang, title, body string }{
 // Journey 3: from the console to the phone and back.
 func TestNotice(t *testing.T) {
 	h := openHouse(t)
+	h.install()
 	rules := axe(t)
 	p := h.phone()
 	p.signInAs(population.SubParent, h.Cast.Parent.Name)
@@ -65,8 +66,8 @@ func TestNotice(t *testing.T) {
 	c := h.console(rules, population.SubMinatoClerk, "窓口 文香")
 	c.judge(rules, "today", officeWidth)
 	c.keep("office-today")
-	sent := c.send(rules, h.Cast.Parent.ResidentRef, h.Cast.Single.ResidentRef)
-	c.figure("reach.read", "0 / 2")
+	sent := c.send(rules, h.Cast.Parent.ResidentRef, h.Cast.Single.ResidentRef, h.Cast.Elder.ResidentRef, h.Cast.Unvaccinated.ResidentRef)
+	c.figure("reach.read", "0 / 4")
 
 	p.deliver(worker, h.pushPayload())
 	p.sees("窓口から新しいお知らせが届きました")
@@ -84,13 +85,13 @@ func TestNotice(t *testing.T) {
 
 	c.tabTo("#reach a.button")
 	c.press(kb.Enter)
-	c.figure("reach.read", "1 / 2")
-	c.figure("reach.pushed", "1 / 2")
+	c.figure("reach.read", "1 / 4")
+	c.figure("reach.pushed", "1 / 4")
 	if words := c.text("#reach .facts"); !strings.Contains(words, "窓口 文香") {
 		t.Errorf("the page does not say who sent the notice: %s", words)
 	}
 	c.judge(rules, "reached", officeWidth)
-	c.keep("office-reached")
+	c.keep("office-notice")
 	judgeConsole(c, rules, sent)
 	p.judgeScreens(rules, map[string]string{"/app/": "#ask, #certificate", "/app/notices": ".rows", notice: "#text", "/app/me": "#pushes"})
 }
@@ -118,7 +119,7 @@ func (c *console) send(rules string, refs ...string) string {
 		c.sees(l.title)
 	}
 	c.judge(rules, "preview", officeWidth)
-	c.keep("office-notice")
+	c.keep("office-preview")
 	c.tabTo("form[action='/office/notices'] .button:not(.second)")
 	c.press(kb.Enter)
 	c.until("document.querySelector('[data-count]')")
@@ -230,6 +231,11 @@ func judgeConsole(c *console, rules, sent string) {
 				look.at.judge(rules, l+" "+path, officeWidth)
 			}
 		}
+		manager.visit(c.house.Public.URL() + "/office/terminals")
+		manager.tabTo("main form .button")
+		manager.press(kb.Enter)
+		manager.has(".secret")
+		manager.judge(rules, l+" code of a terminal", officeWidth)
 		c.visit(c.house.Public.URL() + "/office/notices/new")
 		c.tabTo("form[action='/office/notices/preview'] .button")
 		c.press(kb.Enter)

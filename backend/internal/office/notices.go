@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/jptext"
@@ -16,7 +18,8 @@ import (
 
 // Limits of one notice.
 const (
-	MaxRefs     = 500
+	// MaxRefs is how many people one notice reaches; the form says so in words.
+	MaxRefs     = mailbox.MaxRecipients
 	maxRefBytes = 64
 	// MaxForm is how many bytes the form of a notice may have.
 	MaxForm = 512 << 10
@@ -59,7 +62,8 @@ func (o *Office) Write(ctx context.Context, who actor.Staff, r Request) (Page, e
 
 // Rewrite shows the form again with what was typed.
 func (o *Office) Rewrite(ctx context.Context, who actor.Staff, r Request) (Page, error) {
-	return o.render(ctx, r, &who, "write", writing{Form: r.Form, Fields: textFields})
+	// Reading empties the fields that hold what must not be kept.
+	return o.render(ctx, r, &who, "write", writing{Form: o.read(r.Form).Form, Fields: textFields})
 }
 
 // Preview shows what will be sent, and to how many.
@@ -84,7 +88,7 @@ func (o *Office) Preview(ctx context.Context, who actor.Staff, r Request) (Page,
 func (o *Office) findAudience(ctx context.Context, who actor.Staff, w *writing) error {
 	a, err := o.Notices.Audience(ctx, who, w.Draft.Refs)
 	if err != nil {
-		return err
+		return w.blameFor(err)
 	}
 	w.Audience = &a
 	if a.Found == 0 {
@@ -107,12 +111,11 @@ func (o *Office) Send(ctx context.Context, who actor.Staff, r Request) (Page, er
 		return o.again(ctx, who, r, w)
 	}
 	id, err := o.Notices.Send(ctx, who, w.Draft)
-	if code := fault.CodeOf(err); code == fault.InvalidArgument || code == fault.MyNumberRefused {
-		w.blame(fieldOf(fault.PlaceOf(err)), string(code))
-		return o.again(ctx, who, r, w)
-	}
 	if err != nil {
-		return Page{}, err
+		if err := w.blameFor(err); err != nil {
+			return Page{}, err
+		}
+		return o.again(ctx, who, r, w)
 	}
 	return Page{Location: "/office/notices/" + url.PathEscape(id)}, nil
 }
@@ -163,6 +166,22 @@ func bars(c Counts) []bar {
 		}
 	}
 	return out
+}
+
+// blameFor tells a fault of what was written at its field. Every other error comes back.
+func (w *writing) blameFor(err error) error {
+	field := fieldOf(fault.PlaceOf(err))
+	switch code := fault.CodeOf(err); {
+	case code == fault.TooLarge && field == "refs":
+		w.blame(field, "too_many_refs")
+	case code == fault.TooLarge:
+		w.blame(field, "too_long")
+	case code == fault.InvalidArgument, code == fault.MyNumberRefused:
+		w.blame(field, string(code))
+	default:
+		return err
+	}
+	return nil
 }
 
 func (w *writing) blame(field, key string) {
@@ -230,11 +249,14 @@ func (w *writing) checkText(name, text string, limit int) {
 		w.blame(name, "too_long")
 	case jptext.HoldsMyNumber(text):
 		w.blame(name, string(fault.MyNumberRefused))
-	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, notText):
 		w.Form.Set(name, "")
 		w.blame(name, "invalid")
 	}
 }
+
+// notText finds control characters but line breaks and tabs.
+func notText(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
 func (w *writing) readRefs() {
 	seen := map[string]bool{}

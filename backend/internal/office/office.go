@@ -110,6 +110,15 @@ func (v view) Fault(key string) string {
 	return v.T("fault." + key)
 }
 
+// Label names a field of the notice's form, for a list of faults.
+func (v view) Label(field string) string {
+	part, lang, inLanguage := strings.Cut(field, "_")
+	if !inLanguage {
+		return v.T("write." + field)
+	}
+	return v.T("write.text."+part) + " – " + v.T("language."+lang)
+}
+
 // Day and Time write dates as the language does, in Japan's time.
 func (v view) Day(d civil.Date) string { return dayText(v.Lang, d) }
 

@@ -1,16 +1,21 @@
 package office
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/notice"
 )
 
@@ -89,6 +94,7 @@ func TestReadForm(t *testing.T) {
 		"nobody":             {"refs", "\n \n", "no_refs"},
 		"too many":           {"refs", manyRefs(MaxRefs + 1), "too_many_refs"},
 		"long ref":           {"refs", strings.Repeat("R", 65), "invalid"},
+		"control character":  {"body_ja", "a\x07b", "invalid"},
 		"NUL":                {"title_ja", "a\x00", "invalid"},
 		"bad UTF-8":          {"title_ja", "a\xff", "invalid"},
 	} {
@@ -100,6 +106,70 @@ func TestReadForm(t *testing.T) {
 		}
 		if c.fault == "my_number_refused" && w.Form.Get(c.field) != "" {
 			t.Errorf("%s: what was typed is kept in the form", name)
+		}
+	}
+}
+
+// The form tells the one limit before anybody sends, in every language.
+func TestTheLimitIsToldInWords(t *testing.T) {
+	words, err := loadWords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range notice.Languages() {
+		for _, key := range []string{"write.refs.hint", "fault.too_many_refs"} {
+			if !strings.Contains(words.word(l, key), strconv.Itoa(MaxRefs)) {
+				t.Errorf("%s in %s does not tell the limit of %d", key, l, MaxRefs)
+			}
+		}
+	}
+}
+
+// refusing is a mailbox that finds a fault of its own.
+type refusing struct {
+	Notices
+	err error
+}
+
+func (r refusing) Audience(context.Context, actor.Staff, []string) (Audience, error) {
+	return Audience{}, r.err
+}
+
+func (r refusing) Send(context.Context, actor.Staff, Draft) (string, error) { return "", r.err }
+
+func (refusing) Municipality(context.Context, identity.MunicipalityCode, notice.Language) (string, error) {
+	return "みなと市", nil
+}
+
+// Whatever the mailbox finds wrong with what was written stands at its field, at the
+// preview as at the sending, and is no error page.
+func TestFaultsOfTheMailboxStandInTheForm(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		field string
+		says  string
+	}{
+		"too many":     {fault.At(fault.TooLarge, "recipients", "x"), "refs", "fault.too_many_refs"},
+		"too long":     {fault.At(fault.TooLarge, "texts.ja.body", "x"), "body_ja", "fault.too_long"},
+		"My Number":    {fault.At(fault.MyNumberRefused, "recipients line 1", "x"), "refs", "fault.my_number_refused"},
+		"wrong line":   {fault.At(fault.InvalidArgument, "recipients line 2", "x"), "refs", "fault.invalid"},
+		"the deadline": {fault.At(fault.InvalidArgument, "deadline", "x"), "deadline", "fault.deadline"},
+	} {
+		f := refusing{err: c.err}
+		o, err := New(Parts{Notices: f, Names: f, Now: func() time.Time { return time.Date(2026, 11, 21, 5, 0, 0, 0, time.UTC) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		who := actor.Staff{ID: "stf_1", Municipality: "990019", Roles: []actor.Role{actor.Clerk}}
+		for step, page := range map[string]func(context.Context, actor.Staff, Request) (Page, error){"preview": o.Preview, "send": o.Send} {
+			if step == "preview" && c.field != "refs" {
+				continue
+			}
+			form := url.Values{"kind": {"action"}, "deadline": {"2026-12-01"}, "title_ja": {"題"}, "body_ja": {"本文"}, "refs": {"R-1"}, "once": {"onc_1"}}
+			got, err := page(t.Context(), who, Request{Method: "POST", Path: "/office/notices", Form: form})
+			if err != nil || got.Status != 422 || !strings.Contains(string(got.HTML), `id="`+c.field+`-fault"`) {
+				t.Errorf("%s at %s: status %d, error %v", name, step, got.Status, err)
+			}
 		}
 	}
 }
