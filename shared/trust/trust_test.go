@@ -335,3 +335,35 @@ func TestReadTarRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A bundle is read within its limits whatever its heads promise, and a name stands once.
+func TestReadTarIsBounded(t *testing.T) {
+	write := func(heads ...tar.Header) *bytes.Buffer {
+		var out bytes.Buffer
+		w := tar.NewWriter(&out)
+		for _, h := range heads {
+			if err := w.WriteHeader(&h); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(make([]byte, min(h.Size, 10))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return &out
+	}
+	small := tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 10}
+	many := make([]tar.Header, 2*trust.MaxIssuers+1)
+	for i := range many {
+		many[i] = tar.Header{Name: fmt.Sprint("f", i), Typeflag: tar.TypeReg}
+	}
+	for name, in := range map[string]*bytes.Buffer{
+		"twice":    write(small, small),
+		"huge":     write(tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 1 << 40}),
+		"overflow": write(small, tar.Header{Name: "b", Typeflag: tar.TypeReg, Size: 1<<62 - 1, Format: tar.FormatGNU}),
+		"too many": write(many...),
+	} {
+		if _, err := trust.ReadTar(in); err == nil {
+			t.Errorf("%s: unpacked", name)
+		}
+	}
+}

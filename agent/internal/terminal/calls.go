@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"filippo.io/age"
+
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/trust"
@@ -148,6 +150,11 @@ func (t *Terminal) RefreshProfile(ctx context.Context) (changed bool, err error)
 	if p.Profile.Terminal != t.ID() {
 		return false, fault.At(fault.InvalidArgument, "profile.terminal", "the profile is another terminal's")
 	}
+	for i, payer := range p.Profile.Payers {
+		if _, err := age.ParseX25519Recipient(payer.Recipient); err != nil {
+			return false, fault.At(fault.InvalidArgument, fmt.Sprintf("profile.payers[%d].recipient", i), "nothing can be sealed to it")
+		}
+	}
 	if err := writeJSON(filepath.Join(t.opts.StateDir, profileFile), p); err != nil {
 		return false, err
 	}
@@ -202,6 +209,9 @@ func (t *Terminal) RefreshTrust(ctx context.Context) (changed bool, err error) {
 	b := bundle{ETag: r.etag, FetchedAt: t.opts.Now().UTC()}
 	if b.snapshot, err = trust.Load(fsys); err != nil {
 		return false, fault.Wrap(fault.InvalidArgument, err, "the trust bundle cannot be used")
+	}
+	if b.snapshot.AsOf().IsZero() { // an empty answer would be one, and would never grow old
+		return false, fault.At(fault.InvalidArgument, "trust", "the trust bundle does not say when it was made")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -154,6 +155,11 @@ func unreachable(err error) error {
 func read(resp *http.Response, limit int64) (reply, error) {
 	r := reply{status: resp.StatusCode, etag: resp.Header.Get("ETag")}
 	switch {
+	case isPage(resp):
+		return reply{}, &refusal{
+			fault: fault.New(fault.Unavailable, "a web page answered in the backend's place"),
+			after: retryAfter(resp.Header.Get("Retry-After")),
+		}
 	case resp.StatusCode == http.StatusNotModified:
 		return r, nil
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
@@ -170,6 +176,14 @@ func read(resp *http.Response, limit int64) (reply, error) {
 	}
 	r.body = b
 	return r, nil
+}
+
+// isPage tells an answer that a person should read: the backend sends none to terminals, so
+// it is a captive portal's or a proxy's, and the backend was not reached. That a proxy finds
+// a batch too large is worth knowing all the same.
+func isPage(resp *http.Response) bool {
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return err == nil && kind == "text/html" && resp.StatusCode != http.StatusRequestEntityTooLarge
 }
 
 func tooLarge(limit int64) error {

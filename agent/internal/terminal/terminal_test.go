@@ -270,6 +270,9 @@ func TestRefusals(t *testing.T) {
 		{413, ``, "", fault.TooLarge},
 		{302, ``, "Location: http://elsewhere.example/", fault.Unavailable},
 		{200, `not json SECRET`, "", fault.InvalidArgument},
+		{200, `<html>SECRET`, "Content-Type: text/html; charset=utf-8", fault.Unavailable},
+		{403, `<html>SECRET`, "Content-Type: text/html", fault.Unavailable},
+		{413, `<html>SECRET`, "Content-Type: text/html", fault.TooLarge},
 		{200, strings.Repeat(" ", wire.MaxReceiptBytes+1), "", fault.TooLarge},
 	} {
 		b.seen = nil
@@ -360,7 +363,11 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%d: changed %v, %v", i, changed, err)
 		}
 	}
-	etag, p.Terminal = `"2"`, "trm_2"
+	etag, p.Payers = `"2"`, []profile.Payer{{ID: "registry", Recipient: "age1nonsense"}}
+	if _, err := term.RefreshProfile(t.Context()); fault.PlaceOf(err) != "profile.payers[0].recipient" || len(term.Profile().Payers) != 0 {
+		t.Errorf("a payer that nothing can be sealed to is taken: %v", err)
+	}
+	etag, p.Payers, p.Terminal = `"3"`, nil, "trm_2"
 	if _, err := term.RefreshProfile(t.Context()); err == nil {
 		t.Error("another terminal's profile is taken")
 	}
@@ -435,6 +442,8 @@ func TestTrustBundle(t *testing.T) {
 		"device":     {"snapshot.json": snapshot(9), "hcert/a:b": "x"},
 		"link":       {"snapshot.json": snapshot(9), "hcert/l": "->/etc/passwd"},
 		"bad layout": {"snapshot.json": `{"as_of":`},
+		"ageless":    {"hcert/a.pem": "x"},
+		"empty":      {},
 		"deep":       {"snapshot.json": snapshot(9), "a/b/c/d/e/f/g": "x"},
 	} {
 		version++
@@ -442,8 +451,10 @@ func TestTrustBundle(t *testing.T) {
 		t.Log(name)
 		refresh(false, true, 1)
 	}
-	version, body = version+1, []byte("not a tar at all, but long enough to be looked at")
-	refresh(false, true, 1)
+	for _, text := range []string{"not a tar at all, but long enough to be looked at", ""} {
+		version, body = version+1, []byte(text)
+		refresh(false, true, 1)
+	}
 	for day := 2; day <= 4; day++ {
 		version, body = version+1, bundle(t, map[string]string{"snapshot.json": snapshot(day)})
 		refresh(true, false, day)

@@ -86,6 +86,7 @@ type Uplink struct {
 	Config
 	send wake // new work, or the line came back
 	poll wake // the line came back
+	most int  // records of the next batch, at most; the send loop's own
 
 	mu   sync.Mutex
 	line Line
@@ -97,7 +98,7 @@ func New(c Config) *Uplink {
 	c.Cap = or(c.Cap, DefaultCap)
 	c.LongPoll = or(c.LongPoll, DefaultLongPoll)
 	c.TrimEvery = or(c.TrimEvery, DefaultTrim)
-	return &Uplink{Config: c, send: make(wake, 1), poll: make(wake, 1)}
+	return &Uplink{Config: c, send: make(wake, 1), poll: make(wake, 1), most: wire.MaxBatchRecords}
 }
 
 func or(d, otherwise time.Duration) time.Duration {
@@ -148,7 +149,7 @@ func (u *Uplink) sendLoop(ctx context.Context) {
 // sendOnce sends one batch. more tells that records still wait; after, that the backend
 // wants to be left alone for so long (at least, whenever it kept nothing of the batch).
 func (u *Uplink) sendOnce(ctx context.Context) (more bool, after time.Duration, err error) {
-	records, err := u.Queue.Peek(ctx, wire.MaxBatchRecords, wire.BatchBudget)
+	records, err := u.Queue.Peek(ctx, u.most, wire.BatchBudget)
 	if err != nil {
 		u.complain(ctx, "the queue cannot be read", err)
 		return true, 0, err
@@ -158,6 +159,7 @@ func (u *Uplink) sendOnce(ctx context.Context) (more bool, after time.Duration, 
 	}
 	receipt, err := u.Backend.Send(ctx, records)
 	u.heard(ctx, err)
+	u.size(len(records), err)
 	if err != nil {
 		return true, retryAfter(err), err
 	}
@@ -174,6 +176,17 @@ func (u *Uplink) sendOnce(ctx context.Context) (more bool, after time.Duration, 
 		return true, max(time.Duration(receipt.RetryAfterMS)*time.Millisecond, time.Millisecond), nil
 	}
 	return true, time.Duration(receipt.RetryAfterMS) * time.Millisecond, nil
+}
+
+// size halves the next batch after one that was refused as a whole for what is in it, so
+// that one record, or a proxy's limit, does not hold up all others for ever.
+func (u *Uplink) size(sent int, err error) {
+	switch fault.CodeOf(err) {
+	case fault.TooLarge, fault.InvalidArgument:
+		u.most = max(sent/2, 1)
+	case "":
+		u.most = min(u.most*2, wire.MaxBatchRecords)
+	}
 }
 
 // matching keeps the results that are about the records sent, and counts the final ones.

@@ -463,6 +463,35 @@ func TestBackendAsksForPatience(t *testing.T) {
 	})
 }
 
+// A line that takes small batches alone is used with small batches.
+func TestABatchRefusedAsAWholeIsSentInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, false)
+		w.o.set(func() { w.o.down = true })
+		for n := range 100 {
+			w.add(n)
+		}
+		largest := 0
+		w.o.set(func() {
+			w.o.reply = func(records []wire.Record) (wire.Receipt, error) {
+				if len(records) > 10 {
+					return wire.Receipt{}, fault.New(fault.TooLarge, "the backend answered with status 413")
+				}
+				largest = max(largest, len(records))
+				var r wire.Receipt
+				for _, one := range records {
+					r.Results = append(r.Results, wire.Result{ID: one.ID, Status: wire.Accepted})
+				}
+				return r, nil
+			}
+		})
+		w.until("all are sent", 24*time.Hour, func() bool { return w.q.Stats().Pending == 0 })
+		if largest < 2 {
+			t.Errorf("at most %d records went at once", largest)
+		}
+	})
+}
+
 // A receipt that is silent on a record, or refuses the whole call, settles nothing.
 func TestSilenceSettlesNothing(t *testing.T) {
 	for name, reply := range map[string]func([]wire.Record) (wire.Receipt, error){
