@@ -84,22 +84,8 @@ func (o officeNotices) Audience(ctx context.Context, who actor.Staff, refs []str
 // Send implements office.Notices. The officer has seen in the preview which lines name
 // nobody; those are left out.
 func (o officeNotices) Send(ctx context.Context, who actor.Staff, d office.Draft) (string, error) {
-	a, err := o.mailbox.Audience(ctx, who, audit.NoticeWriting, d.Refs)
-	if err != nil {
-		return "", err
-	}
-	unknown := map[int]bool{}
-	for _, line := range a.Unknown {
-		unknown[line-1] = true
-	}
-	var refs []string
-	for i, r := range d.Refs {
-		if !unknown[i] {
-			refs = append(refs, r)
-		}
-	}
 	n, err := o.mailbox.Send(ctx, who, audit.NoticeWriting, mailbox.Draft{
-		ClientID: d.Once, Kind: d.Kind, Deadline: d.Deadline, Texts: d.Texts, Recipients: refs,
+		ClientID: d.Once, Kind: d.Kind, Deadline: d.Deadline, Texts: d.Texts, Recipients: d.Refs, LeaveOut: true,
 	})
 	return n.ID, err
 }

@@ -24,6 +24,9 @@ type Draft struct {
 	// Recipients are resident_refs of the officer's municipality, one per line of the form.
 	// The same one twice counts once.
 	Recipients []string
+	// LeaveOut sends to those who were found and leaves out the lines that name nobody;
+	// the officer has seen which in the preview. Otherwise one such line stops all.
+	LeaveOut bool
 }
 
 var clientID = regexp.MustCompile(`^[A-Za-z0-9_-]{16,64}$`)

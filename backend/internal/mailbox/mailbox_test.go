@@ -169,6 +169,81 @@ func TestSendingTwiceSendsOnce(t *testing.T) {
 	})
 }
 
+// The same form sent by eight at once, on either engine: one notice, one job, one answer.
+func TestSendingAtOnceSendsOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := open(t, db)
+		type answer struct {
+			id  string
+			err error
+		}
+		answers := make(chan answer, 8)
+		for range cap(answers) {
+			go func() {
+				n, err := b.Send(context.WithoutCancel(t.Context()), clerk, audit.NoticeWriting, draft("R1", "R4"))
+				answers <- answer{n.ID, err}
+			}()
+		}
+		ids := map[string]bool{}
+		for range cap(answers) {
+			a := <-answers
+			if a.err != nil {
+				t.Errorf("one of them was refused: %v", a.err)
+			}
+			ids[a.id] = true
+		}
+		if len(ids) != 1 || b.jobs(t) != 1 || b.Count(t, `SELECT count(*) FROM delivery`) != 2 {
+			t.Errorf("%d notices, %d jobs", len(ids), b.jobs(t))
+		}
+	})
+}
+
+// What the preview showed as nobody is left out, and the same form again gives the same
+// notice even when the register has changed meanwhile.
+func TestLeavingOut(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := open(t, db)
+		d := draft("R1", "R99", "T2", "R4")
+		d.LeaveOut = true
+		first := b.send(t, d)
+		if first.Recipients != 2 {
+			t.Errorf("%d recipients", first.Recipients)
+		}
+		b.Import(t, map[string]string{"deaths.csv": "resident_ref,municipality_code,died_on,registered_on\nR4,990019,2026-11-01,2026-11-05\n"}, b.Registry.Importers()...)
+		if again := b.send(t, d); again.ID != first.ID || b.jobs(t) != 1 {
+			t.Errorf("the same form sent again: %d jobs", b.jobs(t))
+		}
+		nobody := draft("R99")
+		nobody.LeaveOut, nobody.ClientID = true, "client-id-0000000000"
+		if _, err := b.Send(t.Context(), clerk, audit.NoticeWriting, nobody); fault.CodeOf(err) != fault.InvalidArgument || fault.PlaceOf(err) != "recipients" {
+			t.Errorf("to nobody: %v", err)
+		}
+	})
+}
+
+// Notices are for clerks and approvers of their own municipality, whatever route led here.
+func TestWhoMayLookAtNotices(t *testing.T) {
+	b := open(t, storetest.Open(t, store.SQLite))
+	n := b.send(t, draft("R1"))
+	for name, c := range map[string]struct {
+		who  actor.Staff
+		want fault.Code
+	}{
+		"clerk":           {clerk, ""},
+		"approver":        {actor.Staff{ID: "stf_4", Municipality: "990019", Roles: []actor.Role{actor.Approver}}, ""},
+		"auditor":         {auditor, fault.Forbidden},
+		"terminals alone": {actor.Staff{ID: "stf_5", Municipality: "990019", Roles: []actor.Role{actor.TerminalManager}}, fault.Forbidden},
+		"of nowhere":      {actor.Staff{ID: "stf_6", Roles: []actor.Role{actor.Clerk}}, fault.Forbidden},
+	} {
+		if _, _, err := b.Sent(t.Context(), c.who, audit.NoticeWriting, mailbox.Place{}, 1); fault.CodeOf(err) != c.want {
+			t.Errorf("%s, list: %v", name, err)
+		}
+		if _, _, err := b.Follow(t.Context(), c.who, audit.NoticeWriting, n.ID); fault.CodeOf(err) != c.want {
+			t.Errorf("%s, notice: %v", name, err)
+		}
+	}
+}
+
 func TestDrafts(t *testing.T) {
 	change := func(f func(d *mailbox.Draft)) mailbox.Draft { d := draft("R1"); f(&d); return d }
 	text := func(title, body string) func(d *mailbox.Draft) {
@@ -231,6 +306,9 @@ func TestAudience(t *testing.T) {
 		a, err := b.Preview(t.Context(), clerk, audit.NoticeWriting, draft("R1", "R99", "T2", "R5", "R4", "R1"))
 		if err != nil || a.Found != 2 || fmt.Sprint(a.Unknown) != "[2 3 4]" || a.Phone != "03-0000-0001" {
 			t.Errorf("%+v, %v", a, err)
+		}
+		if n := b.Count(t, `SELECT count(DISTINCT citizen_id) FROM audit_entry WHERE action = $1 AND citizen_id <> ''`, "notice.audience"); n != 2 {
+			t.Errorf("the look at 2 residents is recorded for %d", n)
 		}
 		if _, err := b.Audience(t.Context(), auditor, audit.NoticeWriting, []string{"R1"}); fault.CodeOf(err) != fault.Forbidden {
 			t.Errorf("an auditor asked: %v", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,9 +56,26 @@ func (x *Office) Audience(ctx context.Context, who actor.Staff, purpose audit.Pu
 		for _, n := range unknown {
 			out.Unknown = append(out.Unknown, n+1)
 		}
-		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.audience", Municipality: who.Municipality})
+		return x.looked(ctx, t, who, purpose, to)
 	})
 	return out, err
+}
+
+// looked records for each person that an officer learnt that they live here, and for
+// nobody when nobody was found.
+func (x *Office) looked(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, to []identity.CitizenID) error {
+	e := audit.Event{Purpose: purpose, Action: "notice.audience", Municipality: who.Municipality}
+	if len(to) == 0 {
+		return x.Record.Append(ctx, t, who, e)
+	}
+	e.Items = []string{"residence"}
+	for _, id := range to {
+		e.CitizenID = id
+		if err := x.Record.Append(ctx, t, who, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Preview checks a draft as Send would, and says whom it would reach.
@@ -109,12 +127,24 @@ func (x *Office) recipients(ctx context.Context, t tx.Tx, who actor.Staff, lines
 	return to, unknown, nil
 }
 
+// errOvertaken: another call sent the same form after this one looked for it.
+var errOvertaken = fault.New(fault.Conflict, "the same form is being sent: look at the list of notices")
+
 // Send sends the draft to everybody it names, or to nobody. The same client id with the
-// same draft again gives the notice that was sent; with another draft, a Conflict.
+// same draft again, also at once, gives the notice that was sent; with another draft, a
+// Conflict.
 func (x *Office) Send(ctx context.Context, who actor.Staff, purpose audit.Purpose, d Draft) (Notice, error) {
 	if err := x.may(who, d); err != nil {
 		return Notice{}, err
 	}
+	n, err := x.sendOnce(ctx, who, purpose, d)
+	if errors.Is(err, errOvertaken) {
+		n, err = x.sendOnce(ctx, who, purpose, d) // what the other call sent is there now
+	}
+	return n, err
+}
+
+func (x *Office) sendOnce(ctx context.Context, who actor.Staff, purpose audit.Purpose, d Draft) (Notice, error) {
 	print, err := fingerprint(d)
 	if err != nil {
 		return Notice{}, err
@@ -132,7 +162,10 @@ func (x *Office) Send(ctx context.Context, who actor.Staff, purpose audit.Purpos
 		if err != nil {
 			return err
 		}
-		if len(unknown) > 0 {
+		switch {
+		case d.LeaveOut && len(to) == 0:
+			return fault.At(fault.InvalidArgument, "recipients", "nobody of the list lives in this municipality")
+		case !d.LeaveOut && len(unknown) > 0:
 			return fault.At(fault.InvalidArgument, line(unknown[0]), "no resident of this municipality has this number")
 		}
 		out, err = x.send(ctx, t, who, purpose, d, print, to)
@@ -162,7 +195,7 @@ func (x *Office) send(ctx context.Context, t tx.Tx, who actor.Staff, purpose aud
 		return n, err
 	}
 	if !stored {
-		return n, fault.New(fault.Conflict, "the same form is being sent: look at the list of notices")
+		return n, errOvertaken
 	}
 	if err := x.Rows.Deliver(ctx, t, n, to, notice.App); err != nil {
 		return n, err
@@ -216,8 +249,20 @@ type Progress struct {
 	Read   int // recipients who opened it
 }
 
+var errNotReader = fault.New(fault.Forbidden, "only clerks and approvers look at notices")
+
+func mayLook(who actor.Staff) error {
+	if !who.Has(actor.Clerk) && !who.Has(actor.Approver) || who.Municipality == "" {
+		return errNotReader
+	}
+	return nil
+}
+
 // Sent lists the notices of the officer's municipality, newest first.
 func (x *Office) Sent(ctx context.Context, who actor.Staff, purpose audit.Purpose, after Place, limit int) (out []Progress, next Place, err error) {
+	if err := mayLook(who); err != nil {
+		return nil, Place{}, err
+	}
 	if limit <= 0 || limit > MaxListed {
 		limit = MaxListed
 	}
@@ -278,6 +323,9 @@ type Recipient struct {
 // Follow shows one notice of the officer's municipality with its recipients, and records
 // for each of them that an officer looked.
 func (x *Office) Follow(ctx context.Context, who actor.Staff, purpose audit.Purpose, id string) (p Progress, to []Recipient, err error) {
+	if err := mayLook(who); err != nil {
+		return p, nil, err
+	}
 	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		n, ok, err := x.Rows.ByID(ctx, t, who.Municipality, id)
 		if err != nil {

@@ -249,7 +249,7 @@ func (w *writing) checkText(name, text string, limit int) {
 		w.blame(name, "too_long")
 	case jptext.HoldsMyNumber(text):
 		w.blame(name, string(fault.MyNumberRefused))
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, notText):
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, notText) || limit == notice.MaxTitle && strings.ContainsAny(text, "\n\t"):
 		w.Form.Set(name, "")
 		w.blame(name, "invalid")
 	}
