@@ -76,7 +76,7 @@ func (b *bench) ask(t *testing.T, who actor.Citizen, key string, person identity
 
 func (b *bench) verify(t *testing.T, c issuance.Certificate) cert.Verdict {
 	t.Helper()
-	tar, _, err := b.TrustBundle(t.Context(), actor.Terminal{})
+	tar, _, err := b.TrustBundle(t.Context(), actor.Terminal{}, audit.TerminalOperation)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,6 +201,37 @@ func TestIdempotency(t *testing.T) {
 	})
 }
 
+// The same call by eight at once, on either engine: one certificate for all.
+func TestTheSameCallAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := loaded(t, db)
+		mother := b.Citizen(t, "990019", "R1")
+		type answer struct {
+			id  string
+			err error
+		}
+		answers := make(chan answer, 8)
+		for range cap(answers) {
+			go func() {
+				c, err := b.Issue(context.WithoutCancel(t.Context()), mother, audit.CertificateIssuance, "key-eeeeeeeeeeeeeeee",
+					issuance.Asked{Person: mother.ID, Use: issuance.Domestic})
+				answers <- answer{c.ID, err}
+			}()
+		}
+		ids := map[string]bool{}
+		for range cap(answers) {
+			a := <-answers
+			if a.err != nil {
+				t.Errorf("one of them was refused: %v", a.err)
+			}
+			ids[a.id] = true
+		}
+		if n := b.Count(t, `SELECT count(*) FROM certificate`); n != 1 || len(ids) != 1 {
+			t.Errorf("%d certificates, %d answers", n, len(ids))
+		}
+	})
+}
+
 func TestListAndSupersede(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := loaded(t, db)
@@ -285,7 +316,7 @@ func TestJWKSHoldsNoPrivatePart(t *testing.T) {
 func TestTrustBundleVersion(t *testing.T) {
 	b := open(t, storetest.Open(t, store.SQLite))
 	version := func() string {
-		_, v, err := b.TrustBundle(t.Context(), actor.Terminal{})
+		_, v, err := b.TrustBundle(t.Context(), actor.Terminal{}, audit.TerminalOperation)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package issuance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ type Asked struct {
 const operation = "issueCertificate"
 
 // Issue makes a certificate of everything the cell knows about the person. The same key
-// with the same request gives the same certificate; with another request, a Conflict.
+// with the same request, also at once, gives the same certificate; with another request, a Conflict.
 //
 // Faults: NotFound for a person whom the citizen may not act for, whether they exist or
 // not; NoRecord with the counter when there is nothing to certify.
@@ -40,9 +41,20 @@ func (x *Office) Issue(ctx context.Context, who actor.Citizen, purpose audit.Pur
 		return Certificate{}, err
 	}
 	call := idempotency.Call{Subject: string(who.ID), Operation: operation, Key: key, Fingerprint: print}
+	c, err := x.issueOnce(ctx, who, purpose, call, asked)
+	if errors.Is(err, errOvertaken) {
+		c, err = x.issueOnce(ctx, who, purpose, call, asked) // what the other call made is there now
+	}
+	return c, err
+}
+
+// errOvertaken: another call under the same key committed after this one looked for it.
+var errOvertaken = errors.New("another call was faster")
+
+func (x *Office) issueOnce(ctx context.Context, who actor.Citizen, purpose audit.Purpose, call idempotency.Call, asked Asked) (Certificate, error) {
 	var out Certificate
 	var refused error
-	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		kept, found, err := x.Keeper.Replay(ctx, t, call)
 		if err != nil {
 			return err
@@ -59,7 +71,11 @@ func (x *Office) Issue(ctx context.Context, who actor.Citizen, purpose audit.Pur
 		if err != nil || refused != nil {
 			return err
 		}
-		return x.Keeper.Keep(ctx, t, call, []byte(out.ID))
+		err = x.Keeper.Keep(ctx, t, call, []byte(out.ID))
+		if fault.CodeOf(err) == fault.Conflict {
+			return errors.Join(err, errOvertaken)
+		}
+		return err
 	})
 	if err != nil {
 		return Certificate{}, err
