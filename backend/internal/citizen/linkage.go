@@ -71,8 +71,13 @@ func (x *Registry) Link(ctx context.Context, who actor.System, purpose audit.Pur
 			return err
 		}
 		if !ok {
-			unlinked, err = x.unlinked(ctx, t, found, c.Address)
-			return err
+			if unlinked, err = x.unlinked(ctx, t, found, c.Address); err != nil {
+				return err
+			}
+			return x.Record.Append(ctx, t, who, audit.Event{
+				Purpose: purpose, Action: "account.sign_in_refused", CitizenID: found.ID, Municipality: found.Ref.Municipality,
+				Items: []string{"name", "address", "birth_date", "sex"},
+			})
 		}
 		id, err := x.Rows.Link(ctx, t, c.Issuer, c.Subject, found.ID, x.Now())
 		if err != nil {

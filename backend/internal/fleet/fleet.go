@@ -286,7 +286,7 @@ func (f *Fleet) TerminalKey(ctx context.Context, terminal string) (actor.Termina
 
 // Recipient gives what answers to the terminal are sealed to, also when it is disabled:
 // answers wait until somebody enables it or they are dropped with it.
-func (f *Fleet) Recipient(ctx context.Context, terminal string) (string, error) {
+func (f *Fleet) Recipient(ctx context.Context, _ actor.System, _ audit.Purpose, terminal string) (string, error) {
 	x, ok, err := f.Rows.Terminal(ctx, nil, terminal)
 	if err == nil && !ok {
 		err = fault.At(fault.NotFound, "terminal", "there is no such terminal")
@@ -343,7 +343,7 @@ func (f *Fleet) Profile(ctx context.Context, who actor.Terminal, _ audit.Purpose
 }
 
 // Seen notes that the terminal was heard of, at most once per ContactEvery and terminal.
-func (f *Fleet) Seen(ctx context.Context, who actor.Terminal) error {
+func (f *Fleet) Seen(ctx context.Context, who actor.Terminal, _ audit.Purpose) error {
 	now := f.Now()
 	if !f.contactIsDue(who.ID, now) {
 		return nil

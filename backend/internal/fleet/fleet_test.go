@@ -133,7 +133,7 @@ func TestEnrolmentGivesATerminalItsKeyAndProfile(t *testing.T) {
 		if who.ID != done.Terminal || who.Office != done.Office || who.Municipality != "990019" || who.Class != "clinic" {
 			t.Errorf("actor %+v", who)
 		}
-		if got, err := b.Recipient(t.Context(), done.Terminal); err != nil || got != to {
+		if got, err := b.Recipient(t.Context(), actor.System{}, audit.EligibilityAnswer, done.Terminal); err != nil || got != to {
 			t.Errorf("recipient %q, error %v", got, err)
 		}
 		p, err := b.Profile(t.Context(), who, audit.TerminalOperation)
@@ -325,7 +325,7 @@ func TestContactIsWrittenNowAndThen(t *testing.T) {
 		}
 		start := b.clock()
 		for i, want := range []time.Time{start, start, start.Add(fleet.ContactEvery)} {
-			if err := b.Seen(t.Context(), actor.Terminal{ID: done.Terminal}); err != nil {
+			if err := b.Seen(t.Context(), actor.Terminal{ID: done.Terminal}, audit.TerminalOperation); err != nil {
 				t.Fatal(err)
 			}
 			if !last().Equal(want) {

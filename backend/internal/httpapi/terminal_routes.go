@@ -20,7 +20,7 @@ import (
 // TrustBundler gives terminals what they check certificates against: a tar in the layout
 // of --trust, and a version that changes with its content.
 type TrustBundler interface {
-	TrustBundle(ctx context.Context, who actor.Terminal) (bundle []byte, version string, err error)
+	TrustBundle(ctx context.Context, who actor.Terminal, purpose audit.Purpose) (bundle []byte, version string, err error)
 }
 
 // TerminalDeps are what the terminals' routes call; all are needed.
@@ -65,7 +65,7 @@ func (t terminalFace) limited(h terminalHandler) terminalHandler {
 		if err := t.perTerminal.take(who.ID); err != nil {
 			return Response{}, err
 		}
-		if err := t.Fleet.Seen(ctx, who); err != nil {
+		if err := t.Fleet.Seen(ctx, who, audit.TerminalOperation); err != nil {
 			t.Log.LogAttrs(ctx, slog.LevelWarn, "cannot note a terminal's contact",
 				slog.String("terminal", who.ID), slog.String("error", err.Error()))
 		}
@@ -163,7 +163,7 @@ func (t terminalFace) profile(ctx context.Context, who actor.Terminal, in Reques
 }
 
 func (t terminalFace) trust(ctx context.Context, who actor.Terminal, in Request) (Response, error) {
-	bundle, version, err := t.Trust.TrustBundle(ctx, who)
+	bundle, version, err := t.Trust.TrustBundle(ctx, who, audit.TerminalOperation)
 	if err != nil {
 		return Response{}, err
 	}

@@ -64,7 +64,7 @@ func (l *lockedLog) String() string {
 
 type fixedTrust struct{}
 
-func (fixedTrust) TrustBundle(context.Context, actor.Terminal) ([]byte, string, error) {
+func (fixedTrust) TrustBundle(context.Context, actor.Terminal, audit.Purpose) ([]byte, string, error) {
 	return []byte("a tar"), "1", nil
 }
 

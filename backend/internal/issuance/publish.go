@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/shared/trust"
 )
 
@@ -26,7 +27,7 @@ func (x *Office) JWKS() []byte { return x.jwks }
 
 // TrustBundle gives what terminals check certificates against: a tar in the layout of
 // verify's --trust, and a version that changes with its content.
-func (x *Office) TrustBundle(_ context.Context, _ actor.Terminal) (bundle []byte, version string, err error) {
+func (x *Office) TrustBundle(_ context.Context, _ actor.Terminal, _ audit.Purpose) (bundle []byte, version string, err error) {
 	b := trust.Bundle{
 		AsOf: x.Now().UTC().Truncate(TrustRenewal), MaxAge: TrustMaxAge,
 		SHC: []trust.SHCIssuer{{ISS: x.Issuer, JWKS: x.jwks}},

@@ -71,7 +71,7 @@ type Inbox interface {
 
 // Terminals tells what answers are sealed to. *fleet.Fleet implements it.
 type Terminals interface {
-	Recipient(ctx context.Context, terminal string) (string, error)
+	Recipient(ctx context.Context, who actor.System, purpose audit.Purpose, terminal string) (string, error)
 }
 
 // Record is the part of the access record that is written here. *audit.Log implements it.
@@ -118,7 +118,7 @@ func (x *Desk) AnswerBatch(ctx context.Context, who actor.System, purpose audit.
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	recipient, err := x.recipient(ctx, open[0].Terminal)
+	recipient, err := x.recipient(ctx, who, purpose, open[0].Terminal)
 	if err != nil {
 		return err
 	}
@@ -136,8 +136,8 @@ func (x *Desk) AnswerBatch(ctx context.Context, who actor.System, purpose audit.
 	return errors.Join(errs...)
 }
 
-func (x *Desk) recipient(ctx context.Context, terminal string) (age.Recipient, error) {
-	s, err := x.Terminals.Recipient(ctx, terminal)
+func (x *Desk) recipient(ctx context.Context, who actor.System, purpose audit.Purpose, terminal string) (age.Recipient, error) {
+	s, err := x.Terminals.Recipient(ctx, who, purpose, terminal)
 	if err != nil {
 		return nil, err
 	}

@@ -87,11 +87,12 @@ func (r *Registry) Answer(ctx context.Context, who actor.System, purpose audit.P
 			if findings[i].Refused = refused[i]; refused[i] != "" {
 				continue
 			}
-			var err error
-			if findings[i], err = r.find(ctx, t, q); err != nil {
+			found, looked, err := r.find(ctx, t, q)
+			if err != nil {
 				return err
 			}
-			if err := r.log(ctx, t, who, purpose, q, findings[i]); err != nil {
+			findings[i] = found
+			if err := r.log(ctx, t, who, purpose, q, looked); err != nil {
 				return err
 			}
 		}
@@ -103,8 +104,8 @@ func (r *Registry) Answer(ctx context.Context, who actor.System, purpose audit.P
 	return findings, nil
 }
 
-func (r *Registry) log(ctx context.Context, t tx.Tx, who actor.System, purpose audit.Purpose, q eligibility.Inquiry, f Finding) error {
-	for _, s := range f.Subjects {
+func (r *Registry) log(ctx context.Context, t tx.Tx, who actor.System, purpose audit.Purpose, q eligibility.Inquiry, looked []Subject) error {
+	for _, s := range looked {
 		if err := r.Record.Append(ctx, t, who, audit.Event{
 			Purpose: purpose, Action: "coverage.read", CitizenID: s.Citizen, Municipality: s.Municipality,
 			Object: q.RecordID, Items: []string{"birth_date", "coverage", "name"},
@@ -115,25 +116,27 @@ func (r *Registry) log(ctx context.Context, t tx.Tx, who actor.System, purpose a
 	return nil
 }
 
-// find answers one inquiry. Names and numbers go back only with a valid coverage or with
-// the very coverage that was asked about.
-func (r *Registry) find(ctx context.Context, t tx.Tx, q eligibility.Inquiry) (Finding, error) {
+// find answers one inquiry and tells whose data it looked at for that: also people under
+// the number who were born on another day. Names and numbers go back only with a valid
+// coverage or with the very coverage that was asked about.
+func (r *Registry) find(ctx context.Context, t tx.Tx, q eligibility.Inquiry) (f Finding, looked []Subject, err error) {
 	matched, people, err := r.match(ctx, t, q)
 	if err != nil {
-		return Finding{}, err
+		return Finding{}, nil, err
 	}
+	looked = subjects(people)
+	maps.DeleteFunc(people, func(_ identity.CitizenID, p citizen.Standing) bool {
+		return p.Resident.BirthDate.Date != q.BirthDate
+	})
 	validity, about, err := decide(q.VisitDay, matched, func(id identity.CitizenID) ([]Coverage, error) {
 		return r.Rows.Of(ctx, t, id)
 	})
 	if err != nil {
-		return Finding{}, err
+		return Finding{}, nil, err
 	}
-	f := Finding{Answer: eligibility.Answer{RecordID: q.RecordID, VisitDay: q.VisitDay, Validity: validity}}
-	for _, id := range slices.Sorted(maps.Keys(people)) {
-		f.Subjects = append(f.Subjects, Subject{id, people[id].Resident.Ref.Municipality})
-	}
+	f = Finding{Answer: eligibility.Answer{RecordID: q.RecordID, VisitDay: q.VisitDay, Validity: validity}, Subjects: subjects(people)}
 	if about.Citizen == "" {
-		return f, nil
+		return f, looked, nil
 	}
 	tell(&f.Answer, about)
 	if validity == eligibility.Valid {
@@ -141,7 +144,15 @@ func (r *Registry) find(ctx context.Context, t tx.Tx, q eligibility.Inquiry) (Fi
 		f.Answer.CopaymentPercent = about.CopaymentPercent
 		f.Answer.HolderKanji, f.Answer.HolderKana = name.Kanji(), name.Kana()
 	}
-	return f, nil
+	return f, looked, nil
+}
+
+func subjects(people map[identity.CitizenID]citizen.Standing) []Subject {
+	var out []Subject
+	for _, id := range slices.Sorted(maps.Keys(people)) {
+		out = append(out, Subject{id, people[id].Resident.Ref.Municipality})
+	}
+	return out
 }
 
 func tell(a *eligibility.Answer, c Coverage) {
@@ -150,7 +161,8 @@ func tell(a *eligibility.Answer, c Coverage) {
 	a.ValidFrom, a.ValidTo = c.ValidFrom, c.ValidTo
 }
 
-// match finds the coverages under the asked number whose holder was born on the asked day.
+// match finds the coverages under the asked number whose holder was born on the asked day,
+// and everybody under the number.
 func (r *Registry) match(ctx context.Context, t tx.Tx, q eligibility.Inquiry) ([]Coverage, map[identity.CitizenID]citizen.Standing, error) {
 	under, err := r.Rows.Under(ctx, t, keyOf(q.InsurerNumber, q.Symbol, q.Number), maxUnder)
 	if err != nil {
@@ -166,12 +178,9 @@ func (r *Registry) match(ctx context.Context, t tx.Tx, q eligibility.Inquiry) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	maps.DeleteFunc(people, func(_ identity.CitizenID, p citizen.Standing) bool {
-		return p.Resident.BirthDate.Date != q.BirthDate
-	})
 	var matched []Coverage
 	for _, c := range under {
-		if _, ok := people[c.Citizen]; ok && sameBranch(q.Branch, c) {
+		if p, ok := people[c.Citizen]; ok && p.Resident.BirthDate.Date == q.BirthDate && sameBranch(q.Branch, c) {
 			matched = append(matched, c)
 		}
 	}

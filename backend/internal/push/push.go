@@ -284,9 +284,32 @@ func (x *Desk) plan(ctx context.Context, who actor.System, purpose audit.Purpose
 		if open, err = x.Rows.Open(ctx, t, b.Notice, b.Recipients); err != nil {
 			return err
 		}
+		if err := x.recordNew(ctx, t, who, purpose, sends, open); err != nil {
+			return err
+		}
 		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.send", Object: b.Notice})
 	})
 	return open, tokens, err
+}
+
+// recordNew records for each citizen, at the first attempt, that their devices were looked up.
+func (x *Desk) recordNew(ctx context.Context, t tx.Tx, who actor.System, purpose audit.Purpose, made, open []Send) error {
+	mine := map[string]bool{} // handles that this attempt made
+	for _, s := range made {
+		mine[s.Handle] = true
+	}
+	done := map[identity.CitizenID]bool{}
+	for _, s := range open {
+		if !mine[s.Handle] || done[s.Citizen] {
+			continue
+		}
+		done[s.Citizen] = true
+		if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.send", CitizenID: s.Citizen,
+			Object: s.Notice, Items: []string{"device"}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // send hands over one part and notes how each push ended; later counts those to try again.

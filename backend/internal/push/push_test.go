@@ -104,6 +104,28 @@ func TestEachDeviceIsWokenOnce(t *testing.T) {
 	})
 }
 
+// Each citizen whose devices were looked up sees it once, however often the job runs.
+func TestTheLookAtDevicesIsRecorded(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := open(t, db)
+		with, without := b.Citizen(t, "990019", "R1"), b.Citizen(t, "990019", "R4")
+		b.register(t, with, "device-1", "token-1")
+		b.register(t, with, "device-2", "token-2")
+		for range 2 {
+			if err := b.deliver(t, with, without); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const query = `SELECT count(*) FROM audit_entry WHERE action = $1 AND citizen_id = $2`
+		if n := b.Count(t, query, "push.send", with.ID); n != 1 {
+			t.Errorf("recorded %d times", n)
+		}
+		if n := b.Count(t, query, "push.send", without.ID); n != 0 {
+			t.Errorf("recorded %d times for somebody without a device", n)
+		}
+	})
+}
+
 func TestAnswersDecideWhatHappensNext(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := open(t, db)

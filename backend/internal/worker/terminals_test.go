@@ -54,7 +54,9 @@ func (m *moody) Answer(_ context.Context, _ actor.System, _ audit.Purpose, check
 
 type oneTerminal struct{ recipient string }
 
-func (o oneTerminal) Recipient(context.Context, string) (string, error) { return o.recipient, nil }
+func (o oneTerminal) Recipient(context.Context, actor.System, audit.Purpose, string) (string, error) {
+	return o.recipient, nil
+}
 
 func TestACheckIsAnsweredByTheWorkerAlsoAfterItsPayerFailed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
