@@ -158,7 +158,7 @@ func (w *window) visit(url string) {
 // until waits for a JavaScript condition, over navigations too.
 func (w *window) until(js string) {
 	w.t.Helper()
-	until(w.t, func(ctx context.Context) (bool, string) {
+	until(w.t, func(context.Context) (bool, string) {
 		ctx, cancel := context.WithTimeout(w.ctx, patience)
 		defer cancel()
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+js+")"))

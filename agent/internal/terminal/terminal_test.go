@@ -237,7 +237,7 @@ func TestSendAndAnswers(t *testing.T) {
 // A terminal whose clock is wrong still gets a token, by the backend's clock.
 func TestWrongClock(t *testing.T) {
 	for _, ahead := range []time.Duration{-48 * time.Hour, 48 * time.Hour} {
-		b, term, dir := enrolled(t)
+		b, _, dir := enrolled(t)
 		term, err := terminal.Load(b.options(dir)) // as after a start: nothing known of the clock
 		if err != nil {
 			t.Fatal(err)
