@@ -19,16 +19,28 @@ func scan(t *testing.T, picture []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bitmap, err := gozxing.NewBinaryBitmapFromImage(img)
-	if err != nil {
-		t.Fatal(err)
+	source := gozxing.NewLuminanceSourceFromImage(img)
+	for range 4 { // a hand turns the scanner when it does not read
+		var text string
+		if text, err = decode(source); err == nil {
+			return text
+		}
+		source, _ = source.RotateCounterClockwise() // pictures in memory can be turned
 	}
-	hints := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true}
-	found, err := zxing.NewQRCodeReader().Decode(bitmap, hints)
+	t.Fatalf("no code can be read from the screen: %v", err)
+	return ""
+}
+
+func decode(source gozxing.LuminanceSource) (string, error) {
+	bitmap, err := gozxing.NewBinaryBitmap(gozxing.NewHybridBinarizer(source))
 	if err != nil {
-		t.Fatalf("no code can be read from the screen: %v", err)
+		return "", err
 	}
-	return found.GetText()
+	found, err := zxing.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
+	if err != nil {
+		return "", err
+	}
+	return found.GetText(), nil
 }
 
 // changeSignature changes one character in the middle of the signature. In a numeric

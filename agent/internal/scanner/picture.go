@@ -77,29 +77,49 @@ func openPicture(picture []byte) (image.Image, error) {
 	return img, nil
 }
 
-// read looks for a code, first with the binarizer for uneven light. The library is not
-// kept up any more, so a panic of its own is only a picture that it cannot read.
-func read(img image.Image) (result *gozxing.Result, err error) {
+// turns are how often a picture is turned by a quarter before it is given up. The decoder
+// now and then takes a chance pattern within a dense code for one of its corners; in the
+// turned picture it meets the corners in another order.
+const turns = 3
+
+// read looks for a code, first with the binarizer for uneven light.
+func read(img image.Image) (*gozxing.Result, error) {
+	source := gozxing.NewLuminanceSourceFromImage(img)
+	if result, err := attempt(gozxing.NewHybridBinarizer(source)); err == nil {
+		return result, nil
+	}
+	if result, err := attempt(gozxing.NewGlobalHistgramBinarizer(source)); err == nil {
+		return result, nil
+	}
+	for range turns {
+		turned, err := source.RotateCounterClockwise()
+		if err != nil {
+			return nil, fmt.Errorf("cannot turn the picture: %w", err)
+		}
+		source = turned
+		if result, err := attempt(gozxing.NewHybridBinarizer(source)); err == nil {
+			return result, nil
+		}
+	}
+	return nil, errors.New("no code found")
+}
+
+// attempt reads a code. The library is not kept up any more, so a panic of its own is only
+// a picture that it cannot read.
+func attempt(binarizer gozxing.Binarizer) (result *gozxing.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			result, err = nil, fmt.Errorf("the decoder gave up: %v", p)
 		}
 	}()
-	source := gozxing.NewLuminanceSourceFromImage(img)
-	for _, binarizer := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(source), gozxing.NewGlobalHistgramBinarizer(source)} {
-		bitmap, err := gozxing.NewBinaryBitmap(binarizer)
-		if err != nil {
-			continue
-		}
-		hints := map[gozxing.DecodeHintType]interface{}{
-			gozxing.DecodeHintType_TRY_HARDER:    true,
-			gozxing.DecodeHintType_CHARACTER_SET: "UTF-8",
-		}
-		if result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints); err == nil {
-			return result, nil
-		}
+	bitmap, err := gozxing.NewBinaryBitmap(binarizer)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New("no code found")
+	return qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{
+		gozxing.DecodeHintType_TRY_HARDER:    true,
+		gozxing.DecodeHintType_CHARACTER_SET: "UTF-8",
+	})
 }
 
 // singleSegment tells whether a card's digits stand in the byte segment that is for

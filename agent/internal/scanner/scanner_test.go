@@ -2,6 +2,9 @@ package scanner_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -57,6 +60,50 @@ func TestDecodeReadsWhatWeDraw(t *testing.T) {
 		}
 		if code.Text != text || len(code.Findings) != 0 || code.Findings == nil {
 			t.Errorf("%s: %d characters, findings %v", name, len(code.Text), code.Findings)
+		}
+	}
+}
+
+// onPhone is what a camera sees of a code on a phone's screen, as wide as the screen: a
+// module is no whole number of pixels.
+func onPhone(t testing.TB, text string) []byte {
+	t.Helper()
+	drawn, err := png.Decode(bytes.NewReader(picture(t, text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const width, height, top, size = 1170, 2532, 1010, 1140
+	screen := image.NewGray(image.Rect(0, 0, width, height))
+	for i := range screen.Pix {
+		screen.Pix[i] = 0xff
+	}
+	side := drawn.Bounds().Dx()
+	for y := range size {
+		for x := range size {
+			screen.Set((width-size)/2+x, top+y, drawn.At(x*side/size, y*side/size))
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, screen); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// Codes of several densities, as they stand on a phone's screen.
+func TestDecodeReadsDenseCodes(t *testing.T) {
+	for n := range 8 {
+		var card strings.Builder
+		for i := 0; card.Len() < shc.MaxSingleQR; i++ {
+			sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", n, i))
+			card.WriteString(base64.RawURLEncoding.EncodeToString(sum[:]))
+		}
+		text, err := shc.QRText(card.String()[:shc.MaxSingleQR/2+70*n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, err := scanner.Decode(onPhone(t, text)); err != nil || code.Text != text {
+			t.Errorf("code %d: %v", n, err)
 		}
 	}
 }
