@@ -144,3 +144,23 @@ func TestACaseMasksItself(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// FuzzRows puts anything on the shelf: the book reads what it can and counts the rest.
+func FuzzRows(f *testing.F) {
+	raw, err := casebook.Encode(kase(1, eligibility.Answered))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		b := casebook.New(&shelf{values: map[string][]byte{"r01": raw}})
+		cases, unreadable, err := b.Select(t.Context(), func(casebook.Case) bool { return true })
+		if err != nil || len(cases)+unreadable != 1 || b.Unreadable() != unreadable {
+			t.Fatalf("%d cases, %d unreadable: %v", len(cases), unreadable, err)
+		}
+		for _, c := range cases {
+			_, _ = c.Closed(), c.LogValue()
+		}
+	})
+}

@@ -52,3 +52,18 @@ func TestTheBackendMayBePlainOnlyOnLoopback(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLoad: whatever the file says, it is a valid configuration or a list of faults.
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte("state_dir = \"/var/lib/x\"\n[desk]\nlisten = \"127.0.0.1:0\"\noperators = [\"a\"]\n"))
+	f.Add([]byte("[queue]\nmax_records = 1\n[backend]\nurl = \"http://10.0.0.1\"\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := config.Load(text, func(string) string { return "" })
+		if err == nil && c.Validate() != nil {
+			t.Fatal("a configuration with faults was loaded")
+		}
+		if err != nil && len(settings.Faults(err)) == 0 {
+			t.Fatalf("no fault is told: %v", err)
+		}
+	})
+}

@@ -52,3 +52,18 @@ func TestTheLeewayForgivesNothingElse(t *testing.T) {
 		t.Errorf("%s %v %v", v.Outcome, v.Findings, err)
 	}
 }
+
+// FuzzReader scans anything twice: a verdict with its findings, or the count of parts.
+func FuzzReader(f *testing.F) {
+	f.Add([]byte("shc:/1/2/5676"), []byte("shc:/2/2/5676"))
+	f.Add([]byte("\x89PNG\r\n\x1a\n"), []byte("{}"))
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		r := inspect.NewReader(func(context.Context) (trust.Snapshot, error) { return trust.Snapshot{}, nil }, func() time.Time { return at })
+		for _, input := range [][]byte{first, second} {
+			v, read, of, err := r.Verify(t.Context(), input)
+			if err != nil || (of == 0 && v.Findings == nil) || (of > 0 && read >= of) || v.Outcome == cert.Valid {
+				t.Fatalf("%+v, %d of %d: %v", v, read, of, err)
+			}
+		}
+	})
+}

@@ -32,7 +32,7 @@ const base = "http://127.0.0.1:8080"
 
 // backend is a strict small backend behind a RoundTripper.
 type backend struct {
-	t        *testing.T
+	t        testing.TB
 	now      time.Time
 	ahead    time.Duration // of the backend's clock
 	key      *ecdsa.PublicKey
@@ -118,7 +118,7 @@ func (b *backend) enrol(w http.ResponseWriter, _ *http.Request, body []byte) {
 	fmt.Fprintf(w, `{"terminal":"trm_1","office":"ofc_1","token_audience":%q,"more":1}`, b.audience)
 }
 
-func newBackend(t *testing.T) *backend {
+func newBackend(t testing.TB) *backend {
 	b := &backend{t: t, now: time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), audience: "https://madoguchi.example/terminal/v1/token"}
 	b.handle = map[string]func(http.ResponseWriter, *http.Request, []byte){"/terminal/v1/enrol": b.enrol}
 	return b
@@ -130,12 +130,19 @@ func (b *backend) options(dir string) terminal.Options {
 
 func enrolled(t *testing.T) (*backend, *terminal.Terminal, string) {
 	t.Helper()
-	b, dir := newBackend(t), filepath.Join(t.TempDir(), "state")
+	dir := filepath.Join(t.TempDir(), "state")
+	b, term := enrolledIn(t, dir)
+	return b, term, dir
+}
+
+func enrolledIn(t testing.TB, dir string) (*backend, *terminal.Terminal) {
+	t.Helper()
+	b := newBackend(t)
 	term, err := terminal.Enrol(t.Context(), base, " ABCD-EFGH\n", b.options(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, term, dir
+	return b, term
 }
 
 func TestEnrol(t *testing.T) {
@@ -377,7 +384,7 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-func bundle(t *testing.T, files map[string]string) []byte {
+func bundle(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
