@@ -65,7 +65,8 @@ type Tokens struct {
 }
 
 // TokenPair is an access token (JWT, typ at+jwt, ES256) and the refresh token that
-// replaces it. A refresh token works once; its reuse ends the whole session.
+// replaces it. A refresh token works once; within two minutes it may come again when the
+// answer was lost, which voids the one that was not seen. Any other reuse ends the session.
 type TokenPair struct {
 	TokenType    string `json:"token_type" enum:"Bearer"`
 	AccessToken  string `json:"access_token"`

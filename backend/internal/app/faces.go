@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 
 	"madoguchi.example/backend/internal/actor"
@@ -62,7 +61,7 @@ func (h *house) citizenFace(p *program, c *httpapi.Config, tokens *authn.Tokens)
 	if err != nil {
 		return nil, err
 	}
-	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, []httpapi.Route{jwks(h.issuance.JWKS())})
+	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, []httpapi.Route{httpapi.JWKSRoute(h.issuance.JWKS())})
 	return citizens, nil
 }
 
@@ -167,15 +166,4 @@ func (o officeNames) Municipality(ctx context.Context, code identity.Municipalit
 		return m.NameEN, err
 	}
 	return m.NameJA, err
-}
-
-// jwks serves the issuer's public keys, where verifiers look for them.
-func jwks(keys []byte) httpapi.Route {
-	return httpapi.Raw(http.MethodGet, "/.well-known/jwks.json", httpapi.Public,
-		func(context.Context, actor.Anyone, httpapi.Request) (httpapi.Response, error) {
-			return httpapi.Response{
-				ContentType: "application/json", Body: keys,
-				Header: http.Header{"Cache-Control": {"public, max-age=300"}, "Access-Control-Allow-Origin": {"*"}},
-			}, nil
-		})
 }

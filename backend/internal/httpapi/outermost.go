@@ -115,6 +115,7 @@ func (s *Server) knownMethods(next fasthttp.RequestHandler) fasthttp.RequestHand
 
 // commonHeaders are on every answer. A page's own policy replaces the strict one.
 func (s *Server) commonHeaders(c *fiber.Ctx) {
+	c.Set(fiber.HeaderCacheControl, "no-store") // an answer that may be kept says so itself
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")

@@ -45,6 +45,17 @@ func CitizenRoutes(d CitizenDeps) []Route {
 	}
 }
 
+// JWKSRoute serves the issuer's public keys where verifiers look for them: for everybody,
+// and for every web page (SMART Health Cards section 2.4.1 asks for CORS).
+func JWKSRoute(keys []byte) Route {
+	return Raw(http.MethodGet, "/.well-known/jwks.json", Public, func(context.Context, actor.Anyone, Request) (Response, error) {
+		return Response{
+			ContentType: "application/json", Body: keys,
+			Header: http.Header{"Cache-Control": {"public, max-age=300"}, "Access-Control-Allow-Origin": {"*"}},
+		}, nil
+	})
+}
+
 type citizenFace struct{ CitizenDeps }
 
 // privately forbids every cache on the way; the app keeps what it wants itself.
