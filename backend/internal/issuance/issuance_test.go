@@ -201,7 +201,7 @@ func TestIdempotency(t *testing.T) {
 	})
 }
 
-// The same call by eight at once, on either engine: one certificate for all.
+// The same call by many at once, on either engine: one certificate for all.
 func TestTheSameCallAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := loaded(t, db)
@@ -210,7 +210,7 @@ func TestTheSameCallAtOnce(t *testing.T) {
 			id  string
 			err error
 		}
-		answers := make(chan answer, 8)
+		answers := make(chan answer, 32)
 		for range cap(answers) {
 			go func() {
 				c, err := b.Issue(context.WithoutCancel(t.Context()), mother, audit.CertificateIssuance, "key-eeeeeeeeeeeeeeee",
