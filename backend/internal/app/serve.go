@@ -82,18 +82,27 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		err := errors.Join(authn.Sweep(ctx, h.login), h.db.Runner().Do(ctx, func(ctx context.Context, t tx.Tx) error {
-			_, err := h.repeat.Sweep(ctx, t, sweepRows)
-			return err
-		}))
+		err := errors.Join(authn.Sweep(ctx, h.login), h.sweepCalls(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.Warn("cannot remove what has expired", "cause", err)
 		}
 	}
 }
 
-// sweepRows caps how many kept answers one round removes.
+// sweepRows caps how many kept answers one transaction removes.
 const sweepRows = 500
+
+func (h *house) sweepCalls(ctx context.Context) error {
+	for n := int64(sweepRows); n >= sweepRows && ctx.Err() == nil; {
+		if err := h.db.Runner().Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+			n, err = h.repeat.Sweep(ctx, t, sweepRows)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
 
 func (h *house) serveHTTP(ctx context.Context, p *program) error {
 	metrics := observe.New()

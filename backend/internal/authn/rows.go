@@ -79,6 +79,7 @@ type Rows interface {
 	// SpendAssertion marks an assertion as used and tells whether it was fresh.
 	SpendAssertion(ctx context.Context, t tx.Tx, terminal string, hash []byte, until time.Time) (bool, error)
 
-	// Sweep removes what has expired, at most limit rows of each kind.
-	Sweep(ctx context.Context, t tx.Tx, now time.Time, limit int) error
+	// Sweep removes what has expired, at most limit rows of each kind, and tells whether
+	// more may be left.
+	Sweep(ctx context.Context, t tx.Tx, now time.Time, limit int) (more bool, err error)
 }

@@ -176,12 +176,19 @@ func (s *Terminals) Prove(ctx context.Context, token string) (actor.Terminal, er
 	}, nil
 }
 
-// sweepRows caps what one Sweep removes of each kind.
+// sweepRows caps what one transaction of Sweep removes of each kind.
 const sweepRows = 500
 
-// Sweep removes expired sign-ins, sessions and assertions. A schedule calls it.
+// Sweep removes expired sign-ins, sessions and assertions, all of them: anybody may begin
+// a sign-in, so that their number is bounded by what expires alone. A schedule calls it.
 func Sweep(ctx context.Context, p Parts) error {
-	return p.Run.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		return p.Rows.Sweep(ctx, t, p.Now(), sweepRows)
-	})
+	for more := true; more && ctx.Err() == nil; {
+		if err := p.Run.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+			more, err = p.Rows.Sweep(ctx, t, p.Now(), sweepRows)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }

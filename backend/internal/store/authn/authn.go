@@ -175,13 +175,15 @@ var sweeps = []string{
 }
 
 // Sweep implements authn.Rows.
-func (*Rows) Sweep(ctx context.Context, t tx.Tx, now time.Time, limit int) error {
+func (*Rows) Sweep(ctx context.Context, t tx.Tx, now time.Time, limit int) (more bool, err error) {
 	for _, sweep := range sweeps {
-		if _, err := sqltx.Of(t).Exec(ctx, sweep, sqltx.Micros(now), limit); err != nil {
-			return err
+		n, err := sqltx.Of(t).Exec(ctx, sweep, sqltx.Micros(now), limit)
+		if err != nil {
+			return false, err
 		}
+		more = more || n >= int64(limit)
 	}
-	return nil
+	return more, nil
 }
 
 func joinRoles(roles []actor.Role) string {

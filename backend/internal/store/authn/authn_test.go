@@ -329,6 +329,41 @@ func TestRefreshAtOnce(t *testing.T) {
 	})
 }
 
+// However many sign-ins were begun and left, one sweep removes those that expired.
+func TestSweepKeepsUp(t *testing.T) {
+	db := storetest.Open(t, store.SQLite)
+	w := newWorld(t, db)
+	const begun = 1_203
+	err := db.Runner().Do(t.Context(), func(ctx context.Context, x tx.Tx) error {
+		for i := range begun {
+			f := authn.Flow{StateHash: fmt.Appendf(nil, "h%d", i), Face: "citizen", BindingHash: []byte{1}, ExpiresAt: w.now.Add(authn.FlowLifetime)}
+			if err := w.parts.Rows.InsertFlow(ctx, x, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := func() (n int) {
+		if err := authn.Sweep(t.Context(), w.parts); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Reads().Each(t.Context(), `SELECT count(*) FROM sign_in_flow`, nil, func(scan func(...any) error) error { return scan(&n) }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := left(); n != begun {
+		t.Errorf("%d left of %d that live", n, begun)
+	}
+	w.now = w.now.Add(authn.FlowLifetime)
+	if n := left(); n != 0 {
+		t.Errorf("%d expired ones are left", n)
+	}
+}
+
 func TestSessionEnds(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
