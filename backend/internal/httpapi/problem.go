@@ -6,7 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
+	"regexp"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -80,7 +80,7 @@ func (s *Server) problemOf(ctx context.Context, r Route, err error) *apiv1.Probl
 	if status >= http.StatusInternalServerError {
 		s.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", r.Method),
 			slog.String("route", r.Path), slog.String("code", string(code)),
-			slog.String("trace", p.Trace), slog.String("cause", withoutNumbers(err.Error())))
+			slog.String("trace", p.Trace), slog.String("cause", withoutValues(err.Error())))
 	}
 	return p
 }
@@ -88,32 +88,36 @@ func (s *Server) problemOf(ctx context.Context, r Route, err error) *apiv1.Probl
 // maxCause caps how much of an error's text one log line takes.
 const maxCause = 400
 
-// withoutNumbers masks runs of four and more digits and caps the text: an error of a
-// library may quote what it was given.
-func withoutNumbers(text string) string {
-	var b strings.Builder
-	digits := 0
-	for _, c := range text {
-		if b.Len() >= maxCause {
-			break
-		}
-		if c >= '0' && c <= '9' {
-			if digits++; digits > 3 {
-				c = '#'
-			}
-		} else {
-			digits = 0
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
+// withoutValues masks what may be a value in an error's text: runs of four and more
+// digits, everything between quotation marks, and every letter that is not ASCII (our own
+// texts have none). An error of a library may quote what it was given. The result has at
+// most maxCause bytes.
+func withoutValues(text string) string {
+	text = text[:min(len(text), 4*maxCause)]
+	text = quoted.ReplaceAllString(text, `"#"`)
+	text = numbers.ReplaceAllString(text, "#")
+	text = foreign.ReplaceAllString(text, "#")
+	return text[:min(len(text), maxCause)]
 }
+
+var (
+	quoted  = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*("|$)|` + "`[^`]*(`|$)")
+	numbers = regexp.MustCompile(`[0-9]{4,}`)
+	foreign = regexp.MustCompile(`[^\x20-\x7e]+`)
+)
 
 // problem makes an answer for an error that is known by its status alone.
 func (s *Server) problem(ctx context.Context, status int) *apiv1.Problem {
 	p := apiv1.NewProblem(status, apiv1.CodeOfStatus(status))
 	p.Trace = TraceOf(ctx)
 	return p
+}
+
+// retryAfter is how many seconds a caller should wait, where waiting helps.
+const retryAfter = "5"
+
+func later(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
 }
 
 // answer replaces whatever was written so far by the problem.
@@ -124,8 +128,8 @@ func (s *Server) answer(c *fiber.Ctx, p *apiv1.Problem) {
 	if p.Status == http.StatusUnauthorized {
 		c.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
-	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
-		c.Set(fiber.HeaderRetryAfter, "5")
+	if later(p.Status) {
+		c.Set(fiber.HeaderRetryAfter, retryAfter)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	body, err := json.Marshal(p)

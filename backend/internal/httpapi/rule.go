@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -39,11 +40,26 @@ const SessionCookie = office.SessionCookie
 func credentialsOf(c *fiber.Ctx) Credentials {
 	return Credentials{
 		Bearer:  bearer(c.Get(fiber.HeaderAuthorization)),
-		Session: c.Cookies(SessionCookie),
+		Session: session(c),
 		Proof:   c.Get("DPoP"),
 		Method:  c.Method(),
 		Path:    c.Path(),
 	}
+}
+
+// session gives the console's cookie. Two of them prove nobody: a neighbouring site may
+// have planted one of its own (RFC 6265 section 8.6).
+func session(c *fiber.Ctx) string {
+	found, n := "", 0
+	for _, cookie := range (&http.Request{Header: headersOf(c)}).Cookies() {
+		if cookie.Name == SessionCookie {
+			found, n = cookie.Value, n+1
+		}
+	}
+	if n != 1 {
+		return ""
+	}
+	return found
 }
 
 func bearer(header string) string {

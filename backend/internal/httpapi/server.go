@@ -133,8 +133,12 @@ func distinct(routes []Route) error {
 func (s *Server) humaConfig() huma.Config {
 	c := apiv1.Config()
 	c.Transformers = []huma.Transformer{func(ctx huma.Context, _ string, v any) (any, error) {
-		if p, ok := v.(*apiv1.Problem); ok && p.Trace == "" {
+		p, ok := v.(*apiv1.Problem)
+		if ok && p.Trace == "" {
 			p.Trace = TraceOf(ctx.Context())
+		}
+		if ok && later(p.Status) {
+			ctx.SetHeader("Retry-After", retryAfter)
 		}
 		return v, nil
 	}}

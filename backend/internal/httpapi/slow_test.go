@@ -91,6 +91,51 @@ func TestUnknownPathsOfTheConsoleArePages(t *testing.T) {
 	}
 }
 
+// A planted second session cookie lets nobody in, whichever stands first.
+func TestTwoSessionCookiesProveNobody(t *testing.T) {
+	routes, change := officeRoutes(t, 1)
+	s := serve(t, io.Discard, change, routes...)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for cookies, want := range map[string]int{
+		SessionCookie + "=a":                          200,
+		SessionCookie + "=a; " + SessionCookie + "=b": 303,
+		"x=1; " + SessionCookie + "=a; y=2":           200,
+		"x=1":                                         303,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", s.base+"/office/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", cookies)
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", cookies, resp.StatusCode, want)
+		}
+	}
+}
+
+// The cause of a failure of ours keeps what an operator needs and no value.
+func TestCausesHoldNoValues(t *testing.T) {
+	for text, want := range map[string]string{
+		"dial tcp 127.0.0.1:543: connection refused":       "dial tcp 127.0.0.1:543: connection refused",
+		`strconv.ParseInt: parsing "9018": invalid syntax`: `strconv.ParseInt: parsing "#": invalid syntax`,
+		"cannot store 123456789018 twice":                  "cannot store # twice",
+		"cannot read 山田 花子: broken":                        "cannot read # #: broken",
+		"cannot read １２３４ of \"山田 \\\" Hanako\": broken":   `cannot read # of "#": broken`,
+		`cut off "Hanako`:               `cut off "#"`,
+		"line\nbreak":                   "line#break",
+		strings.Repeat("x", 2*maxCause): strings.Repeat("x", maxCause),
+	} {
+		if got := withoutValues(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // A form of another content type is refused by 415, in words.
 func TestFormsOfAnotherTypeAre415(t *testing.T) {
 	routes, change := officeRoutes(t, 1)

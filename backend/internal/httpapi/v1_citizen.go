@@ -26,22 +26,43 @@ type CitizenDeps struct {
 	Mailbox  *mailbox.Office
 	Push     *push.Desk
 	Cursors  *Cursors
+	Now      func() time.Time
+}
+
+// The limits of one citizen's calls. Certificates are signed, drawn and kept: few of them
+// go a long way.
+const (
+	citizenBurst  = 300
+	citizenRefill = 100 * time.Millisecond
+	issueBurst    = 20
+	issueRefill   = time.Minute
+)
+
+// limitedCitizen counts the call against its citizen.
+func limitedCitizen[I, O any](l *limiter, h func(context.Context, actor.Citizen, *I) (*O, error)) func(context.Context, actor.Citizen, *I) (*O, error) {
+	return func(ctx context.Context, who actor.Citizen, in *I) (*O, error) {
+		if err := l.take(string(who.ID)); err != nil {
+			return nil, err
+		}
+		return h(ctx, who, in)
+	}
 }
 
 // CitizenRoutes binds everything that a signed-in citizen does.
 func CitizenRoutes(d CitizenDeps) []Route {
 	f := citizenFace{d}
+	all, issues := newLimiter(citizenBurst, citizenRefill, d.Now), newLimiter(issueBurst, issueRefill, d.Now)
 	return []Route{
-		Bind(apiv1.GetMe, CitizenOnly, f.me),
-		Bind(apiv1.IssueCert, CitizenOnly, f.issue),
-		Bind(apiv1.ListCerts, CitizenOnly, f.certificates),
-		Bind(apiv1.ListNotice, CitizenOnly, f.notices),
-		Bind(apiv1.GetNotice, CitizenOnly, f.notice),
-		Bind(apiv1.ReadNotice, CitizenOnly, f.read),
-		Bind(apiv1.ResolvePush, CitizenOnly, f.byPush),
-		Bind(apiv1.PutDevice, CitizenOnly, f.register),
-		Bind(apiv1.DeleteDevice, CitizenOnly, f.unregister),
-		Bind(apiv1.ListAccesses, CitizenOnly, f.accesses),
+		Bind(apiv1.GetMe, CitizenOnly, limitedCitizen(all, f.me)),
+		Bind(apiv1.IssueCert, CitizenOnly, limitedCitizen(issues, f.issue)),
+		Bind(apiv1.ListCerts, CitizenOnly, limitedCitizen(all, f.certificates)),
+		Bind(apiv1.ListNotice, CitizenOnly, limitedCitizen(all, f.notices)),
+		Bind(apiv1.GetNotice, CitizenOnly, limitedCitizen(all, f.notice)),
+		Bind(apiv1.ReadNotice, CitizenOnly, limitedCitizen(all, f.read)),
+		Bind(apiv1.ResolvePush, CitizenOnly, limitedCitizen(all, f.byPush)),
+		Bind(apiv1.PutDevice, CitizenOnly, limitedCitizen(all, f.register)),
+		Bind(apiv1.DeleteDevice, CitizenOnly, limitedCitizen(all, f.unregister)),
+		Bind(apiv1.ListAccesses, CitizenOnly, limitedCitizen(all, f.accesses)),
 	}
 }
 

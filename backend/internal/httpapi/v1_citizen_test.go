@@ -89,7 +89,7 @@ func openHall(t *testing.T) *counterHall {
 	}
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	routes := CitizenRoutes(CitizenDeps{
-		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors,
+		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now,
 		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, IDs: h.IDs, Now: h.Now, Log: logger}),
 	})
 	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, append(routes, JWKSRoute(certificates.JWKS()))...)
@@ -236,6 +236,33 @@ func TestCertificatesOverHTTP(t *testing.T) {
 	if l := read[list](t, h.ask(t, single, "GET", "/v1/certificates", ""), 200); len(l.Certificates) != 0 {
 		t.Errorf("a stranger sees %d", len(l.Certificates))
 	}
+}
+
+// One citizen cannot keep the signer or the server busy; the neighbour does not notice.
+func TestACitizenWhoAsksTooOftenWaits(t *testing.T) {
+	h := openHall(t)
+	busy, calm := h.Citizen(t, "990019", "R4"), h.Citizen(t, "990019", "R1")
+	issue := func(who actor.Citizen, n int) reply {
+		t.Helper()
+		return h.ask(t, who, "POST", "/v1/certificates", wish(who.ID, "domestic"), "Idempotency-Key", fmt.Sprintf("key-%016d", n))
+	}
+	for i := range issueBurst {
+		wantProblem(t, "within the burst", issue(busy, i), 404, fault.NoRecord, "")
+	}
+	if got := issue(busy, issueBurst); got.header.Get("Retry-After") == "" {
+		t.Errorf("past the burst: %d %v", got.status, got.header)
+	} else {
+		wantProblem(t, "past the burst", got, 429, fault.RateLimited, "")
+	}
+	read[apiv1.Certificate](t, issue(calm, 0), 201)
+	h.Advance(issueRefill)
+	wantProblem(t, "after a while", issue(busy, issueBurst+1), 404, fault.NoRecord, "")
+	for i := range citizenBurst {
+		if got := h.ask(t, busy, "DELETE", "/v1/devices/device-0000000000000001", ""); got.status != 204 {
+			t.Fatalf("call %d: %d", i, got.status)
+		}
+	}
+	wantProblem(t, "past the burst of all calls", h.ask(t, busy, "GET", "/v1/me", ""), 429, fault.RateLimited, "")
 }
 
 func (h *counterHall) send(t *testing.T, once int, refs ...string) string {
