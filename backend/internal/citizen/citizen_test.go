@@ -187,6 +187,11 @@ func TestLinkedSubjectIsCheckedAgain(t *testing.T) {
 		if _, err = h.Link(t.Context(), operator, audit.Account, hanako()); fault.CodeOf(err) != fault.IdentityUnlinked {
 			t.Fatalf("a dead person signed in: %v", err)
 		}
+		var recorded int
+		if err := db.Reads().Each(t.Context(), `SELECT count(*) FROM audit_entry WHERE action = $1 AND citizen_id = $2`,
+			[]any{"account.sign_in_refused", first.ID}, func(scan func(...any) error) error { return scan(&recorded) }); err != nil || recorded != 1 {
+			t.Errorf("the look at a resident who was refused is recorded %d times, %v", recorded, err)
+		}
 	})
 }
 
