@@ -90,6 +90,8 @@ type Rows interface {
 	Sent(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after Place, limit int) ([]Notice, error)
 	ByID(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, id string) (Notice, bool, error)
 	Deliveries(ctx context.Context, t tx.Tx, id string) ([]Delivery, error)
+	// CountRead counts the recipients who opened the notice.
+	CountRead(ctx context.Context, t tx.Tx, id string) (int, error)
 	// Lost lists notices sent between from and until whose pushes neither ended nor were
 	// asked for again, at most limit.
 	Lost(ctx context.Context, t tx.Tx, from, until time.Time, limit int) ([]Notice, error)
@@ -108,6 +110,7 @@ type People interface {
 type Pushes interface {
 	NoticeOf(ctx context.Context, t tx.Tx, of identity.CitizenID, handle string) (notice string, err error)
 	Pushed(ctx context.Context, t tx.Tx, notice string) (map[identity.CitizenID]bool, error)
+	CountPushed(ctx context.Context, t tx.Tx, notice string) (int, error)
 }
 
 // Deps are what an Office needs; all are required.

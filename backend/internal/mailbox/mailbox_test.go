@@ -98,6 +98,17 @@ func TestJourney(t *testing.T) {
 		if err != nil || p.Read != 1 || p.Pushed != 0 || len(to) != 2 || to[0].Ref != "R1" || to[0].State != notice.Read || to[1].State != notice.InMailbox {
 			t.Fatalf("follow: %+v %+v %v", p, to, err)
 		}
+		err = db.Runner().Do(t.Context(), func(ctx context.Context, tt tx.Tx) error {
+			at := push.Send{Citizen: silent.ID, Notice: n.ID, Device: "d", Handle: "psh_00000000000000000000000000", MadeAt: b.Now()}
+			return b.pushes.AddOutcomes(ctx, tt, []push.Ended{{Send: at, Outcome: push.Accepted, At: b.Now()}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, _, err := b.Sent(t.Context(), clerk, audit.NoticeWriting, mailbox.Place{}, 10)
+		if err != nil || len(list) != 1 || list[0].Read != 1 || list[0].Pushed != 1 {
+			t.Errorf("the list: %+v %v", list, err)
+		}
 		if got, err = b.Get(t.Context(), reader, audit.Self, n.ID); err != nil || !got.ReadAt.Equal(to[0].ReadAt) || got.ReadAt.After(n.SentAt.Add(time.Minute)) {
 			t.Errorf("the first reading does not stay: %v", err)
 		}

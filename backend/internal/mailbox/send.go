@@ -258,7 +258,8 @@ func mayLook(who actor.Staff) error {
 	return nil
 }
 
-// Sent lists the notices of the officer's municipality, newest first.
+// Sent lists the notices of the officer's municipality, newest first, with counts: no
+// recipient's row is read.
 func (x *Office) Sent(ctx context.Context, who actor.Staff, purpose audit.Purpose, after Place, limit int) (out []Progress, next Place, err error) {
 	if err := mayLook(who); err != nil {
 		return nil, Place{}, err
@@ -276,8 +277,11 @@ func (x *Office) Sent(ctx context.Context, who actor.Staff, purpose audit.Purpos
 			next = Place{found[limit-1].SentAt, found[limit-1].ID}
 		}
 		for _, n := range found {
-			p, _, err := x.progress(ctx, t, n)
-			if err != nil {
+			p := Progress{Notice: n}
+			if p.Read, err = x.Rows.CountRead(ctx, t, n.ID); err != nil {
+				return err
+			}
+			if p.Pushed, err = x.Pushes.CountPushed(ctx, t, n.ID); err != nil {
 				return err
 			}
 			out = append(out, p)

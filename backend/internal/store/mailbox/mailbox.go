@@ -174,6 +174,13 @@ func (*Rows) Deliveries(ctx context.Context, t tx.Tx, id string) ([]mailbox.Deli
 	return out, err
 }
 
+// CountRead implements mailbox.Rows.
+func (*Rows) CountRead(ctx context.Context, t tx.Tx, id string) (n int, err error) {
+	err = sqltx.Of(t).Each(ctx, `SELECT count(*) FROM delivery WHERE notice_id = $1 AND channel = $2 AND read_at >= 0`,
+		[]any{id, notice.App}, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}
+
 // Lost implements mailbox.Rows.
 func (*Rows) Lost(ctx context.Context, t tx.Tx, from, until time.Time, limit int) ([]mailbox.Notice, error) {
 	return notices(ctx, t, `SELECT `+columns+` FROM notice n

@@ -192,3 +192,10 @@ func (*Rows) Pushed(ctx context.Context, t tx.Tx, notice string) (map[identity.C
 		})
 	return out, err
 }
+
+// CountPushed counts the recipients of the notice to whom a push service took a push.
+func (*Rows) CountPushed(ctx context.Context, t tx.Tx, notice string) (n int, err error) {
+	err = sqltx.Of(t).Each(ctx, `SELECT count(DISTINCT citizen_id) FROM push_outcome WHERE notice_id = $1 AND outcome = $2`,
+		[]any{notice, push.Accepted}, func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}
