@@ -22,7 +22,7 @@ command -v gcc | gcc libc6-dev | the race detector
 endef
 export NEEDS
 
-.PHONY: help build demo test soak bench check tidy generate needs clean npm
+.PHONY: help build demo test soak bench check tidy generate screenshots needs clean npm
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ check: needs npm ## format, vet, staticcheck, known vulnerabilities, types, hous
 
 generate: npm ## write openapi.json and the built citizen app again
 	go generate work
+
+screenshots: npm ## drive the built programs in a browser and write docs/screenshots again
+	MADOGUCHI_SCREENSHOTS=$(CURDIR)/docs/screenshots go test -count=1 ./deploy/browser
 
 tidy: ## tidy every module and the workspace
 	@.ci/tidy

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"testing"
+	"time"
 
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/verify"
@@ -41,4 +42,33 @@ func BenchmarkVerify(b *testing.B) {
 			}
 		}
 	})
+	b.Run("ratio", func(b *testing.B) { ratio(b, newWorld(b)) })
+}
+
+// ratio takes turns, so that a machine that slows down slows both.
+func ratio(b *testing.B, w *world) {
+	text := []byte(w.qr(w.issue(threeDoses())))
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	hash := sha256.Sum256([]byte("a signed text"))
+	signature, err := ecdsa.SignASN1(rand.Reader, key, hash[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	var raw, full time.Duration
+	for b.Loop() {
+		began := time.Now()
+		if !ecdsa.VerifyASN1(&key.PublicKey, hash[:], signature) {
+			b.Fatal("not verified")
+		}
+		raw += time.Since(began)
+		began = time.Now()
+		if v := verify.Verify(text, w.snapshot(), w.at); v.Outcome != cert.Valid {
+			b.Fatal(v.Outcome, v.Reason)
+		}
+		full += time.Since(began)
+	}
+	b.ReportMetric(full.Seconds()/raw.Seconds(), "full/raw")
 }
