@@ -89,6 +89,10 @@ type Login struct {
 	RedirectURL string `toml:"redirect_url"`
 }
 
+// OnThisMachine tells whether people sign in at a provider without TLS, which only a
+// practice provider on this machine may be.
+func (l Login) OnThisMachine() bool { return strings.HasPrefix(l.Issuer, "http://") }
+
 // Payers are the payers behind this backend.
 type Payers struct {
 	Registry RegistryPayer `toml:"registry"`
