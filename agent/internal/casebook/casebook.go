@@ -4,7 +4,6 @@
 package casebook
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -191,13 +190,35 @@ func (b *Book) Select(ctx context.Context, keep func(Case) bool) (cases []Case, 
 	if err := b.load(ctx); err != nil {
 		return nil, 0, err
 	}
-	for _, c := range b.cases {
+	ids := b.kept(keep)
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	cases = make([]Case, 0, len(ids)) // of its size at once: a case is large, and a list may be long
+	for _, id := range ids {
+		cases = append(cases, b.cases[id])
+	}
+	return cases, b.unreadable, nil
+}
+
+// IDs gives the record IDs of the cases that keep accepts, in no order. It copies no case.
+func (b *Book) IDs(ctx context.Context, keep func(Case) bool) ([]string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.load(ctx); err != nil {
+		return nil, err
+	}
+	return b.kept(keep), nil
+}
+
+// kept gives the keys of the cases that keep accepts. The caller holds mu.
+func (b *Book) kept(keep func(Case) bool) []string {
+	var ids []string
+	for id, c := range b.cases {
 		if keep(c) {
-			cases = append(cases, c)
+			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(cases, func(a, b Case) int { return cmp.Compare(b.RecordID, a.RecordID) })
-	return cases, b.unreadable, nil
+	return ids
 }
 
 // Trim removes closed cases whose visit day is before day, and says how many.

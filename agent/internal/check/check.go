@@ -235,23 +235,18 @@ const RefusalDamaged = "damaged"
 func (d *Desk) Reconcile(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	open, _, err := d.Book.Select(ctx, func(c casebook.Case) bool {
+	ids, err := d.Book.IDs(ctx, func(c casebook.Case) bool {
 		return c.State == eligibility.Recorded || c.State == eligibility.Sent
 	})
-	if err != nil || len(open) == 0 {
+	if err != nil || len(ids) == 0 {
 		return err
-	}
-	ids := make([]string, 0, len(open))
-	for _, c := range open {
-		ids = append(ids, c.RecordID)
 	}
 	fates, err := d.Queue.Fates(ctx, ids)
 	if err != nil {
 		return err
 	}
 	var told []casebook.Case
-	for _, c := range open {
-		f := fates[c.RecordID]
+	for id, f := range fates {
 		switch {
 		case f.Waiting:
 			continue
@@ -260,7 +255,11 @@ func (d *Desk) Reconcile(ctx context.Context) error {
 		case f.Gone():
 			f.Status = wire.Accepted
 		}
-		if d.told(&c, f.Status, f.Code) {
+		c, ok, err := d.Book.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		if ok && d.told(&c, f.Status, f.Code) {
 			told = append(told, c)
 		}
 	}
