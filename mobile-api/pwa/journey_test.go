@@ -172,6 +172,30 @@ func TestNoticeInTheChosenLanguage(t *testing.T) {
 	p.until("document.querySelectorAll('ruby rt').length > 3")
 }
 
+// TestATapOutlivesADrawing presses a button, has new data draw the screen anew, and lets go.
+func TestATapOutlivesADrawing(t *testing.T) {
+	srv := serveCanned(t)
+	p := openPhone(t, srv)
+	p.signIn()
+	p.ready()
+	p.visit("/app/me")
+	p.until("document.querySelector('#language-en')")
+	p.js(`(async () => {
+		const old = document.querySelector("#language-en");
+		window.pressed = old;
+		const fire = (type) => old.dispatchEvent(new PointerEvent(type, { bubbles: true }));
+		fire("pointerdown");
+		window.dispatchEvent(new Event("offline")); // the line is gone: the screen is drawn anew
+		for (let i = 0; i < 20; i++) await new Promise((done) => requestAnimationFrame(done));
+		window.stayed = old.isConnected;
+		old.click();
+		fire("pointerup");
+	})()`)
+	p.until("window.stayed === true")
+	p.until("document.documentElement.dataset.language === 'en'")
+	p.until("!window.pressed.isConnected")
+}
+
 // registration gives the service worker's registration id.
 func registration(p *phone) serviceworker.RegistrationID {
 	p.t.Helper()

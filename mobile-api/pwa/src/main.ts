@@ -3,6 +3,7 @@
 import "./styles/tokens.css";
 import "./styles/app.css";
 import { hear } from "./events";
+import { handsOff, watchHands } from "./hands";
 import { get } from "./keep";
 import { watchLine } from "./line";
 import { noticeOf } from "./pushed";
@@ -32,6 +33,7 @@ async function draw(first: boolean): Promise<void> {
   const { draw: page, id } = find(location.pathname, surroundings.stranger);
   const path = location.pathname + location.search;
   const screen = await page({ path, id, query: new URLSearchParams(location.search) });
+  if (path === shownPath) await handsOff();
   if (turn !== drawing) {
     screen.leave?.();
     return;
@@ -63,6 +65,7 @@ async function pushed(handle: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  watchHands();
   await recall();
   await recallSession();
   hear("data", () => void redraw());
