@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"madoguchi.example/deploy/population"
@@ -63,9 +64,11 @@ func Run(ctx context.Context, env Env) (err error) {
 	if err := programs.Check(); err != nil {
 		return fmt.Errorf("run `make demo`, which builds them: %w", err)
 	}
-	if err := emptied(set.state); err != nil {
+	held, err := emptied(set.state)
+	if err != nil {
 		return err
 	}
+	defer held.Close()
 	d := &demo{Env: env, settings: set}
 	defer func() { err = errors.Join(err, d.close()) }()
 	if err := d.start(ctx, programs); err != nil {
@@ -97,27 +100,45 @@ func read(env Env) (settings, error) {
 	return s, nil
 }
 
-// marker tells that a folder is a demonstration's and may be emptied.
+// marker tells that a folder is a demonstration's and may be emptied. It is locked while
+// one runs there.
 const marker = ".madoguchi-demo"
 
-func emptied(dir string) error {
+// emptied gives a folder with nothing in it but the marker, which stays locked until the
+// file that it returns is closed: a second demonstration would take away what the first
+// one stands on.
+func emptied(dir string) (*os.File, error) {
 	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && len(entries) == 0:
-	case err != nil:
-		return fmt.Errorf("cannot use the state folder: %w", err)
-	default:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot use the state folder: %w", err)
+	}
+	if len(entries) > 0 {
 		if _, err := os.Stat(filepath.Join(dir, marker)); err != nil {
-			return fmt.Errorf("cannot use the state folder %s: it holds something else than a demonstration", dir)
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("cannot empty the state folder: %w", err)
+			return nil, fmt.Errorf("cannot use the state folder %s: it holds something else than a demonstration", dir)
 		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("cannot make the state folder: %w", err)
+		return nil, fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	return os.WriteFile(filepath.Join(dir, marker), nil, 0o600)
+	held, err := os.OpenFile(filepath.Join(dir, marker), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the state folder: %w", err)
+	}
+	// The kernel gives the lock back when the process ends, however it ends.
+	if err := syscall.Flock(int(held.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		held.Close()
+		return nil, fmt.Errorf("cannot use the state folder %s: a demonstration runs there; end it first, or name another folder with --state", dir)
+	}
+	for _, e := range entries {
+		if e.Name() == marker {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			held.Close()
+			return nil, fmt.Errorf("cannot empty the state folder: %w", err)
+		}
+	}
+	return held, nil
 }
 
 type demo struct {

@@ -15,16 +15,20 @@ import (
 func TestOnlyADemonstrationsFolderIsEmptied(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	for range 2 { // made, then found again with something in it
-		if err := emptied(dir); err != nil {
+		held, err := emptied(dir)
+		if err != nil {
 			t.Fatal(err)
 		}
+		held.Close()
 		if err := os.WriteFile(filepath.Join(dir, "old"), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := emptied(dir); err != nil {
+	held, err := emptied(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
+	held.Close()
 	if _, err := os.Stat(filepath.Join(dir, "old")); err == nil {
 		t.Error("what was there is still there")
 	}
@@ -32,12 +36,36 @@ func TestOnlyADemonstrationsFolderIsEmptied(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(foreign, "letter"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := emptied(foreign); err == nil {
+	if _, err := emptied(foreign); err == nil {
 		t.Error("a folder that holds something else was taken")
 	}
 	if _, err := os.Stat(filepath.Join(foreign, "letter")); err != nil {
 		t.Error("a folder that holds something else was emptied")
 	}
+}
+
+func TestARunningDemonstrationKeepsItsFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	held, err := emptied(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inUse := filepath.Join(dir, "store")
+	if err := os.WriteFile(inUse, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := emptied(dir); err == nil || !strings.Contains(err.Error(), "runs there") {
+		t.Errorf("a second one was told %v", err)
+	}
+	if _, err := os.Stat(inUse); err != nil {
+		t.Error("a second one took away what the first one stands on")
+	}
+	held.Close()
+	again, err := emptied(dir)
+	if err != nil {
+		t.Fatalf("after its end the folder is still taken: %v", err)
+	}
+	again.Close()
 }
 
 func TestATakenAddressIsNotTaken(t *testing.T) {
