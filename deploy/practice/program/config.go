@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -65,7 +67,7 @@ func ParseConfig(raw []byte, getenv func(string) string) (Config, error) {
 	}
 	meta, err := toml.Decode(string(raw), &c)
 	if err != nil {
-		return c, fmt.Errorf("cannot read the configuration: %s", tomlPlace(err))
+		return c, fmt.Errorf("cannot read the configuration: %s", tomlPlace(string(raw), err))
 	}
 	var faults []error
 	for _, key := range meta.Undecoded() {
@@ -80,12 +82,29 @@ func ParseConfig(raw []byte, getenv func(string) string) (Config, error) {
 }
 
 // tomlPlace says where the TOML is wrong and not what stands there.
-func tomlPlace(err error) string {
+func tomlPlace(raw string, err error) string {
 	var p toml.ParseError
 	if errors.As(err, &p) {
 		return fmt.Sprintf("line %d is not TOML", p.Position.Line)
 	}
-	return "a value has the wrong type"
+	return strings.Join(wrongTyped(raw), "; ")
+}
+
+// wrongTyped names the keys whose values have the wrong type. The TOML package names none,
+// so each is tried alone.
+func wrongTyped(raw string) []string {
+	var all map[string]any
+	if _, err := toml.Decode(raw, &all); err != nil {
+		return []string{"a value has the wrong type"}
+	}
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		alone, err := toml.Marshal(map[string]any{key: all[key]})
+		if err != nil || toml.Unmarshal(alone, new(Config)) != nil {
+			out = append(out, key+": a value has the wrong type")
+		}
+	}
+	return out
 }
 
 // clients reads the key files.

@@ -102,7 +102,7 @@ func TestRefusals(t *testing.T) {
 	write(t, dir, "private.pem", private)
 	write(t, dir, "unknown.toml", "listen = \"127.0.0.1:0\"\nsecret_word = \"hidden\"\n")
 	write(t, dir, "broken.toml", "listen = hidden\n")
-	write(t, dir, "type.toml", "listen = 5\n")
+	write(t, dir, "type.toml", "listen = 5\nstate_dir = \"hidden\"\n[fcm]\nrequire_bearer = \"hidden\"\n")
 	write(t, dir, "keys.toml", "[[oidc.client]]\nid=\"a\"\nkind=\"staff\"\nkey_file=\""+dir+"/private.pem\"\nredirect_uris=[\"http://x/\"]\n")
 	for _, c := range []struct {
 		args  []string
@@ -113,7 +113,7 @@ func TestRefusals(t *testing.T) {
 		{[]string{"serve", "extra"}, "arguments"},
 		{[]string{"serve", "--config", dir + "/unknown.toml"}, "secret_word: unknown key"},
 		{[]string{"serve", "--config", dir + "/broken.toml"}, "line 1"},
-		{[]string{"check-config", "--config", dir + "/type.toml"}, "wrong type"},
+		{[]string{"check-config", "--config", dir + "/type.toml"}, "fcm: a value has the wrong type; listen: a value has the wrong type"},
 		{[]string{"check-config", "--config", dir + "/keys.toml"}, "oidc.client 1: key_file"},
 		{[]string{"check-config", "--config", dir + "/absent.toml"}, "configuration"},
 	} {
