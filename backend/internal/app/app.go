@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
   madoguchi-backend import       [--config FILE] [--json] PATH…   take in CSV files, or a folder of them
   madoguchi-backend terminal code [--config FILE] --office REF [--municipality CODE]
                                                                   print a one-time enrolment code
+  madoguchi-backend benefit evaluate [--programs DIR] FILE|-      decide benefits, JSON Lines in and out
 
 Settings come from the file and from MADOGUCHI_BACKEND_… variables, which win.
 `
@@ -38,6 +40,7 @@ Settings come from the file and from MADOGUCHI_BACKEND_… variables, which win.
 // program is one run of the command line.
 type program struct {
 	getenv         func(string) string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
 	rand           io.Reader
@@ -45,7 +48,7 @@ type program struct {
 
 // Run does what the arguments say and returns when it is done or ctx ends.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	p := &program{getenv: getenv, stdout: stdout, stderr: stderr, now: time.Now, rand: rand.Reader}
+	p := &program{getenv: getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr, now: time.Now, rand: rand.Reader}
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
@@ -61,6 +64,8 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return p.importFiles(ctx, args)
 	case "terminal":
 		return p.terminal(ctx, args)
+	case "benefit":
+		return p.benefit(ctx, args)
 	case "help", "--help", "-h":
 		_, err := io.WriteString(stdout, help)
 		return err

@@ -1,0 +1,366 @@
+package rule_test
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"madoguchi.example/shared/benefit"
+	"madoguchi.example/shared/benefit/programs"
+	"madoguchi.example/shared/benefit/rule"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/fault"
+)
+
+// lunch is a programme that nobody wrote Go for.
+var lunch = map[string]string{
+	"lunch/program.toml": `id = "lunch"
+procedure = "opt_out"
+basis = "みなと市学校給食費補助要綱"
+name.ja = "給食費補助"
+name.ja_easy = "きゅうしょくの お金"
+name.en = "School lunch support"
+`,
+	"lunch/parameters.toml": `[[parameter]]
+id = "monthly"
+valid_from = "2025-04"
+valid_to = "2026-03"
+value = 4500
+unit = "yen"
+source = "要綱別表（令和7年度）"
+
+[[parameter]]
+id = "monthly"
+valid_from = "2026-04"
+value = 4800
+unit = "yen"
+source = "要綱別表（令和8年度）"
+`,
+	"lunch/edition-1.toml": `version = "1"
+valid_from = "2025-04"
+amount = "amount"
+
+[[fact]]
+name = "school"
+scope = "child"
+type = "text"
+label.ja = "学校の種類"
+label.ja_easy = "学校"
+label.en = "the kind of school"
+
+[[rule]]
+id = "at_primary_school"
+gives = "amount"
+scope = "child"
+type = "int"
+unit = "yen"
+article = "要綱第3条"
+when = "school == 'primary' && fiscal_age >= 7 && fiscal_age <= 12"
+value = "param.monthly"
+text.ja = "{birth}生まれの子の給食費{value}円を補助します。"
+text.ja_easy = "{birth}に うまれた 子どもの きゅうしょくに {value}円 だします。"
+text.en = "{value} yen towards the lunches of the child born on {birth}."
+
+[[rule]]
+id = "not_at_primary_school"
+gives = "amount"
+scope = "child"
+type = "int"
+unit = "yen"
+article = "要綱第3条"
+value = "0"
+text.ja = "対象になりません。"
+text.ja_easy = "お金は ありません。"
+text.en = "Nothing."
+
+[payment]
+months = [3]
+article = "要綱第6条"
+text.ja = "{month}分は{value}に支払われます。"
+text.ja_easy = "{value}に もらえます。"
+text.en = "Paid in {value}."
+`,
+}
+
+// with gives lunch with one text replaced in one file.
+func with(t testing.TB, file, old, new string) fstest.MapFS {
+	t.Helper()
+	fsys := fstest.MapFS{}
+	for name, text := range lunch {
+		if name == "lunch/"+file {
+			if !strings.Contains(text, old) {
+				t.Fatalf("%s does not hold %q", file, old)
+			}
+			text = strings.Replace(text, old, new, 1)
+		}
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return fsys
+}
+
+func day(t testing.TB, s string) civil.Date {
+	t.Helper()
+	d, err := civil.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func month(t testing.TB, s string) benefit.Month {
+	t.Helper()
+	m, err := benefit.ParseMonth(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func shipped(t testing.TB) *rule.Engine {
+	t.Helper()
+	e, err := rule.Load(programs.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func children(t testing.TB, births ...string) (out []benefit.Child) {
+	for _, b := range births {
+		out = append(out, benefit.Child{Birth: day(t, b)})
+	}
+	return out
+}
+
+func TestAThirdProgrammeIsADirectory(t *testing.T) {
+	fsys := with(t, "program.toml", "", "")
+	for _, dir := range []string{"child_allowance", "oneoff_kosodate_ouen_2025"} {
+		if err := fs.WalkDir(programs.FS, dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := fs.ReadFile(programs.FS, path)
+			fsys[path] = &fstest.MapFile{Data: b}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err := rule.Load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Programs(); !slices.Equal(got, []string{"child_allowance", "lunch", "oneoff_kosodate_ouen_2025"}) {
+		t.Fatal(got)
+	}
+	kids := children(t, "2016-05-05", "2012-01-01")
+	kids[0].Facts = map[string]benefit.Value{"school": benefit.Text("primary")}
+	kids[1].Facts = kids[0].Facts
+	for m, want := range map[string]int64{"2026-03": 4500, "2026-04": 4800} {
+		d, err := e.Evaluate(benefit.Request{Benefit: "lunch", Month: month(t, m), Children: kids})
+		if err != nil || d.Amount != benefit.Int(want) || len(d.Steps) != 2 {
+			t.Fatalf("%s: %+v, %v", m, d, err)
+		}
+		if p := d.Steps[0].Parameters[0]; p.Source == "" || p.ID != "monthly" {
+			t.Errorf("%+v", p)
+		}
+		if got := d.Steps[0].Text.EN; !strings.Contains(got, "born on 5 May 2016") {
+			t.Error(got)
+		}
+	}
+	if _, err := e.Evaluate(benefit.Request{Benefit: "lunch", Month: month(t, "2025-03")}); !errors.Is(err, benefit.ErrNoEdition) {
+		t.Error(err)
+	}
+}
+
+func TestFaultsAreToldWithFileAndLine(t *testing.T) {
+	for _, c := range []struct{ name, file, old, new, at, says string }{
+		{"overlap", "parameters.toml", `"2026-04"`, `"2026-03"`, "lunch/parameters.toml:9:", "overlaps the one at lunch/parameters.toml:1"},
+		{"two open rows", "parameters.toml", "valid_to = \"2026-03\"\n", "", "lunch/parameters.toml:8:", "overlaps"},
+		{"gap", "parameters.toml", `"2026-04"`, `"2026-06"`, "lunch/parameters.toml:9:", "gap after the one at lunch/parameters.toml:1: 2026-04 to 2026-05"},
+		{"gap at the start of the edition", "parameters.toml", `"2025-04"`, `"2025-05"`, "lunch/edition-1.toml:13:", "gap in the edition"},
+		{"ends before it begins", "parameters.toml", `"2026-03"`, `"2024-03"`, "lunch/parameters.toml:4:", "ends before"},
+		{"no source", "parameters.toml", `source = "要綱別表（令和7年度）"`, "", "lunch/parameters.toml:1:", "no source"},
+		{"no value", "parameters.toml", "value = 4500\n", "", "lunch/parameters.toml:1:", "no value"},
+		{"fraction of a yen", "parameters.toml", "4500", "4500.5", "lunch/parameters.toml:", "value"},
+		{"no such month", "parameters.toml", `"2026-04"`, `"2026-13"`, "lunch/parameters.toml:11:", "not a month"},
+		{"no TOML", "parameters.toml", "value = 4500", "value = ", "lunch/parameters.toml:5:", ""},
+		{"unknown key", "parameters.toml", "unit = \"yen\"", "currency = \"yen\"", "lunch/parameters.toml:6:", "no key"},
+		{"type error", "edition-1.toml", "school == 'primary'", "school == 1", "lunch/edition-1.toml:20:", "column 8"},
+		{"syntax error", "edition-1.toml", "fiscal_age >= 7", "fiscal_age >=", "lunch/edition-1.toml:20:", "column"},
+		{"unknown fact", "edition-1.toml", "fiscal_age >= 7", "fiscal_aeg >= 7", "lunch/edition-1.toml:20:", "undeclared reference"},
+		{"unknown parameter", "edition-1.toml", `"param.monthly"`, `"param.weekly"`, "lunch/edition-1.toml:21:", "undeclared reference"},
+		{"condition that is no condition", "edition-1.toml", "fiscal_age >= 7 && fiscal_age <= 12", "true ? 1 : 2", "lunch/edition-1.toml:20:", ""},
+		{"amount that is a text", "edition-1.toml", `value = "0"`, `value = "'0'"`, "lunch/edition-1.toml:33:", "type string"},
+		{"floating-point number", "edition-1.toml", `value = "0"`, `value = "int(0.5)"`, "lunch/edition-1.toml:33:", "floating-point"},
+		{"costs too much", "edition-1.toml", `value = "0"`, `value = "` + strings.Repeat("month>1&&", 100) + `true ? 1 : 0"`, "lunch/edition-1.toml:33:", "may cost"},
+		{"texts that cost too much", "edition-1.toml", "school == 'primary'", "school.contains(school) && school.contains(school) && school.contains(school)", "lunch/edition-1.toml:20:", "may cost"},
+		{"no loops", "edition-1.toml", `value = "0"`, `value = "[1, 2].all(x, x > 0) ? 1 : 0"`, "lunch/edition-1.toml:33:", "undeclared reference"},
+		{"too long", "edition-1.toml", `value = "0"`, `value = "` + strings.Repeat(" ", 2000) + `1"`, "lunch/edition-1.toml:33:", "size exceeds limit"},
+		{"used before it is given", "edition-1.toml", `value = "0"`, `value = "amount"`, "lunch/edition-1.toml:33:", "no value yet"},
+		{"rank without a birth order", "edition-1.toml", `value = "0"`, `value = "rank"`, "lunch/edition-1.toml:33:", "no value yet"},
+		{"text that names nothing", "edition-1.toml", "text.en = \"Nothing.\"", "text.en = \"{nothing}\"", "lunch/edition-1.toml:26:", "there is no nothing"},
+		{"language that is missing", "edition-1.toml", "text.ja_easy = \"お金は ありません。\"\n", "", "lunch/edition-1.toml:26:", "ja_easy"},
+		{"no rule that always holds", "edition-1.toml", `value = "0"`, "value = \"0\"\nwhen = \"true\"", "lunch/edition-1.toml:26:", "holds always"},
+		{"no payment", "edition-1.toml", "months = [3]", "", "lunch/edition-1.toml:38:", "payment"},
+		{"paying month", "edition-1.toml", "months = [3]", "months = [13]", "lunch/edition-1.toml:39:", "1 to 12"},
+		{"other id", "program.toml", `id = "lunch"`, `id = "dinner"`, "lunch/program.toml:1:", "directory"},
+		{"no procedure", "program.toml", "opt_out", "silence", "lunch/program.toml:2:", "procedure"},
+		{"several lines", "program.toml", `"みなと市学校給食費補助要綱"`, `"""みなと市"""`, "lunch/program.toml:3:", "several lines"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := rule.Load(with(t, c.file, c.old, c.new))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			if !strings.Contains(err.Error(), c.at) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v\nwant %q %q", err, c.at, c.says)
+			}
+		})
+	}
+}
+
+func TestEditionsNeitherOverlapNorLeaveAGap(t *testing.T) {
+	for from, says := range map[string]string{"2026-03": "overlaps", "2026-06": "gap"} {
+		fsys := with(t, "edition-1.toml", "valid_from = \"2025-04\"", "valid_from = \"2025-04\"\nvalid_to = \"2026-04\"")
+		second := strings.Replace(lunch["lunch/edition-1.toml"], "2025-04", from, 1)
+		fsys["lunch/edition-2.toml"] = &fstest.MapFile{Data: []byte(second)}
+		if _, err := rule.Load(fsys); err == nil || !strings.Contains(err.Error(), "lunch/edition-2.toml:2: the edition") || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+}
+
+func TestAMissingFactIsNoRefusal(t *testing.T) {
+	e := shipped(t)
+	before, after := month(t, "2023-05"), month(t, "2025-07")
+	income := map[string]benefit.Value{"dependants": benefit.Int(1)}
+	asked := children(t, "2004-05-05", "2012-05-05", "2015-05-05")
+	asked[0].Facts = map[string]benefit.Value{"cost_confirmed": {}}
+	for _, c := range []struct {
+		name string
+		r    benefit.Request
+		want []string
+	}{
+		{"income", benefit.Request{Benefit: "child_allowance", Month: before, Facts: income, Children: children(t, "2020-05-05")}, []string{"income"}},
+		{"income and dependants", benefit.Request{Benefit: "child_allowance", Month: before, Children: children(t, "2020-05-05")}, []string{"dependants", "income"}},
+		{"dependants that decide nothing", benefit.Request{Benefit: "child_allowance", Month: before,
+			Facts: map[string]benefit.Value{"income": benefit.Int(6_219_999)}, Children: children(t, "2020-05-05")}, nil},
+		{"income of a family whose child is grown", benefit.Request{Benefit: "child_allowance", Month: before, Children: children(t, "2000-05-05")}, nil},
+		{"birth", benefit.Request{Benefit: "child_allowance", Month: after, Children: []benefit.Child{{}}}, []string{"children[0].birth"}},
+		{"rank of the younger", benefit.Request{Benefit: "child_allowance", Month: after, Children: asked}, []string{"children[0].cost_confirmed"}},
+		{"output", benefit.Request{Benefit: "oneoff_kosodate_ouen_2025", Month: month(t, "2026-02"), Children: children(t, "2020-05-05")}, []string{"paid_by_workplace"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := e.Evaluate(c.r)
+			if err != nil || !slices.Equal(d.Unknown, c.want) {
+				t.Fatalf("%v, %v, want %v", d.Unknown, err, c.want)
+			}
+			told := false
+			for _, s := range d.Steps {
+				told = told || strings.HasPrefix(s.Text.JA, "まだ判断できません") && strings.HasPrefix(s.Text.EN, "Cannot tell yet. Needed: ") && !s.Result.Known()
+			}
+			if len(c.want) > 0 && !told {
+				t.Error("no step says what is needed")
+			}
+		})
+	}
+}
+
+func TestRequestsThatCannotBeRight(t *testing.T) {
+	e := shipped(t)
+	for _, c := range []struct {
+		name, place string
+		r           benefit.Request
+	}{
+		{"born tomorrow", "children[1].birth", benefit.Request{Month: month(t, "2025-07"), AskedOn: day(t, "2025-07-01"), Children: children(t, "2020-01-01", "2025-07-02")}},
+		{"born after the month", "children[0].birth", benefit.Request{Month: month(t, "2025-07"), Children: children(t, "2025-08-01")}},
+		{"other type", "income", benefit.Request{Month: month(t, "2023-05"), Facts: map[string]benefit.Value{"income": benefit.Text("many")}}},
+		{"too large", "income", benefit.Request{Month: month(t, "2023-05"), Facts: map[string]benefit.Value{"income": benefit.Int(1 << 60)}}},
+		{"too many children", "children", benefit.Request{Month: month(t, "2023-05"), Children: make([]benefit.Child, benefit.MaxChildren+1)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.r.Benefit = "child_allowance"
+			if _, err := e.Evaluate(c.r); fault.PlaceOf(err) != c.place {
+				t.Errorf("%v, want a fault at %s", err, c.place)
+			}
+		})
+	}
+	if _, err := e.Evaluate(benefit.Request{Benefit: "dinner", Month: month(t, "2025-07")}); !errors.Is(err, benefit.ErrNoProgram) {
+		t.Error(err)
+	}
+	if _, err := e.StartsIn("child_allowance", month(t, "2025-06"), day(t, "2025-06-02"), day(t, "2025-06-01")); fault.PlaceOf(err) != "application" {
+		t.Error(err)
+	}
+}
+
+func TestBoundaries(t *testing.T) {
+	e := shipped(t)
+	low := map[string]benefit.Value{"income": benefit.Int(0), "dependants": benefit.Int(1)}
+	for _, c := range []struct {
+		name, month string
+		births      []string
+		want        int64
+	}{
+		{"month before the reform", "2024-09", []string{"2008-05-05"}, 0},
+		{"month of the reform", "2024-10", []string{"2008-05-05"}, 10000},
+		{"leap day, last month under three", "2027-02", []string{"2024-02-29"}, 15000},
+		{"leap day, three", "2027-03", []string{"2024-02-29"}, 10000},
+		{"leap day, attains 18 on 28 February", "2026-03", []string{"2008-02-29"}, 10000},
+		{"leap day, ended", "2026-04", []string{"2008-02-29"}, 0},
+		{"born on the 1st, its month", "2025-06", []string{"2025-06-01"}, 0},
+		{"born on the 1st, the next month", "2025-07", []string{"2025-06-01"}, 15000},
+		{"born on the 1st, third birthday", "2028-06", []string{"2025-06-01"}, 15000},
+		{"born on the 1st, month after", "2028-07", []string{"2025-06-01"}, 10000},
+		{"twins as second and third", "2025-07", []string{"2024-05-05", "2020-01-01", "2024-05-05"}, 10000 + 15000 + 30000},
+		{"twins as third and fourth", "2025-07", []string{"2024-05-05", "2024-05-05", "2020-01-01", "2018-01-01"}, 80000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, err := e.Evaluate(benefit.Request{Benefit: "child_allowance", Month: month(t, c.month), Facts: low, Children: children(t, c.births...)})
+			if err != nil || d.Amount != benefit.Int(c.want) {
+				t.Errorf("%v %v, want %d", d.Amount, err, c.want)
+			}
+		})
+	}
+}
+
+func TestTheSameRequestGivesTheSameDecisionAtOnce(t *testing.T) {
+	e := shipped(t)
+	r := benefit.Request{Benefit: "child_allowance", Month: month(t, "2025-07"), Children: children(t, "2020-01-01", "2024-05-05")}
+	done := make(chan int64)
+	for range 4 {
+		go func() {
+			d, _ := e.Evaluate(r)
+			done <- d.Amount.Int()
+		}()
+	}
+	for range 4 {
+		if got := <-done; got != 25000 {
+			t.Error(got)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, name := range slices.Sorted(maps.Keys(lunch)) {
+		f.Add(lunch[name], strings.TrimPrefix(name, "lunch/"))
+	}
+	f.Fuzz(func(t *testing.T, text, file string) {
+		if !fs.ValidPath(file) || strings.Contains(file, "/") {
+			return
+		}
+		fsys := with(t, "program.toml", "", "")
+		fsys["lunch/"+file] = &fstest.MapFile{Data: []byte(text)}
+		e, err := rule.Load(fsys)
+		if err != nil {
+			return
+		}
+		for _, id := range e.Programs() {
+			_, _ = e.Evaluate(benefit.Request{Benefit: id, Month: month(t, "2026-01"), Children: children(t, "2016-05-05")})
+		}
+	})
+}
