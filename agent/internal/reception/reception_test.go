@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -389,21 +387,6 @@ func TestEveryLanguageHasTheSameKeysAndVerbs(t *testing.T) {
 			if !slices.Equal(a, b) {
 				t.Errorf("%s: %s takes %v, in ja %v", lang, key, b, a)
 			}
-		}
-	}
-}
-
-// TestWritePages writes the pages for a look at them, where MADOGUCHI_PAGES names a folder.
-func TestWritePages(t *testing.T) {
-	dir := os.Getenv("MADOGUCHI_PAGES")
-	if dir == "" {
-		t.Skip("MADOGUCHI_PAGES names no folder")
-	}
-	s := open(t)
-	for name, path := range map[string]string{"start": "/", "offline": "/?case=offline", "differs": "/?case=differs", "easy": "/?case=offline&lang=ja-easy", "en": "/?tab=scan&case=valid&lang=en"} {
-		_, body := s.get(t, path)
-		if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(strings.ReplaceAll(body, "/assets/", "assets/")), 0o600); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
