@@ -45,6 +45,9 @@ func Load(fsys fs.FS) (map[string]*Program, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	if len(programs) == 0 {
+		return nil, errors.New("cannot read the programmes: the folder holds none")
+	}
 	return programs, nil
 }
 

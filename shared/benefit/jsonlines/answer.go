@@ -142,7 +142,7 @@ func decide(e *rule.Engine, q Question) (benefit.Decision, error) {
 }
 
 func told(err error, at string) *failure {
-	f := &failure{Code: fault.InvalidArgument, At: at, Place: fault.PlaceOf(err), Message: err.Error()}
+	f := &failure{Code: fault.Internal, At: at, Place: fault.PlaceOf(err), Message: err.Error()}
 	switch e, ok := errors.AsType[*fault.Error](err); {
 	case ok:
 		f.Code, f.Message = e.Code, e.Message

@@ -151,6 +151,7 @@ func TestLinesThatCannotBeAnswered(t *testing.T) {
 		{"no inputs", `{"id":"a","benefit":"child_allowance","month":"2025-07"}`, "invalid_argument", "inputs"},
 		{"no such day", `{"id":"a","benefit":"child_allowance","month":"2025-07","inputs":{"children":["2023-02-29"]}}`, "invalid_argument", "inputs.children[0]"},
 		{"half a yen", `{"id":"a","benefit":"child_allowance","month":"2023-07","inputs":{"income":1.5}}`, "invalid_argument", "inputs.income"},
+		{"name of digits", `{"id":"a","benefit":"child_allowance","month":"2023-07","inputs":{"0000":1}}`, "invalid_argument", "inputs"},
 		{"exponent", `{"id":"a","benefit":"child_allowance","month":"2023-07","inputs":{"income":1e6}}`, "invalid_argument", "inputs.income"},
 		{"born tomorrow", `{"id":"a","benefit":"child_allowance","month":"2025-07","asked_on":"2025-07-01","inputs":{"children":["2025-07-02"]}}`, "invalid_argument", "children[0].birth"},
 		{"no programme", `{"id":"a","benefit":"dinner","month":"2025-07","inputs":{}}`, "not_found", ""},

@@ -8,7 +8,9 @@ package jsonlines
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/civil"
@@ -165,11 +167,17 @@ func (q *Question) child(o object, place string, more map[string]benefit.Value) 
 	return nil
 }
 
+// nameForm keeps what somebody typed as a name out of the messages.
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
 func facts(o object, place string, except string) (map[string]benefit.Value, error) {
 	out := map[string]benefit.Value{}
 	for name, v := range o {
 		if name == except {
 			continue
+		}
+		if !nameForm.MatchString(name) {
+			return nil, fault.At(fault.InvalidArgument, strings.TrimSuffix(place, "."), "holds a name that no fact can have")
 		}
 		f, err := scalar(v, place+name)
 		if err != nil {

@@ -67,6 +67,10 @@ type expr struct {
 // texts is a text in the three languages.
 type texts struct{ ja, jaEasy, en benefit.Template }
 
+func (t texts) names() []string {
+	return slices.Concat(t.ja.Names(), t.jaEasy.Names(), t.en.Names())
+}
+
 // Load reads and compiles the programmes of a folder. The error joins every
 // *benefit.Fault; no programme is given then.
 func Load(fsys fs.FS) (*Engine, error) {
@@ -90,8 +94,11 @@ func Compile(programs map[string]*benefit.Program) (*Engine, error) {
 		}
 		e.programs[id] = c
 	}
-	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return e, errors.Join(faults...)
+	if len(faults) > 0 {
+		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return nil, errors.Join(faults...)
+	}
+	return e, nil
 }
 
 // compiler compiles one edition and collects its faults.
@@ -282,7 +289,7 @@ func (c *compiler) reads(r *rule) {
 			names = append(names, e.names...)
 		}
 	}
-	names = append(names, r.text.ja.Names()...)
+	names = append(names, r.text.names()...)
 	for _, name := range names {
 		id, isParam := strings.CutPrefix(name, "param.")
 		if !isParam || slices.Contains(r.reads, id) {
@@ -372,7 +379,7 @@ func (e *Engine) program(id string) (*compiled, error) {
 func (c *compiled) edition(m benefit.Month) (*benefit.Edition, *edition, error) {
 	e, ok := c.Edition(m)
 	if !ok {
-		return nil, nil, fmt.Errorf("cannot evaluate %s for %s: %w", c.ID, m, benefit.ErrNoEdition)
+		return nil, nil, fmt.Errorf("cannot evaluate %s: %w", c.ID, benefit.ErrNoEdition)
 	}
 	return e, c.editions[e], nil
 }

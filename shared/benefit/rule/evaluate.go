@@ -236,7 +236,10 @@ func (x *run) eval(s *scope, r *rule, e *expr) (v benefit.Value, needs []string,
 		return v, nil, fmt.Errorf("cannot evaluate rule %s at %s: %w", r.ID, r.Place, err)
 	}
 	if u, ok := out.(*types.Unknown); ok {
-		return v, s.missing(u), nil
+		if needs = s.missing(u); len(needs) == 0 {
+			return v, nil, fmt.Errorf("cannot evaluate rule %s at %s: it cannot be told what is missing", r.ID, r.Place)
+		}
+		return v, needs, nil
 	}
 	return native(out), nil, nil
 }
@@ -270,7 +273,7 @@ func (s *scope) missing(u *types.Unknown) []string {
 func (x *run) conclude(s *scope, r *rule, names []string, v benefit.Value, needs []string) {
 	s.set(r.Gives, v, needs)
 	step := benefit.Step{Rule: r.ID, Version: x.data.Version, Article: r.Article, Result: v,
-		Inputs: x.inputs(s, append(names, r.text.ja.Names()...), r.Gives), Parameters: x.rows(r.reads)}
+		Inputs: x.inputs(s, append(names, r.text.names()...), r.Gives), Parameters: x.rows(r.reads)}
 	if len(needs) > 0 {
 		step.Text = x.cannotTell(needs)
 	} else {

@@ -345,6 +345,38 @@ func TestTheSameRequestGivesTheSameDecisionAtOnce(t *testing.T) {
 	}
 }
 
+func TestAFolderWithoutProgrammes(t *testing.T) {
+	if _, err := rule.Load(fstest.MapFS{}); err == nil {
+		t.Error("it was taken")
+	}
+	if _, err := rule.Load(fstest.MapFS{"lunch/notes.toml": &fstest.MapFile{}}); err == nil || !strings.Contains(err.Error(), "lunch/program.toml: is missing") {
+		t.Error(err)
+	}
+}
+
+// A rule whose sum cannot be held fails; it never wraps around to a small amount.
+func TestAnAmountThatCannotBeHeldFails(t *testing.T) {
+	e, err := rule.Load(with(t, "edition-1.toml", `"param.monthly"`, `"param.monthly * 9223372036854775807"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kids := children(t, "2016-05-05")
+	kids[0].Facts = map[string]benefit.Value{"school": benefit.Text("primary")}
+	if d, err := e.Evaluate(benefit.Request{Benefit: "lunch", Month: month(t, "2026-01"), Children: kids}); err == nil || !strings.Contains(err.Error(), "lunch/edition-1.toml:13") {
+		t.Error(d, err)
+	}
+}
+
+func BenchmarkChildAllowance(b *testing.B) {
+	e := shipped(b)
+	r := benefit.Request{Benefit: "child_allowance", Month: month(b, "2025-07"), Children: children(b, "2016-05-05", "2020-01-01", "2024-05-05")}
+	for b.Loop() {
+		if d, err := e.Evaluate(r); err != nil || len(d.Steps) == 0 {
+			b.Fatal(err)
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(lunch)) {
 		f.Add(lunch[name], strings.TrimPrefix(name, "lunch/"))
