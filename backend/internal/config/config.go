@@ -142,22 +142,30 @@ func Default() Config {
 // error joins every fault of both; the caller adds those of Validate or ValidateData.
 func Load(path string, getenv func(string) string) (Config, error) {
 	c := Default()
-	var raw []byte
-	if path != "" {
-		info, err := os.Stat(path)
-		if err != nil {
-			return c, fmt.Errorf("cannot read the configuration: %w", err)
-		}
-		if info.Size() > settings.MaxBytes {
-			return c, fault.At(fault.TooLarge, "configuration file", "is larger than %d bytes", settings.MaxBytes)
-		}
-		if raw, err = os.ReadFile(path); err != nil {
-			return c, fmt.Errorf("cannot read the configuration: %w", err)
-		}
+	raw, err := read(path)
+	if err == nil {
+		err = settings.Load(&c, settings.Source{TOML: raw, Getenv: getenv, Prefix: Prefix})
 	}
-	err := settings.Load(&c, settings.Source{TOML: raw, Getenv: getenv, Prefix: Prefix})
-	c.fill()
+	c.fill() // also after a fault, so that Validate tells no faults that nobody made
 	return c, err
+}
+
+func read(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	if info.Size() > settings.MaxBytes {
+		return nil, fault.At(fault.TooLarge, "configuration file", "is larger than %d bytes", settings.MaxBytes)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	return raw, nil
 }
 
 // fill derives what was left out from what is there.

@@ -130,3 +130,13 @@ client_id = ""
 		t.Errorf("the api needs its sign-in alone: %v", faults)
 	}
 }
+
+func TestAFileThatCannotBeReadIsTheOnlyFault(t *testing.T) {
+	c, err := config.Load(t.TempDir()+"/absent.toml", func(string) string { return "" })
+	if err == nil {
+		t.Error("a file that is not there was read")
+	}
+	if err := c.Validate(); err != nil {
+		t.Errorf("the defaults have faults: %v", err)
+	}
+}
