@@ -69,20 +69,32 @@ func Say(lang Language, v Value, unit Unit) string {
 			return grouped(v.n)
 		}
 	case TypeText:
-		if d, err := civil.Parse(v.text); err == nil {
-			if lang == EN {
-				return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year)
+		switch len(v.text) {
+		case len("2006-01-02"):
+			if d, err := civil.Parse(v.text); err == nil {
+				return sayDay(lang, d)
 			}
-			return fmt.Sprintf("%d年%d月%d日", d.Year, d.Month, d.Day)
-		}
-		if m, err := ParseMonth(v.text); err == nil {
-			if lang == EN {
-				return fmt.Sprintf("%s %d", m.Month, m.Year)
+		case len("2006-01"):
+			if m, err := ParseMonth(v.text); err == nil {
+				return sayMonth(lang, m)
 			}
-			return fmt.Sprintf("%d年%d月", m.Year, m.Month)
 		}
 	}
 	return v.String()
+}
+
+func sayDay(lang Language, d civil.Date) string {
+	if lang == EN {
+		return strconv.Itoa(d.Day) + " " + sayMonth(lang, MonthOf(d))
+	}
+	return sayMonth(lang, MonthOf(d)) + strconv.Itoa(d.Day) + "日"
+}
+
+func sayMonth(lang Language, m Month) string {
+	if lang == EN {
+		return m.Month.String() + " " + strconv.Itoa(m.Year)
+	}
+	return strconv.Itoa(m.Year) + "年" + strconv.Itoa(int(m.Month)) + "月"
 }
 
 func grouped(n int64) string {

@@ -90,6 +90,7 @@ type run struct {
 	r     benefit.Request
 	house *scope
 	kids  []*scope
+	month benefit.Value // the month asked for, as a text
 	steps []benefit.Step
 }
 
@@ -98,7 +99,8 @@ type scope struct {
 	over    *scope // the household, for a child
 	values  map[string]benefit.Value
 	needs   map[string][]string // of names without a value: the facts they wait for
-	birth   civil.Date
+	day     civil.Date          // of birth
+	birth   benefit.Value       // the same as a text
 	unknown []*cel.AttributePatternType
 }
 
@@ -140,7 +142,7 @@ func newScope(over *scope) *scope {
 }
 
 func newRun(c *compiled, data *benefit.Edition, ed *edition, r benefit.Request) *run {
-	x := &run{c: c, data: data, ed: ed, r: r, house: newScope(nil)}
+	x := &run{c: c, data: data, ed: ed, r: r, house: newScope(nil), month: benefit.Text(r.Month.String())}
 	maps.Copy(x.house.values, benefit.HouseholdFacts(data, r))
 	for _, id := range ed.params {
 		row, _ := c.Parameter(id, r.Month)
@@ -149,7 +151,7 @@ func newRun(c *compiled, data *benefit.Edition, ed *edition, r benefit.Request) 
 	x.told(x.house, benefit.Household, "", r.Facts)
 	for i, child := range r.Children {
 		s := newScope(x.house)
-		s.birth = child.Birth
+		s.day, s.birth = child.Birth, birthText(child.Birth)
 		place := fmt.Sprintf("children[%d].", i)
 		computed := benefit.ChildFacts(data, r, i)
 		for _, f := range benefit.Computed {
@@ -295,7 +297,7 @@ func (x *run) rows(ids []string) []benefit.ParameterUse {
 func (x *run) inputs(s *scope, names []string, gives string) map[string]benefit.Value {
 	in := map[string]benefit.Value{}
 	if s.over != nil {
-		in["child"], in["birth"] = s.get("child"), birthText(s.birth)
+		in["child"], in["birth"] = s.get("child"), s.birth
 	}
 	for _, name := range names {
 		if name != gives && name != "value" && name != "birth" && name != "month" {
@@ -368,7 +370,7 @@ func (x *run) decision() (benefit.Decision, error) {
 		d.PerChild = []benefit.ChildAmount{}
 		for _, s := range x.kids {
 			v := take(s, x.data.Amount)
-			d.PerChild = append(d.PerChild, benefit.ChildAmount{Birth: s.birth, Amount: v})
+			d.PerChild = append(d.PerChild, benefit.ChildAmount{Birth: s.day, Amount: v})
 			if v.Int() < 0 || v.Int() > benefit.MaxAmount {
 				return benefit.Decision{}, fmt.Errorf("cannot evaluate %s: the rules give a child an amount that cannot be paid", x.c.ID)
 			}
@@ -397,9 +399,9 @@ func (x *run) say(t texts, s *scope, v benefit.Value, unit benefit.Unit) benefit
 			case "value":
 				return benefit.Say(lang, v, unit)
 			case "month":
-				return benefit.Say(lang, benefit.Text(x.r.Month.String()), unit)
+				return benefit.Say(lang, x.month, unit)
 			case "birth":
-				return benefit.Say(lang, birthText(s.birth), unit)
+				return benefit.Say(lang, s.birth, unit)
 			}
 			return benefit.Say(lang, s.get(name), x.ed.units[name])
 		})
