@@ -60,7 +60,7 @@ func CodeOfStatus(status int) fault.Code {
 		return fault.Unauthenticated
 	case http.StatusForbidden:
 		return fault.Forbidden
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented: // no such thing here
 		return fault.NotFound
 	case http.StatusConflict:
 		return fault.Conflict

@@ -182,6 +182,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	tracked.drain()
 	s.stop(errDrain)
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.app.ShutdownWithTimeout(2 * s.config.Grace) }()
