@@ -134,6 +134,7 @@ func (s *Snapshot) readIssuer(fsys fs.FS, name string, budget int64) (int64, err
 		issuer.keys[key.ID] = key
 	}
 	s.readLists(issuer, name, file.crls)
+	issuer.unlisted = s.asOf.IsZero() && len(file.crls) == 0
 	return int64(len(text)), nil
 }
 

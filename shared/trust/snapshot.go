@@ -33,6 +33,9 @@ type Issuer struct {
 	ISS  string
 	keys map[string]Key
 	crls map[string]CRL
+	// unlisted: the snapshot is undated, so nothing in it is stale, and it holds no list of
+	// this issuer, good or bad.
+	unlisted bool
 }
 
 // AsOf gives when the snapshot was made; zero where it does not say.
@@ -81,6 +84,7 @@ const (
 	NotRevoked        Revocation = iota // the list in force does not name it, or there is no list to ask
 	IsRevoked                           // a list of its key names it
 	RevocationUnknown                   // the issuer keeps a list, and the snapshot has not that version of it
+	RevocationUnasked                   // the issuer keeps a list; the snapshot is undated and made without lists
 )
 
 // Revocation tells what is known of the card with this rid (may be empty), signed by key
@@ -95,6 +99,8 @@ func (i *Issuer) Revocation(key Key, rid string, nbf time.Time) Revocation {
 		return IsRevoked
 	case key.CRLVersion == 0, held && crl.Version == key.CRLVersion:
 		return NotRevoked
+	case i.unlisted:
+		return RevocationUnasked
 	default:
 		return RevocationUnknown
 	}

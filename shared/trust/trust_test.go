@@ -249,7 +249,7 @@ func TestRevocation(t *testing.T) {
 		"listed":                {2, []string{list(2, "r")}, "r", trust.IsRevoked, 0},
 		"not listed":            {2, []string{list(2, "x")}, "r", trust.NotRevoked, 0},
 		"no list kept":          {0, nil, "r", trust.NotRevoked, 0},
-		"list not here":         {2, nil, "r", trust.RevocationUnknown, 0},
+		"made without lists":    {2, nil, "r", trust.RevocationUnasked, 0},
 		"no rid":                {2, nil, "", trust.NotRevoked, 0},
 		"older list":            {2, []string{list(1, "x")}, "r", trust.RevocationUnknown, 1},
 		"older list, listed":    {2, []string{list(1, "r")}, "r", trust.IsRevoked, 1},
@@ -268,6 +268,33 @@ func TestRevocation(t *testing.T) {
 		held, _ := issuer.Key(kid(t, key))
 		if got := issuer.Revocation(held, c.rid, time.Unix(100, 0)); got != c.want || len(snap.Notes()) != c.notes {
 			t.Errorf("%s: %v, notes %v", name, got, snap.Notes())
+		}
+	}
+}
+
+// TestADatedSnapshotOwesTheLists: a terminal's own snapshot is dated; a folder that somebody
+// put together without a date is never stale, but a list that is in it must be good.
+func TestADatedSnapshotOwesTheLists(t *testing.T) {
+	b := bundle(t, newKey(t, elliptic.P256()))
+	b.SHC[0].CRLs = nil
+	for dated, want := range map[bool]trust.Revocation{true: trust.RevocationUnknown, false: trust.RevocationUnasked} {
+		files, err := b.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys := fstest.MapFS{}
+		for name, content := range files {
+			if dated || name != "snapshot.json" {
+				fsys[name] = &fstest.MapFile{Data: content}
+			}
+		}
+		snap, err := trust.Load(fsys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		issuer, _ := snap.SHCIssuer(iss)
+		if got := issuer.Revocation(trust.Key{ID: "k", CRLVersion: 1}, "r", time.Unix(100, 0)); got != want {
+			t.Errorf("dated %v: %v, want %v", dated, got, want)
 		}
 	}
 }

@@ -177,6 +177,9 @@ func (c *card) judge(snap trust.Snapshot, at time.Time, remark func(cert.Finding
 	if snap.Stale(at) {
 		return cert.StaleTrust, "the trust list is older than it may be"
 	}
+	if revocation == trust.RevocationUnasked {
+		remark(NoRevocationList)
+	}
 	if revocation == trust.RevocationUnknown {
 		remark(NoRevocationList)
 		return cert.StaleRevocation, "the trust list lacks the issuer's revocation list in force"

@@ -92,9 +92,16 @@ func TestRevocationListThatIsNotHere(t *testing.T) {
 		t.Errorf("a card that no list can name: %s", v.Outcome)
 	}
 	c.ID = "rid"
-	v := verify.Verify([]byte(w.issue(c)), w.snapshot(), w.at)
-	if v.Outcome != cert.StaleRevocation || len(v.Findings) != 1 || v.Findings[0] != shc.NoRevocationList {
-		t.Errorf("%s %v", v.Outcome, v.Findings)
+	for _, snapshot := range []struct {
+		of   time.Time // zero: made by hand, never stale
+		want cert.Outcome
+	}{{time.Time{}, cert.Valid}, {w.at, cert.StaleRevocation}} {
+		w := newWorld(t)
+		w.version, w.bundle.AsOf, w.bundle.MaxAge = 3, snapshot.of, time.Hour
+		v := verify.Verify([]byte(w.issue(c)), w.snapshot(), w.at)
+		if v.Outcome != snapshot.want || len(v.Findings) != 1 || v.Findings[0] != shc.NoRevocationList {
+			t.Errorf("snapshot of %v: %s %v", snapshot.of, v.Outcome, v.Findings)
+		}
 	}
 }
 
