@@ -16,6 +16,7 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/cert/shc"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
@@ -206,6 +207,7 @@ func funcs(w words) template.FuncMap {
 		},
 		"believable": believable,
 		"next":       nextStep,
+		"formatname": verify.Title,
 		"stale":      stale,
 		"clockdoubt": clockDoubt,
 		"trustage":   func(now, asOf time.Time) string { return trustAge(w, now.Sub(asOf)) },

@@ -299,6 +299,9 @@ func TestVerificationShowsWhyAndHidesTheHolder(t *testing.T) {
 		if believable := outcome == cert.Valid || outcome == cert.StaleTrust; strings.Contains(body, "山田 花") != believable {
 			t.Errorf("%s: the holder is shown: %v", outcome, !believable)
 		}
+		if !strings.Contains(body, "<dd>SMART Health Card</dd>") {
+			t.Errorf("%s: the format has no name", outcome)
+		}
 		if len(s.desk.verified) != 1 {
 			t.Errorf("%s: counted %v", outcome, s.desk.verified)
 		}

@@ -80,7 +80,10 @@ type Fault struct {
 func (f Fault) String() string {
 	at := fmt.Sprintf("%s line %d", f.File, f.Line)
 	if f.Column > 0 {
-		at += fmt.Sprintf(" column %d (%s)", f.Column, f.Name)
+		at += fmt.Sprintf(" column %d", f.Column)
+	}
+	if f.Name != "" {
+		at += " (" + f.Name + ")"
 	}
 	return at + ": " + f.Reason
 }
