@@ -81,9 +81,9 @@ func (f Fault) String() string {
 	at := fmt.Sprintf("%s line %d", f.File, f.Line)
 	if f.Column > 0 {
 		at += fmt.Sprintf(" column %d", f.Column)
-	}
-	if f.Name != "" {
-		at += " (" + f.Name + ")"
+		if f.Name != "" {
+			at += " (" + f.Name + ")"
+		}
 	}
 	return at + ": " + f.Reason
 }

@@ -126,7 +126,7 @@ func TestImport(t *testing.T) {
 		{"same key, other row", good + "a,2,two\n", 1, []string{"line 3: conflict: line 2 says something else about the same thing"}},
 		{"refused by the store", good + "unknown,1,x\n", 1, []string{"line 3 column 1 (ref): nobody knows it"}},
 		{"empty file", "", 0, []string{"line 1: the file is empty: it must begin with the header"}},
-		{"no header", "a,1,one\n", 0, []string{"line 1 column 1 (): unknown column", "line 1 column 2 (): unknown column", "line 1 column 3 (): unknown column",
+		{"no header", "a,1,one\n", 0, []string{"line 1 column 1: unknown column", "line 1 column 2: unknown column", "line 1 column 3: unknown column",
 			"line 1: the column ref is missing", "line 1: the column n is missing", "line 1: the column words is missing"}},
 		{"column twice", "ref,n,words,n\na,1,one,1\n", 0, []string{"line 1 column 4 (n): the column stands twice"}},
 		{"header not UTF-8", "ref,n,w\xff\na,1,one\n", 0, []string{"line 1: not valid UTF-8"}},
