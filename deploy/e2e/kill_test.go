@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -533,5 +534,71 @@ func TestTheAuditFindsWhatWasNotKept(t *testing.T) {
 	x.allSent()
 	if faults := x.audit(); !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, "lost") }) {
 		t.Errorf("the audit found %v", faults)
+	}
+}
+
+// Control: an agent that answers before it stores (built here from its source with two
+// lines more) must be found out by the same kill.
+func TestTheAuditFindsAnAgentThatAnswersBeforeItStores(t *testing.T) {
+	x := newScene(t, 8*time.Minute)
+	x.stage.Programs = stage.Programs{Dir: t.TempDir()}
+	buildChanged(t, x.ctx, x.stage.Programs.Path(stage.Agent), "agent/internal/queue/writer.go",
+		"\trefused := make([]error, len(all))\n",
+		`	refused := make([]error, len(all))
+	for i, r := range all {
+		later := *r
+		later.result = make(chan error, 1)
+		all[i] = &later
+		r.result <- nil
+	}
+	time.Sleep(2 * time.Second)
+`)
+	x.stage.Line.Cut()
+	x.start()
+	if !x.record() {
+		t.Fatal("the changed agent confirmed nothing")
+	}
+	x.terminal.Process().Kill()
+	x.stage.Programs = programs(t)
+	restore(t, x.stage.Line)
+	x.start()
+	x.allSent()
+	if faults := x.audit(); !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, "lost") }) {
+		t.Errorf("the audit found %v", faults)
+	}
+}
+
+// buildChanged builds the agent into out with one place of one source file replaced. The
+// tree stays as it is.
+func buildChanged(t *testing.T, ctx context.Context, out, source, place, instead string) {
+	t.Helper()
+	root, err := stage.Root(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source = filepath.Join(root, source)
+	text, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), place); n != 1 {
+		t.Fatalf("the place to change stands %d times in %s: the control must follow the code", n, source)
+	}
+	dir := t.TempDir()
+	changed := filepath.Join(dir, "changed.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), place, instead, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", out, "./agent/cmd/"+stage.Agent)
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build the changed agent: %v\n%s", err, said)
 	}
 }
