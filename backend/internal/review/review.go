@@ -47,5 +47,8 @@ func (d *Desk) Newest(ctx context.Context, who actor.Staff, purpose audit.Purpos
 			Purpose: purpose, Action: "audit.review", Municipality: who.Municipality,
 		})
 	})
-	return out, err
+	if err != nil {
+		return nil, err // what was read is not shown when the look could not be recorded
+	}
+	return out, nil
 }
