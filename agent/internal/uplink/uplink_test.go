@@ -215,11 +215,12 @@ func (d *desk) fails() error {
 
 type world struct {
 	*testing.T
-	v *vault.Vault
-	q *queue.Queue
-	o *office
-	d *desk
-	u *uplink.Uplink
+	v       *vault.Vault
+	q       *queue.Queue
+	o       *office
+	d       *desk
+	u       *uplink.Uplink
+	untried uplink.Line // as it was before Run
 }
 
 // newWorld must be called inside a synctest bubble. The uplink runs until the test ends.
@@ -244,6 +245,7 @@ func newWorld(t *testing.T, seed uint64, trouble bool) *world {
 	w.u = uplink.New(uplink.Config{
 		Queue: q, Backend: w.o, Handler: w.d, Now: time.Now, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
+	w.untried = w.u.Line()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.u.Run(ctx) }()
@@ -379,7 +381,7 @@ func (w *world) judge(confirmed []wire.Record) {
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, false)
-		if l := w.u.Line(); l.Up || !l.Since.IsZero() {
+		if l := w.untried; l.Up || !l.Since.IsZero() {
 			t.Errorf("before anything was tried: %+v", l)
 		}
 		w.add(1)
