@@ -57,3 +57,19 @@ const (
 	Pushed    DeliveryState = "pushed"     // a push service accepted a push for it
 	Read      DeliveryState = "read"       // its owner opened it
 )
+
+// Subject is what a notice is about, where the app can show more than the notice says. The
+// zero value is nothing.
+type Subject struct {
+	Kind SubjectKind
+	ID   string // a handle
+}
+
+// SubjectKind says what a Subject is.
+type SubjectKind string
+
+// The kinds of subject.
+const (
+	Benefit SubjectKind = "benefit" // a decision, "awd_…"
+	Offer   SubjectKind = "offer"   // an offer of support, "off_…"
+)

@@ -43,7 +43,18 @@ const (
 	Approver        Role = "approver"         // the second person
 	TerminalManager Role = "terminal_manager" // enrols and watches terminals
 	Auditor         Role = "auditor"          // reads who looked, changes nothing
+	// ChildOfficer reviews flags of child support and writes assessments; ChildApprover
+	// allows contact with the family, never in a case they worked on.
+	ChildOfficer  Role = "child_officer"
+	ChildApprover Role = "child_approver"
+	// Protector works for people who must not be contacted or disclosed (支援措置).
+	Protector Role = "protector"
 )
+
+// Roles lists them.
+func Roles() []Role {
+	return []Role{Clerk, Approver, TerminalManager, Auditor, ChildOfficer, ChildApprover, Protector}
+}
 
 // Staff is an officer signed in to the office console. They see one municipality.
 type Staff struct {

@@ -23,6 +23,9 @@ const (
 	Self                Purpose = "self" // a person's own reading in the app
 	TerminalOperation   Purpose = "terminal_operation"
 	AuditReview         Purpose = "audit_review"
+	BenefitDecision     Purpose = "benefit_decision" // runs, decisions, refusals, lists
+	ChildSupport        Purpose = "child_support"    // items, indicators, cases, offers
+	Protection          Purpose = "protection"       // who must not be contacted, and what was withheld
 )
 
 // Rule is one line of the register: what the purpose is called and who may learn of it.
@@ -50,11 +53,22 @@ func Register() Purposes {
 		Self:                atOnce("ご本人による閲覧", "じぶんで みた", "Read by yourself"),
 		TerminalOperation:   atOnce("窓口端末の運用", "まどぐちの きかいの かんり", "Running a terminal"),
 		AuditReview:         atOnce("利用記録の点検", "つかった きろくの てんけん", "Reviewing the access record"),
+		BenefitDecision:     atOnce("給付の決定", "お金の きゅうふを きめる", "Deciding a benefit"),
+		ChildSupport:        never("こども支援", "子どもを たすける しごと", "Child support"),
+		Protection:          never("支援措置の対応", "ひとを まもる しごと", "Protective measures"),
 	}
 }
 
 func atOnce(ja, easy, en string) Rule {
 	return Rule{Visibility: auditlog.VisibleAtOnce, Names: map[string]string{"ja": ja, "ja-easy": easy, "en": en}}
+}
+
+// never withholds entries from the person's own screen: that an officer looked would tell
+// what they looked for. Auditors see them.
+func never(ja, easy, en string) Rule {
+	r := atOnce(ja, easy, en)
+	r.Visibility = auditlog.VisibleNever
+	return r
 }
 
 // Keys lists the purposes in order.

@@ -18,10 +18,8 @@ const (
 	maxRoles   = 200 // bytes
 )
 
-var roles = []actor.Role{actor.Clerk, actor.Approver, actor.TerminalManager, actor.Auditor}
-
-// Importer reads staff.csv: subject, name, municipality_code, roles (clerk, approver,
-// terminal_manager and auditor with ; between; empty takes the officer's access away).
+// Importer reads staff.csv: subject, name, municipality_code, roles (those of actor.Roles
+// with ; between; empty takes the officer's access away).
 func (s *Staff) Importer() importing.Importer {
 	return importing.For(importing.Sheet[StaffMember]{
 		File: "staff.csv",
@@ -43,13 +41,22 @@ func parseStaff(r *importing.Row) StaffMember {
 		role := actor.Role(strings.TrimSpace(word))
 		switch {
 		case role == "" || slices.Contains(m.Roles, role):
-		case !slices.Contains(roles, role):
-			r.Fault("roles", "not a role: clerk, approver, terminal_manager, auditor")
+		case !slices.Contains(actor.Roles(), role):
+			r.Fault("roles", "not a role: "+roleNames())
 		default:
 			m.Roles = append(m.Roles, role)
 		}
 	}
 	return m
+}
+
+// roleNames lists the roles for the person who wrote the file.
+func roleNames() string {
+	var names []string
+	for _, r := range actor.Roles() {
+		names = append(names, string(r))
+	}
+	return strings.Join(names, ", ")
 }
 
 // storeStaff changes officers in place: an officer is no citizen.
