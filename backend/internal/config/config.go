@@ -50,13 +50,14 @@ type Config struct {
 	// Metrics, when set, is the address on which /metrics is served.
 	Metrics string `toml:"metrics"`
 
-	Store        Store  `toml:"store"`
-	TLS          TLS    `toml:"tls"`
-	HTTP         HTTP   `toml:"http"`
-	CitizenLogin Login  `toml:"citizen_login"`
-	StaffLogin   Login  `toml:"staff_login"`
-	Payer        Payers `toml:"payer"`
-	Push         Push   `toml:"push"`
+	Store        Store   `toml:"store"`
+	TLS          TLS     `toml:"tls"`
+	HTTP         HTTP    `toml:"http"`
+	CitizenLogin Login   `toml:"citizen_login"`
+	StaffLogin   Login   `toml:"staff_login"`
+	Payer        Payers  `toml:"payer"`
+	Push         Push    `toml:"push"`
+	Benefit      Benefit `toml:"benefit"`
 }
 
 // Store says where the data are.
@@ -115,6 +116,12 @@ type FCM struct {
 	CredentialsFile string `toml:"credentials_file"`
 	// Endpoint replaces Google's, for practice.
 	Endpoint string `toml:"endpoint"`
+}
+
+// Benefit says by which rules benefits are decided.
+type Benefit struct {
+	// Programs is a folder of programmes, read at the start; empty means those that ship.
+	Programs string `toml:"programs"`
 }
 
 // PracticeIssuer is the OpenID provider of the practice partners at their default address,
