@@ -27,18 +27,23 @@ var assetFiles embed.FS
 // Assets gives the console's own style, script and their licences.
 func Assets() (fs.FS, error) { return fs.Sub(assetFiles, "assets") }
 
-// Parts are what the console works with; all are needed but Trail, Terminals and Notices,
-// whose pages are left out of the navigation when they are nil.
+// Parts are what the console works with; all are needed but Notices, Benefits, Children,
+// Protection, Approvals, Terminals and Trail, whose pages and routes are left out when they
+// are nil.
 type Parts struct {
-	SignIn    SignIn
-	Notices   Notices
-	Terminals Terminals
-	Trail     Trail
-	Names     Names
-	Secure    bool // cookies travel over TLS alone
-	Log       *slog.Logger
-	IDs       handle.Source
-	Now       func() time.Time
+	SignIn     SignIn
+	Notices    Notices
+	Benefits   Benefits
+	Children   Children
+	Protection Protection
+	Approvals  Approvals
+	Terminals  Terminals
+	Trail      Trail
+	Names      Names
+	Secure     bool // cookies travel over TLS alone
+	Log        *slog.Logger
+	IDs        handle.Source
+	Now        func() time.Time
 }
 
 // Office gives the pages. It is safe for concurrent use.
