@@ -43,6 +43,8 @@ func All() []Declared {
 		GetMe.declare(),
 		IssueCert.declare(), ListCerts.declare(),
 		ListNotice.declare(), GetNotice.declare(), ReadNotice.declare(), ResolvePush.declare(),
+		ListBenefit.declare(), GetBenefit.declare(), Refuse.declare(),
+		ListOffer.declare(), GetOffer.declare(), Answer.declare(),
 		PutDevice.declare(), DeleteDevice.declare(),
 		ListAccesses.declare(),
 	}

@@ -194,6 +194,13 @@ type Notice struct {
 	Deadline string     `json:"deadline,omitempty" format:"date"`
 	ReadAt   *time.Time `json:"read_at,omitempty"`
 	Texts    []Text     `json:"texts" doc:"Japanese first"`
+	About    *About     `json:"about,omitempty" doc:"what the notice is about, where the app can show more than it says"`
+}
+
+// About names what a notice is about.
+type About struct {
+	Kind string `json:"kind" enum:"benefit,offer"`
+	ID   string `json:"id" doc:"a Benefit.id or an Offer.id"`
 }
 
 // Text is a notice's words in one language.
@@ -278,6 +285,14 @@ var (
 	GetNotice   = Op[ByNotice, OneNotice]{op("getNotice", http.MethodGet, "/v1/notices/{id}", "One notice")}
 	ReadNotice  = Op[ByNotice, Empty]{op("readNotice", http.MethodPost, "/v1/notices/{id}/read", "Tell that I opened the notice", noContent)}
 	ResolvePush = Op[ByPush, OneNotice]{op("resolvePush", http.MethodGet, "/v1/pushes/{handle}", "The notice that a push announced")}
+
+	ListBenefit = Op[ListBenefits, Benefits]{op("listBenefits", http.MethodGet, "/v1/benefits", "Benefits paid to me")}
+	GetBenefit  = Op[ByBenefit, OneBenefit]{op("getBenefit", http.MethodGet, "/v1/benefits/{id}", "One benefit, with its reasons")}
+	Refuse      = Op[RefuseBenefit, OneBenefit]{op("refuseBenefit", http.MethodPost, "/v1/benefits/{id}/refusal", "Say that I do not want the payment")}
+
+	ListOffer = Op[ListOffers, Offers]{op("listOffers", http.MethodGet, "/v1/offers", "Support that is offered to me")}
+	GetOffer  = Op[ByOffer, OneOffer]{op("getOffer", http.MethodGet, "/v1/offers/{id}", "One offer of support")}
+	Answer    = Op[AnswerOffer, OneOffer]{op("answerOffer", http.MethodPut, "/v1/offers/{id}/answer", "Say yes or no to an offer")}
 
 	PutDevice    = Op[RegisterDevice, Empty]{op("registerDevice", http.MethodPut, "/v1/devices/{device}", "Where to send pushes", noContent)}
 	DeleteDevice = Op[ByDevice, Empty]{op("deleteDevice", http.MethodDelete, "/v1/devices/{device}", "Send no more pushes here", noContent)}

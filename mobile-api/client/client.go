@@ -234,15 +234,8 @@ func (c *Client) CertificatesIfChanged(ctx context.Context, etag string) (list [
 	var out struct {
 		Certificates []apiv1.Certificate `json:"certificates"`
 	}
-	k := call{method: http.MethodGet, path: apiv1.ListCerts.Path}
-	if etag != "" {
-		k.header = map[string]string{"If-None-Match": etag}
-	}
-	a, err := c.do(ctx, k, &out)
-	if err != nil {
-		return nil, "", false, err
-	}
-	return out.Certificates, a.header.Get("ETag"), a.status != http.StatusNotModified, nil
+	now, changed, err = c.list(ctx, apiv1.ListCerts.Path, etag, &out)
+	return out.Certificates, now, changed, err
 }
 
 // NoticePage is one page of notices; Next is empty on the last.

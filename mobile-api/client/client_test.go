@@ -25,6 +25,8 @@ const (
 	person = "ctz_01jd0000000000000000000000"
 	ntc    = "ntc_01jd0000000000000000000000"
 	psh    = "psh_01jd0000000000000000000000"
+	awd    = "awd_01jd0000000000000000000000"
+	off    = "off_01jd0000000000000000000000"
 )
 
 // phoneServer answers the contract from memory and counts what it was asked.
@@ -103,6 +105,41 @@ func (s *phoneServer) signIn(mux *http.ServeMux) {
 	})
 }
 
+func (s *phoneServer) remember(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys = append(s.keys, key)
+}
+
+// list answers with v, or 304 to whoever has it.
+func (s *phoneServer) list(v any) http.HandlerFunc {
+	return s.guarded(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		answer(w, 200, v)
+	})
+}
+
+// help answers what is about benefits and offers.
+func (s *phoneServer) help(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/benefits", s.list(map[string]any{"benefits": []apiv1.Benefit{{ID: awd}}}))
+	mux.HandleFunc("GET /v1/offers", s.list(map[string]any{"offers": []apiv1.Offer{{ID: off}}}))
+	mux.HandleFunc("GET /v1/benefits/{id}", s.guarded(func(w http.ResponseWriter, r *http.Request) { answer(w, 200, apiv1.Benefit{ID: awd}) }))
+	mux.HandleFunc("POST /v1/benefits/{id}/refusal", s.guarded(func(w http.ResponseWriter, r *http.Request) {
+		s.remember(r.Header.Get("Idempotency-Key"))
+		answer(w, 200, apiv1.Benefit{ID: awd, State: "refused"})
+	}))
+	mux.HandleFunc("GET /v1/offers/{id}", s.guarded(func(w http.ResponseWriter, r *http.Request) { answer(w, 200, apiv1.Offer{ID: off}) }))
+	mux.HandleFunc("PUT /v1/offers/{id}/answer", s.guarded(func(w http.ResponseWriter, r *http.Request) {
+		in := apiv1.AnswerOffer{}
+		json.NewDecoder(r.Body).Decode(&in.Body)
+		answer(w, 200, apiv1.Offer{ID: off, Answer: in.Body.Answer})
+	}))
+}
+
 func (s *phoneServer) handler() http.Handler {
 	mux := http.NewServeMux()
 	s.signIn(mux)
@@ -110,19 +147,11 @@ func (s *phoneServer) handler() http.Handler {
 		answer(w, 200, client.Me{Municipality: "みなと市", People: []apiv1.Person{{ID: person}}})
 	}))
 	mux.HandleFunc("POST /v1/certificates", s.guarded(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.keys = append(s.keys, r.Header.Get("Idempotency-Key"))
-		s.mu.Unlock()
+		s.remember(r.Header.Get("Idempotency-Key"))
 		answer(w, 201, apiv1.Certificate{ID: "crt_1", Format: "shc"})
 	}))
-	mux.HandleFunc("GET /v1/certificates", s.guarded(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("ETag", `"v1"`)
-		if r.Header.Get("If-None-Match") == `"v1"` {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		answer(w, 200, map[string]any{"certificates": []apiv1.Certificate{{ID: "crt_1"}}})
-	}))
+	mux.HandleFunc("GET /v1/certificates", s.list(map[string]any{"certificates": []apiv1.Certificate{{ID: "crt_1"}}}))
+	s.help(mux)
 	mux.HandleFunc("GET /v1/notices", s.guarded(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, client.NoticePage{Notices: []apiv1.Notice{{ID: ntc}}, Next: "more"})
 	}))
@@ -177,6 +206,18 @@ func TestEveryCallReachesItsOperation(t *testing.T) {
 		{"GET /v1/notices/" + ntc, func() error { _, err := c.Notice(ctx, ntc); return err }},
 		{"POST /v1/notices/" + ntc + "/read", func() error { return c.ReadNotice(ctx, ntc) }},
 		{"GET /v1/pushes/" + psh, func() error { _, err := c.ResolvePush(ctx, psh); return err }},
+		{"GET /v1/benefits", func() error { _, err := c.Benefits(ctx); return err }},
+		{"GET /v1/benefits/" + awd, func() error { _, err := c.Benefit(ctx, awd); return err }},
+		{"POST /v1/benefits/" + awd + "/refusal", func() error { _, err := c.RefuseBenefit(ctx, awd, ""); return err }},
+		{"GET /v1/offers", func() error { _, err := c.Offers(ctx); return err }},
+		{"GET /v1/offers/" + off, func() error { _, err := c.Offer(ctx, off); return err }},
+		{"PUT /v1/offers/" + off + "/answer", func() error {
+			o, err := c.AnswerOffer(ctx, off, "declined")
+			if err == nil && o.Answer != "declined" {
+				return errors.New("the answer was not sent")
+			}
+			return err
+		}},
 		{"PUT /v1/devices/dev", func() error { return c.RegisterDevice(ctx, client.Device{ID: "dev", Token: "practice:dev"}) }},
 		{"DELETE /v1/devices/dev", func() error { return c.RemoveDevice(ctx, "dev") }},
 		{"GET /v1/access-log", func() error { _, err := c.AccessLog(ctx, ""); return err }},
@@ -272,6 +313,24 @@ func TestConditionalList(t *testing.T) {
 	}
 	if list, _, changed, err = c.CertificatesIfChanged(t.Context(), etag); err != nil || changed || list != nil {
 		t.Errorf("second list: %v %v %v", list, changed, err)
+	}
+	if list, _, changed, err := c.BenefitsIfChanged(t.Context(), etag); err != nil || changed || list != nil {
+		t.Errorf("unchanged benefits: %v %v %v", list, changed, err)
+	}
+	if list, _, changed, err := c.OffersIfChanged(t.Context(), ""); err != nil || !changed || len(list) != 1 {
+		t.Errorf("offers: %v %v %v", list, changed, err)
+	}
+}
+
+func TestARefusalRepeatedKeepsItsKey(t *testing.T) {
+	s, c := signedIn(t)
+	for _, key := range []string{"", "the-same-key-0123", "the-same-key-0123"} {
+		if b, err := c.RefuseBenefit(t.Context(), awd, key); err != nil || b.State != "refused" {
+			t.Fatalf("%+v, %v", b, err)
+		}
+	}
+	if len(s.keys[0]) < 16 || s.keys[1] != "the-same-key-0123" || s.keys[2] != s.keys[1] {
+		t.Errorf("keys %q", s.keys)
 	}
 }
 
