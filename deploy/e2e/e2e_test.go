@@ -42,6 +42,16 @@ func programs(t testing.TB) stage.Programs {
 	return p
 }
 
+// forPractice are programs whose clock the stage moves.
+func forPractice(t testing.TB) stage.Programs {
+	t.Helper()
+	p, err := stage.BuiltForPractice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func limit(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -49,11 +59,14 @@ func limit(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// open makes a stage whose backend serves and whose clinic's terminal is enrolled. What
+// open makes a stage whose backend serves and whose clinic's terminal is enrolled, of the
+// programs as they are delivered unless o names others. What
 // the programs wrote is shown when the test fails.
 func open(t testing.TB, ctx context.Context, o stage.Options) (*stage.Stage, *stage.Terminal, string) {
 	t.Helper()
-	o.Programs, o.Dir, o.Seed = programs(t), t.TempDir(), 7
+	if o.Dir, o.Seed = t.TempDir(), 7; o.Programs.Dir == "" {
+		o.Programs = programs(t)
+	}
 	s, err := stage.New(ctx, o)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +108,7 @@ func TestJourneys(t *testing.T) {
 	for _, store := range stores() {
 		t.Run(store.name, func(t *testing.T) {
 			ctx := limit(t, 5*time.Minute)
-			s, terminal, imported := open(t, ctx, stage.Options{DSN: store.dsn(t), Residents: 1000})
+			s, terminal, imported := open(t, ctx, stage.Options{Programs: forPractice(t), DSN: store.dsn(t), Residents: 1000})
 			if err := terminal.Start(ctx); err != nil {
 				t.Fatal(err)
 			}

@@ -237,6 +237,35 @@ func TestTimeAndRandomnessAreInjected(t *testing.T) {
 	})
 }
 
+// TestThePracticeClockIsInNoDeliveredProgram looks for the variable that moves a program's
+// time: only files with the tag practice, the stage that sets it and tests may know it.
+func TestThePracticeClockIsInNoDeliveredProgram(t *testing.T) {
+	const variable = "MADOGUCHI_PRACTICE_" + "CLOCK"
+	dir, files := tracked(t)
+	tagged := 0
+	for _, file := range files {
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") || under(file, "deploy/stage") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil || !bytes.Contains(text, []byte(variable)) {
+			continue
+		}
+		if !bytes.HasPrefix(text, []byte("//go:build practice\n")) {
+			t.Errorf("%s knows %s and is built without the tag practice", file, variable)
+		}
+		tagged++
+	}
+	if tagged != 3 {
+		t.Errorf("%d files read the practice clock, want one for the backend, the agent and the partners", tagged)
+	}
+	for _, p := range packages(t) {
+		if i := slices.Index(p.GoFiles, "clock_practice.go"); i >= 0 {
+			t.Errorf("%s takes %s without the tag", p.path(), p.GoFiles[i])
+		}
+	}
+}
+
 func TestNothingSleeps(t *testing.T) {
 	for _, tests := range []bool{true, false} {
 		source(t, tests, func(p pkg, file string, fset *token.FileSet, f *ast.File) {

@@ -54,6 +54,7 @@ type Stage struct {
 	Cast   population.Cast
 	Public *Link // between phones or browsers and the backend
 	Line   *Link // between the terminals and the backend
+	Clock  *Clock
 
 	PracticeURL string
 	Backend     *Process
@@ -100,6 +101,10 @@ func (s *Stage) set(ctx context.Context) error {
 		if err := os.MkdirAll(s.path(name), 0o700); err != nil {
 			return fmt.Errorf("cannot make the stage's folders: %w", err)
 		}
+	}
+	var err error
+	if s.Clock, err = s.clock(); err != nil {
+		return err
 	}
 	town, err := population.Generate(s.Seed, s.Residents, s.AsOf)
 	if err != nil {
@@ -236,7 +241,7 @@ func (s *Stage) start(name, path string, args ...string) (*Process, error) {
 	s.mu.Lock()
 	s.logs = append(s.logs, log)
 	s.mu.Unlock()
-	p, err := Start(Command{Name: name, Path: path, Args: args, Log: log})
+	p, err := Start(Command{Name: name, Path: path, Args: args, Env: s.Clock.environment(), Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +271,8 @@ func (s *Stage) Tool(ctx context.Context, args ...string) ([]byte, error) {
 		words = 2
 	}
 	full := append(append(append([]string(nil), args[:words]...), "--config", s.path("backend/backend.toml")), args[words:]...)
-	return RunWell(ctx, Command{Name: Backend + " " + args[0], Path: s.Programs.Path(Backend), Args: full, Log: log})
+	return RunWell(ctx, Command{Name: Backend + " " + args[0], Path: s.Programs.Path(Backend), Args: full,
+		Env: s.Clock.environment(), Log: log})
 }
 
 // Import loads the population through madoguchi-backend import and gives what it said.
@@ -274,7 +280,8 @@ func (s *Stage) Import(ctx context.Context) ([]byte, error) {
 	return s.Tool(ctx, "import", s.PeopleDir())
 }
 
-// StartBackend starts `madoguchi-backend serve` and leads both links to it.
+// StartBackend starts `madoguchi-backend serve` and leads both links to it. It also starts
+// it again, once the one before has ended.
 func (s *Stage) StartBackend(ctx context.Context) error {
 	p, err := s.start("backend", s.Programs.Path(Backend), "serve", "--config", s.path("backend/backend.toml"))
 	if err != nil {
@@ -362,7 +369,7 @@ func (t *Terminal) command(args ...string) Command {
 		words = 2
 	}
 	full := append(append(append([]string(nil), args[:words]...), "--config", t.Config), args[words:]...)
-	return Command{Name: Agent + " " + args[0], Path: t.stage.Programs.Path(Agent), Args: full}
+	return Command{Name: Agent + " " + args[0], Path: t.stage.Programs.Path(Agent), Args: full, Env: t.stage.Clock.environment()}
 }
 
 // Start starts `madoguchi-agent run` and waits for its desk.

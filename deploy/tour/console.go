@@ -56,6 +56,12 @@ func (c *Console) post(ctx context.Context, path string, form url.Values) (page,
 	return fetch(c.http, req)
 }
 
+// Status asks for a page and gives the status of the answer alone.
+func (c *Console) Status(ctx context.Context, path string) (int, error) {
+	p, err := c.get(ctx, path)
+	return p.status, err
+}
+
 // Notice is what an officer writes.
 type Notice struct {
 	Title, Body string

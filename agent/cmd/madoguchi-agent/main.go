@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"madoguchi.example/agent/internal/app"
 )
@@ -20,7 +19,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := app.Main(ctx, os.Args[1:], app.World{
 		Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Now: time.Now, Rand: rand.Reader, Version: version,
+		Now: clock(os.Getenv), Rand: rand.Reader, Version: version,
 	})
 	stop()
 	os.Exit(code)

@@ -1,5 +1,5 @@
-// Package app puts the backend together: its commands, its wiring, and the only clock and
-// random source of the program.
+// Package app puts the backend together: its commands, its wiring, and the only
+// random source of the program. Its clock comes from the main package.
 //
 // It promises that a command which fails says what to mend, that check-config names every
 // fault at once, and that serve ends with nothing left running.
@@ -46,9 +46,9 @@ type program struct {
 	rand           io.Reader
 }
 
-// Run does what the arguments say and returns when it is done or ctx ends.
-func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	p := &program{getenv: getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr, now: time.Now, rand: rand.Reader}
+// Run does what the arguments say, by the clock now, and returns when it is done or ctx ends.
+func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, now func() time.Time) error {
+	p := &program{getenv: getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr, now: now, rand: rand.Reader}
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]

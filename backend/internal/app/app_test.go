@@ -51,7 +51,7 @@ client_id = "office"
 func run(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	err := Run(t.Context(), args, func(string) string { return "" }, &out, io.Discard)
+	err := Run(t.Context(), args, func(string) string { return "" }, &out, io.Discard, time.Now)
 	return out.String(), err
 }
 
@@ -138,7 +138,7 @@ func TestServe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- Run(ctx, []string{"serve", "--config", file}, func(string) string { return "" }, io.Discard, log)
+		done <- Run(ctx, []string{"serve", "--config", file}, func(string) string { return "" }, io.Discard, log, time.Now)
 	}()
 	var address string
 	select {

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"madoguchi.example/deploy/population"
 	"madoguchi.example/deploy/practice/program"
@@ -29,8 +28,8 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "population" {
-		return population.Command(args[1:], os.Stdout, os.Stderr, time.Now)
+		return population.Command(args[1:], os.Stdout, os.Stderr, clock(os.Getenv))
 	}
 	return program.Run(ctx, program.Env{Args: args, Getenv: os.Getenv,
-		Stdout: os.Stdout, Stderr: os.Stderr, Now: time.Now, Rand: rand.Reader})
+		Stdout: os.Stdout, Stderr: os.Stderr, Now: clock(os.Getenv), Rand: rand.Reader})
 }

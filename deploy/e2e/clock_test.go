@@ -1,0 +1,53 @@
+package e2e_test
+
+import (
+	"crypto/rand"
+	"net/http"
+	"testing"
+	"time"
+
+	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/stage"
+	"madoguchi.example/deploy/tour"
+)
+
+// TestThreeWeeksLater moves the practice clock and does what people do before and after: a
+// phone stays signed in, an officer signs in again, a terminal goes on by itself.
+func TestThreeWeeksLater(t *testing.T) {
+	ctx := limit(t, 4*time.Minute)
+	s, terminal, _ := open(t, ctx, stage.Options{Programs: forPractice(t), Residents: 200})
+	if err := terminal.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	g := tour.Guide{Stage: s, Terminal: terminal, Rand: rand.Reader}
+	phone, err := g.SignIn(ctx, population.SubParent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	officer, err := g.Console(ctx, population.SubMinatoClerk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := phone.Tokens()
+	if err := s.Clock.Advance(21 * 24 * time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := phone.Notices(ctx, ""); err != nil {
+		t.Errorf("the phone: %v", err)
+	}
+	if phone.Tokens() == before {
+		t.Error("an access token outlived its ten minutes: the backend's clock did not move")
+	}
+	if status, err := officer.Status(ctx, "/office/"); err != nil || status == http.StatusOK {
+		t.Errorf("an officer's session outlived three weeks: %d %v", status, err)
+	}
+	if officer, err = g.Console(ctx, population.SubMinatoClerk); err != nil {
+		t.Errorf("the officer: %v", err)
+	}
+	if _, err := g.SignIn(ctx, population.SubSingle); err != nil {
+		t.Errorf("somebody new: %v", err)
+	}
+	if out, err := s.Tool(ctx, "import", s.PeopleDir()); err != nil {
+		t.Errorf("the import: %v\n%s", err, out)
+	}
+}
