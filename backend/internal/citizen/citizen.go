@@ -191,6 +191,11 @@ type Rows interface {
 	Standings(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]Standing, error)
 	// Household lists the members of the citizen's household, the citizen among them.
 	Household(ctx context.Context, t tx.Tx, id identity.CitizenID) (map[identity.CitizenID]Member, error)
+	// Families gives up to limit households of the municipality after the one given, in
+	// order, that have a member born after young who is neither head nor spouse.
+	Families(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after string, young civil.Date, limit int) ([]Family, error)
+	AddFacts(ctx context.Context, t tx.Tx, rows []Fact[Told]) ([]importing.Result, error)
+	ReplaceFact(ctx context.Context, t tx.Tx, row Fact[Told]) error
 	// Linked gives the citizen of a provider's subject.
 	Linked(ctx context.Context, t tx.Tx, issuer, subject string) (identity.CitizenID, bool, error)
 	// Link keeps the link unless the subject has one, and gives the citizen it has now.

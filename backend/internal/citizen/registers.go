@@ -27,12 +27,13 @@ const (
 
 // Importers gives the importers of the registers that this package owns.
 //
-// In municipalities, residents, households and income the newer file wins, row by row.
+// In municipalities, residents, households, income and benefit_facts the newer file wins,
+// row by row.
 // Births, moves and deaths are events: another content under the same key is refused.
 func (x *Registry) Importers() []importing.Importer {
 	return []importing.Importer{
 		importing.For(x.municipalities()), importing.For(x.residents()), importing.For(x.households()),
-		importing.For(x.births()), importing.For(x.moves()), importing.For(x.deaths()), importing.For(x.income()),
+		importing.For(x.births()), importing.For(x.moves()), importing.For(x.deaths()), importing.For(x.income()), importing.For(x.told()),
 	}
 }
 

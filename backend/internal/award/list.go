@@ -1,0 +1,54 @@
+package award
+
+import (
+	"time"
+
+	"madoguchi.example/shared/benefit"
+	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/identity"
+)
+
+// ListState says where a list is.
+type ListState string
+
+// The states of a list.
+const (
+	Gathering ListState = "gathering"
+	Waiting   ListState = "waiting" // for a second person
+	Passed    ListState = "approved"
+	Returned  ListState = "returned" // its awards are free for the next one
+	Empty     ListState = "empty"    // nobody was ready
+)
+
+// List is one list of payments.
+type List struct {
+	ID           string // "lst_…"
+	Run          string
+	Municipality identity.MunicipalityCode
+	Benefit      string
+	Name         benefit.Words
+	Month        benefit.Month
+	PayOn        civil.Date
+	State        ListState
+	Count        int
+	Total        int64 // yen
+	MadeBy       string
+	MadeAt       time.Time
+	Cursor       string // the last award that was looked at
+	Page         int
+	// Balanced tells that the ledger's entries of this list sum to zero, and that what is
+	// payable is the total. Given by List.
+	Balanced bool
+	Request  Request // while and after it waits
+	Verdict  Decided // zero while it waits
+}
+
+// ListLine is one award's payment.
+type ListLine struct {
+	Award    string
+	Payee    identity.CitizenID
+	Ref      string
+	Name     identity.PersonName
+	Children int
+	Amount   int64
+}
