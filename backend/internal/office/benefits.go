@@ -21,7 +21,10 @@ type Benefits interface {
 	Runs(ctx context.Context, who actor.Staff, limit int) ([]Run, error)
 	// Draft makes a run. The same Once makes one run and gives it again.
 	Draft(ctx context.Context, who actor.Staff, d RunDraft) (run string, err error)
+	// Run is asked again every two seconds while a run works: it only reads counts.
 	Run(ctx context.Context, who actor.Staff, id string) (RunDetail, error)
+	// Samples gives a few decisions of the run, evaluated now.
+	Samples(ctx context.Context, who actor.Staff, run string) ([]Sample, error)
 	Act(ctx context.Context, who actor.Staff, run string, a RunAct) error
 	// Propose gathers what closed in silence and asks for approval.
 	Propose(ctx context.Context, who actor.Staff, run string) (list string, err error)
@@ -119,8 +122,7 @@ type RunDetail struct {
 	Run
 	Count   *Count               // nil before the dry run is done
 	ByState map[AwardState]Tally // all awards, protected people too
-	Samples []Sample
-	Lists   []List // newest first
+	Lists   []List               // newest first
 }
 
 // Sample is one decision as a family would read it.

@@ -1,0 +1,60 @@
+package office
+
+// mark is a state as every page shows it: one of the six icons and a word.
+type mark struct{ Icon, Word string }
+
+// The icons of the six states.
+const (
+	iconDone = "done"
+	iconWait = "wait"
+	iconBusy = "busy"
+	iconNeed = "need"
+	iconStop = "stop"
+	iconOld  = "old"
+)
+
+var icons = map[string]map[string]string{
+	"run": {
+		string(RunDrafted): iconWait, string(RunCounting): iconBusy, string(RunCounted): iconNeed,
+		string(RunRunning): iconBusy, string(RunPaused): iconNeed, string(RunDone): iconDone,
+	},
+	"award": {
+		string(OpenQuestion): iconNeed, string(MustApply): iconNeed, string(Noticed): iconWait, string(Proven): iconWait,
+		string(Silent): iconBusy, string(Refused): iconStop, string(Listed): iconBusy, string(Approved): iconDone,
+	},
+	"list": {"gathering": iconBusy, "waiting": iconWait, "approved": iconDone, "returned": iconNeed},
+	"case": {
+		string(CaseFlagged): iconNeed, string(CaseAssessed): iconWait, string(CaseReturned): iconNeed,
+		string(CaseOffered): iconWait, string(CaseWithPerson): iconBusy, string(CaseAccepted): iconDone,
+		string(CaseDeclined): iconStop, string(CaseClosed): iconDone, string(CaseLapsed): iconOld,
+	},
+	"verdict": {"approved": iconDone, "returned": iconNeed},
+}
+
+// State gives a state's icon and word; of is the kind of thing that is in it.
+func (v view) State(of string, state any) mark {
+	name := ""
+	switch s := state.(type) {
+	case string:
+		name = s
+	case RunState:
+		name = string(s)
+	case AwardState:
+		name = string(s)
+	case CaseState:
+		name = string(s)
+	}
+	icon := icons[of][name]
+	if icon == "" {
+		icon = iconWait
+	}
+	return mark{icon, v.T(of + "." + name)}
+}
+
+// Event gives what happened in words, "something else" for what the catalogue lacks.
+func (v view) Event(what string) string {
+	if !v.office.words.has("event." + what) {
+		what = "other"
+	}
+	return v.T("event." + what)
+}
