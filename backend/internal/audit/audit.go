@@ -55,6 +55,8 @@ type Position struct {
 type Rows interface {
 	// Insert stores the entry in t.
 	Insert(ctx context.Context, t tx.Tx, e Stored) error
+	// InsertAll stores the entries in t, or fails.
+	InsertAll(ctx context.Context, t tx.Tx, entries []Stored) error
 	// Visible lists a citizen's entries whose VisibleFrom is set and not after now, newest
 	// first (At, then ID, descending), those strictly after the position, at most limit.
 	// With a nil t it reads what is committed.
@@ -79,25 +81,49 @@ func (l *Log) Purposes() Purposes { return l.purposes }
 
 // Append stores the entry in the caller's transaction, with its id and time.
 func (l *Log) Append(ctx context.Context, t tx.Tx, a actor.Actor, e Event) error {
-	rule, ok := l.purposes[e.Purpose]
-	if !ok {
-		return fault.At(fault.Internal, "purpose", "the purpose is not in the register")
-	}
-	if err := e.check(); err != nil {
-		return err
-	}
-	id, err := l.ids.New("aud")
+	stored, err := l.stored(a, e, l.now().UTC())
 	if err != nil {
 		return err
 	}
-	at := l.now().UTC()
-	return l.rows.Insert(ctx, t, Stored{
+	return l.rows.Insert(ctx, t, stored)
+}
+
+// AppendAll stores many entries of one act in the caller's transaction, all with the same
+// time and in their order, or none of them.
+func (l *Log) AppendAll(ctx context.Context, t tx.Tx, a actor.Actor, entries []Event) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	all, at := make([]Stored, len(entries)), l.now().UTC()
+	for i, e := range entries {
+		var err error
+		if all[i], err = l.stored(a, e, at); err != nil {
+			return err
+		}
+	}
+	return l.rows.InsertAll(ctx, t, all)
+}
+
+// stored checks an event and makes the entry of it.
+func (l *Log) stored(a actor.Actor, e Event, at time.Time) (Stored, error) {
+	rule, ok := l.purposes[e.Purpose]
+	if !ok {
+		return Stored{}, fault.At(fault.Internal, "purpose", "the purpose is not in the register")
+	}
+	if err := e.check(); err != nil {
+		return Stored{}, err
+	}
+	id, err := l.ids.New("aud")
+	if err != nil {
+		return Stored{}, err
+	}
+	return Stored{
 		Entry: auditlog.Entry{
 			ID: id, At: at, Actor: a.AuditActor(), Purpose: string(e.Purpose), Action: e.Action,
 			CitizenID: string(e.CitizenID), Municipality: string(e.Municipality), Object: e.Object, Items: e.Items,
 		},
 		VisibleFrom: rule.visibleFrom(at),
-	})
+	}, nil
 }
 
 func (r Rule) visibleFrom(at time.Time) time.Time {

@@ -12,7 +12,7 @@ import (
 )
 
 // useCases are the packages whose functions say who asks and why.
-var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake"}
+var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval"}
 
 // Reasons why a function takes no actor or no purpose.
 const (
@@ -33,6 +33,7 @@ const (
 var without = map[string]string{
 	"citizen.Registry.People": inAnother, "citizen.Registry.Municipality": inAnother, "citizen.Registry.Residents": inAnother,
 	"citizen.Registry.RefsOf": inAnother, "citizen.Registry.Earlier": inAnother, "citizen.Known": inAnother,
+	"protection.Register.Flagged": inAnother, "protection.Register.Withhold": inAnother, "approval.Desk.Of": inAnother,
 	"fleet.Fleet.TerminalKey": beforeWho, "fleet.Fleet.InUse": beforeWho,
 	"intake.Intake.Watch": untilEnd,
 }

@@ -6,9 +6,11 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/store/bulk"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/auditlog"
@@ -26,23 +28,37 @@ func New(reads *sqltx.Pool) *Rows { return &Rows{reads: reads} }
 // never stands in visible_from for an entry that its citizen must not learn of.
 const never = int64(-1)
 
+var columns = []string{"entry_id", "at", "visible_from", "actor_kind", "actor_id", "purpose", "action",
+	"citizen_id", "municipality_code", "object", "items"}
+
 // Insert implements audit.Rows.
 func (r *Rows) Insert(ctx context.Context, t tx.Tx, e audit.Stored) error {
-	items, err := json.Marshal(append([]string{}, e.Items...))
+	return r.InsertAll(ctx, t, []audit.Stored{e})
+}
+
+// InsertAll implements audit.Rows.
+func (r *Rows) InsertAll(ctx context.Context, t tx.Tx, entries []audit.Stored) error {
+	rows := make([][]any, len(entries))
+	for i, e := range entries {
+		items, err := json.Marshal(append([]string{}, e.Items...))
+		if err != nil {
+			return err
+		}
+		from := never
+		if !e.VisibleFrom.IsZero() {
+			from = sqltx.Micros(e.VisibleFrom)
+		}
+		rows[i] = []any{e.ID, sqltx.Micros(e.At), from, string(e.Actor.Kind), e.Actor.ID, e.Purpose, e.Action,
+			e.CitizenID, e.Municipality, e.Object, string(items)}
+	}
+	stored, err := bulk.Insert(ctx, sqltx.Of(t), "audit_entry", columns, rows)
 	if err != nil {
 		return err
 	}
-	from := never
-	if !e.VisibleFrom.IsZero() {
-		from = sqltx.Micros(e.VisibleFrom)
+	if stored != int64(len(entries)) {
+		return fmt.Errorf("cannot keep the access record: %d of %d entries have a new id", stored, len(entries))
 	}
-	_, err = sqltx.Of(t).Exec(ctx, `
-		INSERT INTO audit_entry (entry_id, at, visible_from, actor_kind, actor_id, purpose, action,
-		                         citizen_id, municipality_code, object, items)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		e.ID, sqltx.Micros(e.At), from, string(e.Actor.Kind), e.Actor.ID, e.Purpose, e.Action,
-		e.CitizenID, e.Municipality, e.Object, string(items))
-	return err
+	return nil
 }
 
 // Visible implements audit.Rows.
