@@ -187,6 +187,9 @@ type Rows interface {
 	Municipalities(ctx context.Context, t tx.Tx) ([]Municipality, error)
 	// BornOn lists the residents with this birth date and one of the sexes, at most limit.
 	BornOn(ctx context.Context, t tx.Tx, day civil.Date, sexes []identity.Sex, limit int) ([]Resident, error)
+	// BornSince lists residents of the municipality born on from or later, by id, after the
+	// id given.
+	BornSince(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, from civil.Date, after identity.CitizenID, limit int) ([]identity.CitizenID, error)
 	// Standings gives the citizens that exist.
 	Standings(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]Standing, error)
 	// Household lists the members of the citizen's household, the citizen among them.
