@@ -1,6 +1,7 @@
 package population
 
 import (
+	"maps"
 	"strings"
 	"time"
 
@@ -60,6 +61,9 @@ type Cast struct {
 	Aged    Card `json:"aged"`    // valid coverage without a symbol
 	Changed Card `json:"changed"` // an old card; newer coverage exists
 
+	Families
+
+	families
 	parent, child, single, elder, twice, unvaccinated, neighbour *person
 	kokuho, changed                                              *household
 }
@@ -103,6 +107,8 @@ func (t *Town) castHouseholds() {
 	h = t.family(yamanobe, part{"𠮷田", "ヨシダ", "YOSHIDA"}, false, member{head, 52, male}, member{spouse, 50, female})
 	c.neighbour = h.members[0]
 
+	t.castFamilies()
+
 	moved := t.family(yamanobe, part{"渡邉", "ワタナベ", "WATANABE"}, false,
 		member{head, 44, male}, member{spouse, 42, female}, member{child, 13, male})
 	t.movedFromOther(moved)
@@ -135,8 +141,11 @@ func (t *Town) people() {
 
 	subs := map[*person]Part{c.parent: c.Parent, c.single: c.Single, c.elder: c.Elder, c.twice: c.Ambiguous,
 		c.unvaccinated: c.Unvaccinated, c.neighbour: c.Neighbour}
-	for _, p := range []*person{c.parent, c.single, c.elder, c.twice, c.unvaccinated, c.neighbour} {
-		t.signIn(p, subs[p].Sub, "★"+subs[p].Words)
+	maps.Copy(subs, c.parts(t))
+	for _, p := range t.all { // the cast stands first in the list
+		if part, cast := subs[p]; cast {
+			t.signIn(p, part.Sub, "★"+part.Words)
+		}
 	}
 	for _, p := range t.all {
 		if _, cast := subs[p]; cast || !p.left.IsZero() || p.age(t.asOf) < 15 {

@@ -23,6 +23,10 @@ func (t *Town) facts() {
 		t.formerCoverage(p)
 		t.vaccinations(p)
 	}
+	t.protections()
+	t.benefitFacts()
+	t.childcare()
+	t.checkups()
 }
 
 func later(a, b time.Time) time.Time {
@@ -44,11 +48,17 @@ func (t *Town) birth(p *person) {
 	t.row("births.csv", p.ref, p.town.code, day(p.born), day(registered))
 }
 
-// income writes two tax years of everybody who was of age and a resident on its 1 January.
+// income writes the tax years of everybody who was of age and a resident on its 1 January:
+// two, and three of a parent, of whom a benefit for a past month asks. What a parent had
+// before moving here was asked of the place where they lived.
 func (t *Town) income(p *person) {
-	for year := t.asOf.Year() - 1; year <= t.asOf.Year(); year++ {
+	first, raises := t.asOf.Year()-1, p.raises()
+	if raises {
+		first--
+	}
+	for year := first; year <= t.asOf.Year(); year++ {
 		assessed := time.Date(year, time.January, 1, 0, 0, 0, 0, time.UTC)
-		if p.age(assessed) < 20 || assessed.Before(p.since) || !p.left.IsZero() && p.left.Before(assessed) {
+		if p.age(assessed) < 20 || assessed.Before(p.since) && !raises || !p.left.IsZero() && p.left.Before(assessed) {
 			continue
 		}
 		dependants := t.dependants(p, assessed)
@@ -67,6 +77,11 @@ func (t *Town) income(p *person) {
 	}
 }
 
+// raises tells whether p is a parent of children in their household.
+func (p *person) raises() bool {
+	return p.home != nil && p.left.IsZero() && (p.relation == head || p.relation == spouse) && p.home.hasChild()
+}
+
 func (t *Town) dependants(p *person, on time.Time) int {
 	if p.home == nil || p.relation != head {
 		return 0
@@ -83,6 +98,9 @@ func (t *Town) dependants(p *person, on time.Time) int {
 // yen gives the income of a year in whole thousands.
 func (t *Town) yen(p *person, on time.Time) int {
 	r := t.rng
+	if yen, known := t.Cast.earns(p); known {
+		return yen
+	}
 	switch age := p.age(on); {
 	case age >= 65:
 		return 1000 * r.between(0, 2_400)

@@ -36,6 +36,10 @@ func ImportFiles() []ImportFile {
 		{"income.csv", "resident_ref,municipality_code,tax_year,income_yen,resident_tax_yen,dependants,exempt"},
 		{"coverage.csv", "resident_ref,municipality_code,payer,insurer_number,insurer_name,symbol,number,branch,valid_from,valid_to,copayment_percent,insured_kind"},
 		{"vaccinations.csv", "record_ref,resident_ref,municipality_code,vaccine_code,product,manufacturer,lot,dose_number,given_on,performer,country"},
+		{"protections.csv", "resident_ref,municipality_code,kind,since,until"},
+		{"benefit_facts.csv", "resident_ref,municipality_code,fact,value,since,source"},
+		{"childcare.csv", "resident_ref,municipality_code,as_of,facility_kind,recognised,since,last_attended"},
+		{"checkups.csv", "resident_ref,municipality_code,as_of,checkup,due_on,result,contacted_on"},
 	}
 	out := make([]ImportFile, 0, len(table))
 	for _, row := range table {

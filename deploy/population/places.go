@@ -7,6 +7,13 @@ const (
 	SubMinatoClerk      = "s-minato-clerk"
 	SubMinatoApprover   = "s-minato-approver"
 	SubMinatoManager    = "s-minato-manager"
+	SubMinatoClerk2     = "s-minato-clerk-2"
+	SubMinatoApprover2  = "s-minato-approver-2"
+	SubMinatoApprover3  = "s-minato-approver-3"
+	SubMinatoChild      = "s-minato-child"
+	SubMinatoChildChief = "s-minato-child-chief"
+	SubMinatoChildBoth  = "s-minato-child-both"
+	SubMinatoProtector  = "s-minato-protector"
 	SubYamanobeClerk    = "s-yamanobe-clerk"
 	SubYamanobeApprover = "s-yamanobe-approver"
 	SubYamanobeManager  = "s-yamanobe-manager"
@@ -61,6 +68,13 @@ func (t *Town) staff() []officer {
 		{SubMinatoClerk, "窓口 文香", "clerk", "起案", "1号", a, born(1988), female},
 		{SubMinatoApprover, "決裁 正敏", "approver;clerk", "決裁・起案", "2号", a, born(1974), male},
 		{SubMinatoManager, "端末 守", "terminal_manager;auditor", "端末管理・監査", "3号", a, born(1981), male},
+		{SubMinatoClerk2, "起草 直", "clerk", "起案・2人目", "4号", a, born(1990), male},
+		{SubMinatoApprover2, "審査 律子", "approver", "決裁", "5号", a, born(1971), female},
+		{SubMinatoApprover3, "代決 修", "approver", "決裁・代決", "6号", a, born(1976), male},
+		{SubMinatoChild, "子安 みのり", "child_officer", "こども支援・評価", "7号", a, born(1985), female},
+		{SubMinatoChildChief, "見守 宏", "child_approver", "こども支援・決裁", "8号", a, born(1968), male},
+		{SubMinatoChildBoth, "兼務 渚", "child_officer;child_approver", "こども支援・評価と決裁", "9号", a, born(1979), female},
+		{SubMinatoProtector, "庇護 和", "protector", "支援措置の担当", "10号", a, born(1977), female},
 		{SubYamanobeClerk, "山辺 千夏", "clerk", "起案", "1号", b, born(1992), female},
 		{SubYamanobeApprover, "谷川 巌", "approver", "決裁", "2号", b, born(1969), male},
 		{SubYamanobeManager, "沢 昭子", "terminal_manager;auditor", "端末管理・監査", "3号", b, born(1979), female},
