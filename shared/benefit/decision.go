@@ -19,50 +19,63 @@ const (
 
 // Value is one int64, bool or text. The zero value is "not known". It is comparable.
 type Value struct {
-	kind Type
-	n    int64
 	text string
+	n    int64
+	kind kind
 }
 
+type kind uint8
+
+const (
+	isInt kind = iota + 1
+	isBool
+	isText
+)
+
+var types = [...]Type{isInt: TypeInt, isBool: TypeBool, isText: TypeText}
+
 // Int makes a number; amounts are yen.
-func Int(n int64) Value { return Value{kind: TypeInt, n: n} }
+func Int(n int64) Value { return Value{kind: isInt, n: n} }
 
 // Bool makes a truth value.
 func Bool(b bool) Value {
 	if b {
-		return Value{kind: TypeBool, n: 1}
+		return Value{kind: isBool, n: 1}
 	}
-	return Value{kind: TypeBool}
+	return Value{kind: isBool}
 }
 
 // Text makes a word.
-func Text(s string) Value { return Value{kind: TypeText, text: s} }
+func Text(s string) Value { return Value{kind: isText, text: s} }
 
 // Known tells whether v has a value.
-func (v Value) Known() bool { return v.kind != "" }
+func (v Value) Known() bool { return v.kind != 0 }
 
 // Type gives the type, empty when v is not known.
-func (v Value) Type() Type { return v.kind }
+func (v Value) Type() Type { return types[v.kind] }
 
 // Int gives the number, 0 for another type.
 func (v Value) Int() int64 {
-	if v.kind != TypeInt {
+	if v.kind != isInt {
 		return 0
 	}
 	return v.n
 }
 
 // True tells whether v is the truth value true.
-func (v Value) True() bool { return v.kind == TypeBool && v.n == 1 }
+func (v Value) True() bool { return v.kind == isBool && v.n == 1 }
+
+// Text gives the word, "" for another type.
+func (v Value) Text() string { return v.text }
 
 // Native gives v as int64, bool, string or nil.
 func (v Value) Native() any {
 	switch v.kind {
-	case TypeInt:
+	case isInt:
 		return v.n
-	case TypeBool:
+	case isBool:
 		return v.n == 1
-	case TypeText:
+	case isText:
 		return v.text
 	}
 	return nil
@@ -71,9 +84,9 @@ func (v Value) Native() any {
 // String gives v in plain digits or words, "" when not known.
 func (v Value) String() string {
 	switch v.kind {
-	case TypeInt:
+	case isInt:
 		return strconv.FormatInt(v.n, 10)
-	case TypeBool:
+	case isBool:
 		return strconv.FormatBool(v.n == 1)
 	}
 	return v.text
@@ -126,15 +139,37 @@ type Output struct {
 	Value Value
 }
 
-// Step is one rule that was applied, with everything it rested on.
+// Step is one rule that was applied, with everything it rested on. Decisions share
+// Parameters: nobody may change them.
 type Step struct {
 	Rule       string
 	Version    string
 	Article    string
-	Inputs     map[string]Value
+	Inputs     Inputs
 	Parameters []ParameterUse // the row that the rule names first; then the others it read
-	Result     Value          // not known when a fact is missing
-	Text       Words
+	Result     Value          // not known while Needs is not empty
+	Needs      []string       // the facts that the rule waits for
+	Text       Words          // empty where the texts were not asked for
+}
+
+// Inputs are the values that a step looked at, sorted by name; one that is not known was
+// missing. Of a child they hold its place and its birth, whatever was looked at.
+type Inputs []Input
+
+// Input is one value that a step looked at.
+type Input struct {
+	Name  string
+	Value Value
+}
+
+// Get gives the value of name; it is not known when the step did not look at it.
+func (in Inputs) Get(name string) Value {
+	for i := range in {
+		if in[i].Name == name {
+			return in[i].Value
+		}
+	}
+	return Value{}
 }
 
 // ParameterUse names the dated row that a step read.

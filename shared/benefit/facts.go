@@ -16,9 +16,14 @@ func AttainsAge(birth civil.Date, n int) civil.Date {
 }
 
 // LegalAge gives the years attained at the end of the day on, negative before the birth.
-func LegalAge(birth, on civil.Date) int {
-	n := on.Year - birth.Year + 1
-	for AttainsAge(birth, n).After(on) {
+func LegalAge(birth, on civil.Date) int { return yearsBefore(birth, on.AddDays(1)) }
+
+// yearsBefore gives the years attained by the day before next: as many as birthdays up to
+// next, since an age is attained the day before its birthday. Someone born on 29 February
+// has that birthday on 1 March where there is no 29 February.
+func yearsBefore(birth, next civil.Date) int {
+	n := next.Year - birth.Year
+	if next.Month < birth.Month || next.Month == birth.Month && next.Day < birth.Day {
 		n--
 	}
 	return n
@@ -37,7 +42,7 @@ func FiscalYearEnd(birth civil.Date, n int) civil.Date {
 
 // FiscalAge gives the n for which m lies in the fiscal year that ends on FiscalYearEnd(birth, n).
 func FiscalAge(birth civil.Date, m Month) int {
-	return LegalAge(birth, civil.Date{Year: m.FiscalYear() + 1, Month: time.March, Day: 31})
+	return yearsBefore(birth, civil.Date{Year: m.FiscalYear() + 1, Month: time.April, Day: 1})
 }
 
 // IncomeYear gives the calendar year whose income counts for m, where a new year's income
@@ -68,15 +73,15 @@ func PaidIn(m Month, paying []time.Month) Month {
 	}
 }
 
-// BirthOrder gives the places of the children from the eldest to the youngest; those born
+// BirthOrder adds the places of the children from the eldest to the youngest; those born
 // on one day keep the order in which they are given.
-func BirthOrder(children []Child) []int {
-	order := make([]int, len(children))
-	for i := range order {
-		order[i] = i
+func BirthOrder(dst []int, children []Child) []int {
+	from := len(dst)
+	for i := range children {
+		dst = append(dst, i)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return children[a].Birth.Compare(children[b].Birth) })
-	return order
+	slices.SortStableFunc(dst[from:], func(a, b int) int { return children[a].Birth.Compare(children[b].Birth) })
+	return dst
 }
 
 // Computed names the facts that Go computes, with their types and the scope in which a
@@ -95,30 +100,30 @@ var Computed = []FactDecl{
 	{Name: "rank", Scope: PerChild, Type: TypeInt},         // place among the counted children, 0 when not counted
 }
 
-// HouseholdFacts computes what can be told of a household for the month asked for.
-func HouseholdFacts(e *Edition, r Request) map[string]Value {
+// HouseholdFacts adds what can be told of a household for the month asked for, in the
+// order of Computed.
+func HouseholdFacts(dst []Value, e *Edition, r *Request) []Value {
 	m := e.Reference(r.Month)
-	return map[string]Value{
-		"month":       Int(r.Month.Number()),
-		"fiscal_year": Int(int64(m.FiscalYear())),
-		"income_year": Int(int64(IncomeYear(m, e.IncomeYearStarts))),
-		"children":    Int(int64(len(r.Children))),
-	}
+	return append(dst,
+		Int(r.Month.Number()),
+		Int(int64(m.FiscalYear())),
+		Int(int64(IncomeYear(m, e.IncomeYearStarts))),
+		Int(int64(len(r.Children))))
 }
 
-// ChildFacts computes what can be told of the child at place i. Without a birth date the
-// facts that rest on it are missing.
-func ChildFacts(e *Edition, r Request, i int) map[string]Value {
-	facts := map[string]Value{"child": Int(int64(i + 1))}
-	birth := r.Children[i].Birth
+// ChildFacts adds what can be told of the child at place i, in the order of Computed and
+// without its rank. Without a birth date the facts that rest on it are not known.
+func ChildFacts(dst []Value, e *Edition, r *Request, i int) []Value {
+	place, birth := Int(int64(i+1)), r.Children[i].Birth
 	if birth.IsZero() {
-		return facts
+		return append(dst, place, Value{}, Value{}, Value{}, Value{}, Value{})
 	}
-	m := e.Reference(r.Month)
-	facts["birth_day"] = Int(int64(birth.Year)*10000 + int64(birth.Month)*100 + int64(birth.Day))
-	facts["birth_month"] = Int(MonthOf(birth).Number())
-	facts["months_old"] = Int(int64(m.Since(MonthOf(birth))))
-	facts["age"] = Int(int64(LegalAge(birth, m.Last())))
-	facts["fiscal_age"] = Int(int64(FiscalAge(birth, m)))
-	return facts
+	m, born := e.Reference(r.Month), MonthOf(birth)
+	next := m.Add(1)
+	return append(dst, place,
+		Int(born.Number()*100+int64(birth.Day)),
+		Int(born.Number()),
+		Int(int64(m.Since(born))),
+		Int(int64(yearsBefore(birth, civil.Date{Year: next.Year, Month: next.Month, Day: 1}))),
+		Int(int64(FiscalAge(birth, m))))
 }

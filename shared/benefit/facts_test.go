@@ -94,7 +94,7 @@ func TestTwinsKeepTheirOrder(t *testing.T) {
 		}
 		return out
 	}
-	got := benefit.BirthOrder(born("2020-05-05", "2018-01-01", "2020-05-05"))
+	got := benefit.BirthOrder(nil, born("2020-05-05", "2018-01-01", "2020-05-05"))
 	if got[0] != 1 || got[1] != 0 || got[2] != 2 {
 		t.Error(got)
 	}
@@ -105,12 +105,12 @@ func TestTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := tmpl.Fill(func(name string) string {
-		if name == "value" {
-			return benefit.Say(benefit.JA, benefit.Int(-1234567), benefit.UnitYen)
+	got := string(tmpl.Append(nil, func(dst []byte, i int) []byte {
+		if tmpl.Names()[i] == "value" {
+			return benefit.Say(dst, benefit.JA, benefit.Int(-1234567), benefit.UnitYen)
 		}
-		return benefit.Say(benefit.JA, benefit.Text("2024-02-29"), benefit.UnitNone)
-	})
+		return benefit.Say(dst, benefit.JA, benefit.Text("2024-02-29"), benefit.UnitNone)
+	}))
 	if got != "2024年2月29日生まれ、-1,234,567円" {
 		t.Error(got)
 	}

@@ -2,7 +2,7 @@ package benefit
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"time"
 
 	"madoguchi.example/shared/civil"
@@ -37,7 +37,18 @@ func (m Month) String() string {
 	if m.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%04d-%02d", m.Year, m.Month)
+	b := appendDigits(make([]byte, 0, len("2006-01")), m.Year, 4)
+	return string(appendDigits(append(b, '-'), int(m.Month), 2))
+}
+
+// appendDigits writes n with leading zeros to at least width digits.
+func appendDigits(dst []byte, n, width int) []byte {
+	for least := 10; width > 1; width, least = width-1, least*10 {
+		if n < least && n >= 0 {
+			return strconv.AppendInt(append(dst, "000"[:width-1]...), int64(n), 10)
+		}
+	}
+	return strconv.AppendInt(dst, int64(n), 10)
 }
 
 // MarshalText writes YYYY-MM.
@@ -45,8 +56,12 @@ func (m Month) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // Add gives the month n months later (earlier when n is negative).
 func (m Month) Add(n int) Month {
-	t := time.Date(m.Year, m.Month+time.Month(n), 1, 0, 0, 0, 0, civil.Japan)
-	return Month{t.Year(), t.Month()}
+	n += m.Year*12 + int(m.Month) - 1
+	year, month := n/12, n%12
+	if month < 0 {
+		year, month = year-1, month+12
+	}
+	return Month{year, time.Month(month + 1)}
 }
 
 // Since gives the number of months from earlier to m, negative when m comes first.

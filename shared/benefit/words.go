@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"madoguchi.example/shared/civil"
 )
@@ -39,16 +40,15 @@ func ParseTemplate(s string) (Template, error) {
 // Names gives the names in the text, in order.
 func (t Template) Names() []string { return slices.Clone(t.names) }
 
-// Fill writes the text with what say gives for each name.
-func (t Template) Fill(say func(name string) string) string {
-	var b strings.Builder
+// Append writes the text, with what put writes for each of Names by its place there.
+func (t Template) Append(dst []byte, put func(dst []byte, i int) []byte) []byte {
 	for i, w := range t.words {
-		b.WriteString(w)
+		dst = append(dst, w...)
 		if i < len(t.names) {
-			b.WriteString(say(t.names[i]))
+			dst = put(dst, i)
 		}
 	}
-	return b.String()
+	return dst
 }
 
 // Language is one of the three languages of every text.
@@ -62,49 +62,88 @@ const (
 )
 
 // Say writes v for people: yen in groups of three, a day or month in words.
-func Say(lang Language, v Value, unit Unit) string {
+func Say(dst []byte, lang Language, v Value, unit Unit) []byte {
 	switch v.kind {
-	case TypeInt:
+	case isInt:
 		if unit == UnitYen {
-			return grouped(v.n)
+			return grouped(dst, v.n)
 		}
-	case TypeText:
-		switch len(v.text) {
-		case len("2006-01-02"):
-			if d, err := civil.Parse(v.text); err == nil {
-				return sayDay(lang, d)
-			}
-		case len("2006-01"):
-			if m, err := ParseMonth(v.text); err == nil {
-				return sayMonth(lang, m)
-			}
+		return strconv.AppendInt(dst, v.n, 10)
+	case isText:
+		if d, ok := parseDay(v.text); ok {
+			return sayDay(dst, lang, d)
+		}
+		if m, ok := parseMonth(v.text); ok {
+			return sayMonth(dst, lang, m)
 		}
 	}
-	return v.String()
+	return append(dst, v.String()...)
 }
 
-func sayDay(lang Language, d civil.Date) string {
+// parseDay reads a day written YYYY-MM-DD, as civil.Parse does.
+func parseDay(s string) (civil.Date, bool) {
+	if len(s) != len("2006-01-02") || s[4] != '-' || s[7] != '-' {
+		return civil.Date{}, false
+	}
+	var part [3]int
+	for i, n := 0, 0; i < len(s); i++ {
+		switch {
+		case i == 4 || i == 7:
+			n++
+		case s[i] < '0' || s[i] > '9':
+			return civil.Date{}, false
+		default:
+			part[n] = part[n]*10 + int(s[i]-'0')
+		}
+	}
+	d := civil.Date{Year: part[0], Month: time.Month(part[1]), Day: part[2]}
+	if d.Month < time.January || d.Month > time.December || d.Day < 1 || d.Day > 28 && d.Day > MonthOf(d).Last().Day {
+		return civil.Date{}, false
+	}
+	return d, true
+}
+
+// parseMonth reads a month written YYYY-MM.
+func parseMonth(s string) (Month, bool) {
+	if len(s) != len("2006-01") {
+		return Month{}, false
+	}
+	d, ok := parseDay(s + "-01")
+	return MonthOf(d), ok
+}
+
+// Say writes m for people.
+func (m Month) Say(dst []byte, lang Language) []byte { return sayMonth(dst, lang, m) }
+
+func sayDay(dst []byte, lang Language, d civil.Date) []byte {
 	if lang == EN {
-		return strconv.Itoa(d.Day) + " " + sayMonth(lang, MonthOf(d))
+		return sayMonth(append(strconv.AppendInt(dst, int64(d.Day), 10), ' '), lang, MonthOf(d))
 	}
-	return sayMonth(lang, MonthOf(d)) + strconv.Itoa(d.Day) + "日"
+	dst = sayMonth(dst, lang, MonthOf(d))
+	return append(strconv.AppendInt(dst, int64(d.Day), 10), "日"...)
 }
 
-func sayMonth(lang Language, m Month) string {
+func sayMonth(dst []byte, lang Language, m Month) []byte {
 	if lang == EN {
-		return m.Month.String() + " " + strconv.Itoa(m.Year)
+		dst = append(append(dst, m.Month.String()...), ' ')
+		return strconv.AppendInt(dst, int64(m.Year), 10)
 	}
-	return strconv.Itoa(m.Year) + "年" + strconv.Itoa(int(m.Month)) + "月"
+	dst = append(strconv.AppendInt(dst, int64(m.Year), 10), "年"...)
+	return append(strconv.AppendInt(dst, int64(m.Month), 10), "月"...)
 }
 
-func grouped(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if n < 0 {
-		sign, digits = "-", digits[1:]
+// grouped writes n with a comma between every three digits.
+func grouped(dst []byte, n int64) []byte {
+	var digits [20]byte
+	s := strconv.AppendInt(digits[:0], n, 10)
+	if s[0] == '-' {
+		dst, s = append(dst, '-'), s[1:]
 	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
+	for i, c := range s {
+		if i > 0 && (len(s)-i)%3 == 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, c)
 	}
-	return sign + digits
+	return dst
 }

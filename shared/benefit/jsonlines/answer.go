@@ -178,8 +178,8 @@ func result(d benefit.Decision) map[string]any {
 
 func stepOf(s benefit.Step) step {
 	out := step{Rule: s.Rule, Version: s.Version, Article: s.Article, Inputs: map[string]any{}, Result: s.Result.Native(), Text: s.Text}
-	for name, v := range s.Inputs {
-		out.Inputs[name] = v.Native()
+	for _, in := range s.Inputs {
+		out.Inputs[in.Name] = in.Value.Native()
 	}
 	for i, p := range s.Parameters {
 		use := parameter(p)

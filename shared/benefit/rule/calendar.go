@@ -2,10 +2,18 @@ package rule
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
+)
+
+// The names of the calendar's rules in a step.
+const (
+	paymentMonth = "payment_month"
+	startMonth   = "start_month"
 )
 
 // PaidIn tells in which month the entitlement of month m is paid; the output is "paid_in".
@@ -22,10 +30,9 @@ func (e *Engine) PaidIn(program string, m benefit.Month) (benefit.Decision, erro
 	if len(data.Payment.Months) > 0 {
 		paid = benefit.PaidIn(m, data.Payment.Months)
 	}
-	x := newRun(c, data, ed, benefit.Request{Benefit: program, Month: m})
-	v := benefit.Text(paid.String())
-	return x.calendar("payment_month", "paid_in", data.Payment.Article, ed.payment, v,
-		map[string]benefit.Value{"entitlement_month": benefit.Text(m.String())}), nil
+	step := benefit.Step{Rule: paymentMonth, Article: data.Payment.Article, Result: benefit.Text(paid.String()),
+		Inputs: benefit.Inputs{{Name: "entitlement_month", Value: benefit.Text(m.String())}}}
+	return calendar(c, data, ed, m, "paid_in", step)
 }
 
 // StartsIn tells the first month of an entitlement from the day of its event and the day
@@ -45,22 +52,26 @@ func (e *Engine) StartsIn(program string, month benefit.Month, event, applicatio
 	if application.Before(event) {
 		return benefit.Decision{}, fault.At(fault.InvalidArgument, "application", "is before the event")
 	}
-	x := newRun(c, data, ed, benefit.Request{Benefit: program, Month: month})
-	v := benefit.Text(benefit.StartMonth(event, application, data.Start.GraceDays).String())
-	return x.calendar("start_month", "start", data.Start.Article, ed.start, v, map[string]benefit.Value{
-		"event": benefit.Text(event.String()), "application": benefit.Text(application.String()),
-		"grace_days": benefit.Int(int64(data.Start.GraceDays))}), nil
+	start := benefit.StartMonth(event, application, data.Start.GraceDays)
+	step := benefit.Step{Rule: startMonth, Article: data.Start.Article, Result: benefit.Text(start.String()),
+		Inputs: benefit.Inputs{
+			{Name: "application", Value: benefit.Text(application.String())},
+			{Name: "event", Value: benefit.Text(event.String())},
+			{Name: "grace_days", Value: benefit.Int(int64(data.Start.GraceDays))},
+		}}
+	return calendar(c, data, ed, month, "start", step)
 }
 
 // calendar makes a decision of one step that gives a month.
-func (x *run) calendar(rule, output, article string, t texts, v benefit.Value, inputs map[string]benefit.Value) benefit.Decision {
-	for name, in := range inputs {
-		x.house.values[name] = in
+func calendar(c *compiled, data *benefit.Edition, ed *edition, m benefit.Month, output string, step benefit.Step) (benefit.Decision, error) {
+	x := newRun(c, data, ed, &benefit.Request{Benefit: c.ID, Month: m})
+	defer x.done()
+	for _, l := range ed.calendar[step.Rule] {
+		step.Inputs = append(step.Inputs, benefit.Input{Name: l.name, Value: x.house.get(l.at)})
 	}
-	return benefit.Decision{
-		Benefit: x.c.ID, Month: x.r.Month, Version: x.data.Version,
-		Outputs: []benefit.Output{{Name: output, Value: v}},
-		Steps: []benefit.Step{{Rule: rule, Version: x.data.Version, Article: article, Inputs: inputs, Result: v,
-			Text: x.say(t, x.house, v, benefit.UnitNone)}},
-	}
+	slices.SortFunc(step.Inputs, func(a, b benefit.Input) int { return strings.Compare(a.Name, b.Name) })
+	step.Version = data.Version
+	d := benefit.Decision{Benefit: c.ID, Month: m, Version: data.Version,
+		Outputs: []benefit.Output{{Name: output, Value: step.Result}}, Steps: []benefit.Step{step}}
+	return d, ed.explain(&d)
 }

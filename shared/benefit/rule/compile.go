@@ -10,13 +10,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/ast"
-	"cel.dev/cel-go/common/cost"
-	"cel.dev/cel-go/common/types"
 
 	"madoguchi.example/shared/benefit"
 )
@@ -42,33 +40,53 @@ type compiled struct {
 // edition is one edition whose rules are ready to run.
 type edition struct {
 	groups   [][]rule
-	rank     texts
-	payment  texts
-	start    texts
-	params   []string // every parameter that a rule reads
+	rank     birthOrder
+	periods  []period
+	slots    map[string]slot
+	size     [owners]int
+	told     [owners][]told
+	calendar map[string][]lookup // what the texts of the calendar name
+	words    map[string]*wording // by the name of the rule that a step names
 	units    map[string]benefit.Unit
 	labels   map[string]benefit.Words
-	declared map[string]benefit.FactDecl
+	inputs   [owners]int // at most, in the steps of the household or of one child
 }
 
+// rule is one rule, ready to run. Its number counts through the edition.
 type rule struct {
 	benefit.Rule
+	number      int
+	gives       slot
 	when, value *expr
-	text        texts
 	reads       []string // parameters, the one that the rule names first
+	looked      []lookup // what its step looked at
+	waiting     []lookup // what its step looked at when the condition cannot be told
+}
+
+// lookup is a name that a step tells of, and where its value stands.
+type lookup struct {
+	name string
+	at   slot
+}
+
+// told is a fact that somebody has to tell.
+type told struct {
+	*benefit.FactDecl
+	at slot
+}
+
+// birthOrder is the ranking of children that count.
+type birthOrder struct {
+	over, gives slot
+	looked      []lookup
 }
 
 // expr is a compiled expression and the names it uses, in the order in which they stand.
 type expr struct {
+	quick func(*scope) (benefit.Value, bool) // may be nil, and may decline
 	run   cel.Program
 	names []string
-}
-
-// texts is a text in the three languages.
-type texts struct{ ja, jaEasy, en benefit.Template }
-
-func (t texts) names() []string {
-	return slices.Concat(t.ja.Names(), t.jaEasy.Names(), t.en.Names())
+	slots []slot
 }
 
 // Load reads and compiles the programmes of a folder. The error joins every
@@ -106,6 +124,7 @@ type compiler struct {
 	program *benefit.Program
 	edition *benefit.Edition
 	out     *edition
+	params  []string // in the order of their slots
 	env     map[benefit.Scope]*cel.Env
 	defined map[string]bool // names that have a value where the compiler is
 	faults  []error
@@ -116,7 +135,8 @@ func (c *compiler) fault(at benefit.Place, format string, args ...any) {
 }
 
 func (c *compiler) compile() *edition {
-	c.out = &edition{units: map[string]benefit.Unit{}, labels: map[string]benefit.Words{}, declared: map[string]benefit.FactDecl{}}
+	c.out = &edition{slots: map[string]slot{}, calendar: map[string][]lookup{}, words: map[string]*wording{},
+		units: map[string]benefit.Unit{}, labels: map[string]benefit.Words{}}
 	c.defined = map[string]bool{}
 	if err := c.environments(); err != nil {
 		c.fault(c.edition.Place, "the rules' names cannot be declared: %v", err)
@@ -128,43 +148,27 @@ func (c *compiler) compile() *edition {
 		for i+n < len(rules) && rules[i+n].Gives == rules[i].Gives {
 			n++
 		}
-		c.group(rules[i : i+n])
+		c.group(rules[i:i+n], i)
 		i += n
 	}
 	c.calendar()
+	c.periods()
 	return c.out
 }
 
-// environments declares what household rules and child rules may name.
+// environments declares what household rules and child rules may name, and gives every
+// name its slot.
 func (c *compiler) environments() error {
 	names := map[benefit.Scope][]cel.EnvOption{}
-	declare := func(s benefit.Scope, name string, t benefit.Type) {
+	declare := func(s benefit.Scope, name string, t benefit.Type, unit benefit.Unit) {
 		v := cel.Variable(name, typeOf(t))
 		names[benefit.PerChild] = append(names[benefit.PerChild], v)
 		if s == benefit.Household {
 			names[s] = append(names[s], v)
 		}
+		c.out.units[name] = unit
 	}
-	for _, f := range slices.Concat(benefit.Computed, c.edition.Facts) {
-		declare(f.Scope, f.Name, f.Type)
-		c.out.units[f.Name] = f.Unit
-		c.defined[f.Name] = f.Name != "rank"
-	}
-	for _, f := range c.edition.Facts {
-		c.out.labels[f.Name], c.out.declared[f.Name] = f.Label, f
-	}
-	for id, rows := range c.program.Parameters {
-		declare(benefit.Household, "param."+id, benefit.TypeInt)
-		c.out.units["param."+id] = rows[0].Unit
-	}
-	done := map[string]bool{}
-	for _, r := range c.edition.Rules {
-		if !done[r.Gives] {
-			declare(r.Scope, r.Gives, r.Type)
-			c.out.units[r.Gives] = r.Unit
-		}
-		done[r.Gives] = true
-	}
+	c.names(declare)
 	c.env = map[benefit.Scope]*cel.Env{}
 	for _, s := range []benefit.Scope{benefit.Household, benefit.PerChild} {
 		env, err := cel.NewEnv(append(names[s], cel.ClearMacros(), cel.ParserExpressionSizeLimit(MaxExpression))...)
@@ -176,20 +180,50 @@ func (c *compiler) environments() error {
 	return nil
 }
 
-func typeOf(t benefit.Type) *cel.Type {
-	switch t {
-	case benefit.TypeInt:
-		return cel.IntType
-	case benefit.TypeBool:
-		return cel.BoolType
+// names goes through everything that a rule may name. The facts that Go computes come
+// first, in the order in which benefit gives them.
+func (c *compiler) names(declare func(benefit.Scope, string, benefit.Type, benefit.Unit)) {
+	for _, f := range benefit.Computed {
+		declare(f.Scope, f.Name, f.Type, f.Unit)
+		c.slot(ownerOf(f.Scope), f.Name)
+		c.defined[f.Name] = f.Name != "rank"
 	}
-	return cel.StringType
+	c.slot(ofChild, "birth")
+	for i := range c.edition.Facts {
+		f := &c.edition.Facts[i]
+		declare(f.Scope, f.Name, f.Type, f.Unit)
+		of := ownerOf(f.Scope)
+		c.out.told[of] = append(c.out.told[of], told{f, c.slot(of, f.Name)})
+		c.out.labels[f.Name] = f.Label
+		c.defined[f.Name] = true
+	}
+	c.params = slices.Sorted(maps.Keys(c.program.Parameters))
+	for _, id := range c.params {
+		declare(benefit.Household, "param."+id, benefit.TypeInt, c.program.Parameters[id][0].Unit)
+		c.slot(ofParameters, "param."+id)
+	}
+	for i, r := range c.edition.Rules {
+		if i == 0 || c.edition.Rules[i-1].Gives != r.Gives {
+			declare(r.Scope, r.Gives, r.Type, r.Unit)
+			c.slot(ownerOf(r.Scope), r.Gives)
+		}
+	}
 }
 
-func (c *compiler) group(in []benefit.Rule) {
+// slot gives a new name the next place.
+func (c *compiler) slot(of owner, name string) slot {
+	at := slot{of, c.out.size[of]}
+	c.out.size[of]++
+	c.out.slots[name] = at
+	return at
+}
+
+// group compiles the rules that give one name; the first of them is the edition's rule
+// of that number.
+func (c *compiler) group(in []benefit.Rule, number int) {
 	var out []rule
-	for _, r := range in {
-		v := rule{Rule: r}
+	for i, r := range in {
+		v := rule{Rule: r, number: number + i, gives: c.out.slots[r.Gives]}
 		if r.When.Source != "" {
 			v.when = c.expr(r.Scope, r.When, benefit.TypeBool)
 		}
@@ -197,156 +231,65 @@ func (c *compiler) group(in []benefit.Rule) {
 		out = append(out, v)
 	}
 	c.defined[in[0].Gives] = true
+	var seen []string // the names that were looked at on the way
+	most := 0
 	for i := range out {
-		v := &out[i]
-		v.text = c.texts(v.Place, v.Text, v.Scope)
-		c.reads(v)
+		r := &out[i]
+		text := c.wording(r.Place, r.Text, r.Scope, r.Unit)
+		c.out.words[r.ID] = &text
+		c.reads(r, text)
+		seen = append(seen, r.when.uses()...)
+		r.waiting = c.lookups(r.Scope, r.Gives, seen, text.names())
+		r.looked = c.lookups(r.Scope, r.Gives, seen, r.value.uses(), text.names())
+		most = max(most, len(r.looked))
 	}
-	if c.edition.Rank.Over == in[0].Gives {
-		c.defined["rank"] = true
-		c.out.rank = c.texts(c.edition.Rank.Place, c.edition.Rank.Text, benefit.PerChild)
-	}
+	c.out.inputs[out[0].gives.of] += most
 	c.out.groups = append(c.out.groups, out)
+	if c.edition.Rank.Over == in[0].Gives {
+		c.rank()
+	}
 }
 
-// expr compiles one expression, checks its type, that it holds no floating-point number,
-// that every name has a value by then, and what it may cost.
-func (c *compiler) expr(s benefit.Scope, in benefit.Expr, want benefit.Type) *expr {
-	env := c.env[s]
-	checked, issues := env.Compile(in.Source)
-	if issues.Err() != nil {
-		for _, e := range issues.Errors() {
-			c.fault(in.Place, "expression, column %d: %s", e.Location.Column()+1, e.Message)
+func (c *compiler) rank() {
+	c.defined["rank"] = true
+	text := c.wording(c.edition.Rank.Place, c.edition.Rank.Text, benefit.PerChild, benefit.UnitNone)
+	c.out.words["rank"] = &text
+	c.out.rank = birthOrder{over: c.out.slots[c.edition.Rank.Over], gives: c.out.slots["rank"],
+		looked: c.lookups(benefit.PerChild, "rank", []string{c.edition.Rank.Over}, text.names())}
+	c.out.inputs[ofChild] += len(c.out.rank.looked)
+}
+
+// lookups gives what a step that gives a name tells of: of a child always its place and
+// birth, and the names that were looked at, sorted.
+func (c *compiler) lookups(s benefit.Scope, gives string, names ...[]string) []lookup {
+	all := slices.Concat(names...)
+	all = slices.DeleteFunc(all, func(name string) bool { return name == gives || name == "value" || name == "month" })
+	if s == benefit.PerChild {
+		all = append(all, "child", "birth")
+	}
+	slices.Sort(all)
+	var out []lookup
+	for _, name := range slices.Compact(all) {
+		if at, ok := c.out.slots[name]; ok {
+			out = append(out, lookup{name, at})
 		}
-		return nil
-	}
-	if got := checked.OutputType(); !got.IsExactType(typeOf(want)) {
-		c.fault(in.Place, "the expression is of type %s and must be %s", got, want)
-		return nil
-	}
-	for _, t := range checked.NativeRep().TypeMap() {
-		if t.Kind() == types.DoubleKind {
-			c.fault(in.Place, "the expression holds a floating-point number; amounts are whole yen")
-			return nil
-		}
-	}
-	out := &expr{names: namesOf(checked.NativeRep())}
-	for _, name := range out.names {
-		if _, isParam := strings.CutPrefix(name, "param."); !isParam && !c.defined[name] {
-			c.fault(in.Place, "%s has no value yet where it is used", name)
-			return nil
-		}
-	}
-	estimate, err := env.EstimateCost(checked, sizes{})
-	if err != nil || estimate.Max > MaxCost {
-		c.fault(in.Place, "the expression may cost %d and the limit is %d", estimate.Max, MaxCost)
-		return nil
-	}
-	out.run, err = env.Program(checked, cel.EvalOptions(cel.OptPartialEval), cel.CostLimit(MaxCost))
-	if err != nil {
-		c.fault(in.Place, "the expression cannot be planned: %v", err)
-		return nil
 	}
 	return out
-}
-
-// sizes bounds text facts for the estimate.
-type sizes struct{}
-
-func (sizes) EstimateSize(cost.AstNode) *cost.SizeEstimate {
-	return &cost.SizeEstimate{Max: maxText}
-}
-
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
-	return nil
-}
-
-// namesOf lists the variables of an expression in the order in which they stand.
-func namesOf(a *ast.AST) []string {
-	refs := a.ReferenceMap()
-	ids := make([]int64, 0, len(refs))
-	for id := range refs {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	var names []string
-	for _, id := range ids {
-		if r := refs[id]; r.Name != "" && len(r.OverloadIDs) == 0 && !slices.Contains(names, r.Name) {
-			names = append(names, r.Name)
-		}
-	}
-	return names
-}
-
-// reads lists the parameters of a rule and checks that rows cover the whole edition.
-func (c *compiler) reads(r *rule) {
-	var names []string
-	if r.Parameter != "" {
-		names = append(names, "param."+r.Parameter)
-	}
-	for _, e := range []*expr{r.when, r.value} {
-		if e != nil {
-			names = append(names, e.names...)
-		}
-	}
-	names = append(names, r.text.names()...)
-	for _, name := range names {
-		id, isParam := strings.CutPrefix(name, "param.")
-		if !isParam || slices.Contains(r.reads, id) {
-			continue
-		}
-		r.reads = append(r.reads, id)
-		if !c.program.Covers(id, c.edition.From, c.edition.To) {
-			c.fault(r.Place, "the rows of parameter %s leave a gap in the edition from %s", id, c.edition.From)
-		}
-		if !slices.Contains(c.out.params, id) {
-			c.out.params = append(c.out.params, id)
-		}
-	}
-}
-
-// texts compiles a text and checks the names in it.
-func (c *compiler) texts(at benefit.Place, w benefit.Words, s benefit.Scope, more ...string) texts {
-	var out texts
-	for _, t := range []struct {
-		in   string
-		into *benefit.Template
-	}{{w.JA, &out.ja}, {w.JAEasy, &out.jaEasy}, {w.EN, &out.en}} {
-		parsed, err := benefit.ParseTemplate(t.in)
-		if err != nil {
-			c.fault(at, "text: %v", err)
-			continue
-		}
-		for _, name := range parsed.Names() {
-			if !c.known(name, s) && !slices.Contains(more, name) {
-				c.fault(at, "text: there is no %s to write", name)
-			}
-		}
-		*t.into = parsed
-	}
-	return out
-}
-
-func (c *compiler) known(name string, s benefit.Scope) bool {
-	if id, ok := strings.CutPrefix(name, "param."); ok {
-		return c.program.Covers(id, c.edition.From, c.edition.To)
-	}
-	switch name {
-	case "value", "month":
-		return true
-	case "birth":
-		return s == benefit.PerChild
-	}
-	if !c.defined[name] {
-		return false
-	}
-	_, issues := c.env[s].Compile(name) // household texts may not name what only a child has
-	return issues.Err() == nil
 }
 
 func (c *compiler) calendar() {
-	c.out.payment = c.texts(c.edition.Payment.Place, c.edition.Payment.Text, benefit.Household)
-	c.out.start = c.texts(c.edition.Start.Place, c.edition.Start.Text, benefit.Household, "event", "application", "grace_days")
+	for name, t := range map[string]struct {
+		at   benefit.Place
+		text benefit.Words
+		more []string
+	}{
+		paymentMonth: {c.edition.Payment.Place, c.edition.Payment.Text, nil},
+		startMonth:   {c.edition.Start.Place, c.edition.Start.Text, []string{"event", "application", "grace_days"}},
+	} {
+		text := c.wording(t.at, t.text, benefit.Household, benefit.UnitNone, t.more...)
+		c.out.words[name] = &text
+		c.out.calendar[name] = c.lookups(benefit.Household, "", text.names())
+	}
 }
 
 // Programs gives the ids of the programmes, sorted.
