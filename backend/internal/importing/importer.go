@@ -37,9 +37,20 @@ type Sheet[T any] struct {
 	// per entry, in order. It must be safe to repeat. A transaction over many citizens
 	// only inserts: what must be replaced is answered as Changed and given to Replace.
 	Store func(ctx context.Context, t tx.Tx, who actor.System, batch []Entry[T]) ([]Verdict, error)
+	// Whole, where it is set, makes the file one statement: it is read to its end before
+	// anything is stored, and a fault in any row, a last row without a line break, or an
+	// objection of Whole refuses all of it. What Store refuses is refused alone.
+	Whole func(ctx context.Context, t tx.Tx, who actor.System, all []Entry[T]) ([]Objection, error)
 	// Replace stores one changed row in a transaction of its own. Nil where rows never
 	// change.
 	Replace func(ctx context.Context, t tx.Tx, who actor.System, e Entry[T]) error
+}
+
+// Objection refuses a whole file at one of its lines. Reason never holds a value.
+type Objection struct {
+	Line   int
+	Column string // "" for the whole row
+	Reason string
 }
 
 // For makes the importer of a sheet.
@@ -91,7 +102,10 @@ func (i *importer[T]) read(ctx context.Context, d *Desk, who actor.System, in io
 		return nil
 	}
 	p.header = header
-	return p.rows(ctx, ls)
+	if err := p.rows(ctx, ls); err != nil {
+		return err
+	}
+	return p.end(ctx)
 }
 
 // rows reads everything after the header.
@@ -100,10 +114,10 @@ func (p *pass[T]) rows(ctx context.Context, ls *lines) error {
 		l, err := ls.next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return p.flush(ctx)
+			return nil
 		case errors.Is(err, errFileSize):
 			p.rep.refuse(Fault{Line: ls.number + 1, Reason: fmt.Sprintf("the file is larger than %d bytes: rows from here on were not read", int64(MaxFileBytes))})
-			return p.flush(ctx)
+			return nil
 		case err != nil:
 			return err
 		}
@@ -112,11 +126,11 @@ func (p *pass[T]) rows(ctx context.Context, ls *lines) error {
 		}
 		if p.rep.Rows == MaxRows {
 			p.rep.refuse(Fault{Line: l.number, Reason: fmt.Sprintf("more than %d rows: rows from here on were not read", MaxRows)})
-			return p.flush(ctx)
+			return nil
 		}
 		p.rep.Rows++
 		p.row(l)
-		if len(p.batch) == BatchRows {
+		if len(p.batch) == BatchRows && p.sheet.Whole == nil {
 			if err := p.flush(ctx); err != nil {
 				return err
 			}
@@ -138,7 +152,7 @@ func (p *pass[T]) row(l line) {
 	case len(values) != len(p.header):
 		p.rep.refuse(Fault{Line: l.number, Reason: fmt.Sprintf("has %d cells where the header has %d", len(values), len(p.header))})
 		return
-	case !l.ended && p.free(p.header[len(p.header)-1]):
+	case !l.ended && (p.sheet.Whole != nil || p.free(p.header[len(p.header)-1])):
 		p.rep.refuse(Fault{Line: l.number, Reason: reasonCut})
 		return
 	}
@@ -174,10 +188,56 @@ func (p *pass[T]) keep(number int, v T, sum [sha256.Size]byte) {
 	}
 }
 
-// flush stores the batch and counts what became of it.
+// end stores what is left of the file: all of it where it is one statement.
+func (p *pass[T]) end(ctx context.Context) error {
+	all := p.batch
+	p.batch = nil
+	if p.sheet.Whole != nil {
+		ok, err := p.agreed(ctx, all)
+		if err != nil || !ok {
+			return err
+		}
+	}
+	for batch := range slices.Chunk(all, BatchRows) {
+		if err := p.store(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agreed asks whether a file that is one statement may be stored.
+func (p *pass[T]) agreed(ctx context.Context, all []Entry[T]) (bool, error) {
+	if p.rep.Refused == 0 {
+		var objections []Objection
+		err := p.desk.runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+			objections, err = p.sheet.Whole(ctx, t, p.who, all)
+			return err
+		})
+		if err != nil {
+			return false, fmt.Errorf("cannot look at the file as a whole: %w", err)
+		}
+		for _, o := range objections {
+			p.refuseAt(o.Line, p.index(o.Column), o.Reason)
+		}
+	}
+	if p.rep.Refused == 0 {
+		return true, nil
+	}
+	p.rep.Unchanged = 0
+	p.rep.whole(reasonNothing)
+	return false, nil
+}
+
+// flush stores the batch.
 func (p *pass[T]) flush(ctx context.Context) error {
 	batch := p.batch
 	p.batch = nil
+	return p.store(ctx, batch)
+}
+
+// store stores rows and counts what became of them.
+func (p *pass[T]) store(ctx context.Context, batch []Entry[T]) error {
 	if len(batch) == 0 {
 		return nil
 	}

@@ -1,7 +1,7 @@
 // Package importing takes in the registers that an office exports as CSV.
 //
 // It promises: every bad row is reported with file, line, column and reason and never
-// with a value; good rows are kept; the same file a second time changes nothing; every
+// with a value; good rows are kept, but of a file that is one statement all or none; the same file a second time changes nothing; every
 // limit is checked before a byte is decoded. What the columns mean is said by the use
 // case that owns them, in an Importer made with For; docs/import.md lists them.
 package importing
@@ -31,6 +31,7 @@ const (
 var Order = []string{
 	"municipalities.csv", "offices.csv", "staff.csv", "residents.csv", "households.csv",
 	"births.csv", "moves.csv", "deaths.csv", "income.csv", "coverage.csv", "vaccinations.csv",
+	"protections.csv", "benefit_facts.csv", "childcare.csv", "checkups.csv",
 }
 
 // Source is one file to import.

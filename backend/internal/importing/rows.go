@@ -85,6 +85,7 @@ const (
 	reasonControl   = "holds a control character"
 	reasonQuote     = "a quote stands where none may, or is not closed in this line"
 	reasonCut       = "the row may be cut: end the file with a line break"
+	reasonNothing   = "nothing of this file was taken in: its faults follow"
 	reasonEmptyFile = "the file is empty: it must begin with the header"
 )
 
