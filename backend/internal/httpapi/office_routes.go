@@ -32,6 +32,15 @@ func OfficeRoutes(o *office.Office) ([]Route, error) {
 	if o.Notices != nil {
 		routes = append(routes, noticePages(o)...)
 	}
+	if o.Benefits != nil {
+		routes = append(routes, benefitPages(o)...)
+	}
+	if o.Children != nil {
+		routes = append(routes, childPages(o)...)
+	}
+	if o.Protection != nil {
+		routes = append(routes, protectionPages(o)...)
+	}
 	if o.Terminals != nil {
 		routes = append(routes,
 			Screen(http.MethodGet, "/office/terminals", StaffWith(actor.TerminalManager), o.TerminalList),
@@ -53,6 +62,54 @@ func noticePages(o *office.Office) []Route {
 		Screen(http.MethodPost, "/office/notices/preview", writes, o.Preview).Limit(office.MaxForm),
 		Screen(http.MethodPost, "/office/notices", writes, o.Send).Limit(office.MaxForm),
 		Screen(http.MethodGet, "/office/notices/{id}", reads, o.Sent),
+	}
+}
+
+func benefitPages(o *office.Office) []Route {
+	reads := StaffWith(actor.Clerk, actor.Approver)
+	works, approves := StaffWith(actor.Clerk), StaffWith(actor.Approver)
+	const runs, awards, lists = "/office/benefits/runs", "/office/benefits/awards/{id}", "/office/benefits/lists/{id}"
+	return []Route{
+		Screen(http.MethodGet, "/office/benefits", reads, o.RunList),
+		Screen(http.MethodGet, "/office/benefits/new", works, o.NewRun),
+		Screen(http.MethodPost, runs, works, o.DraftRun).Limit(office.MaxSheet),
+		Screen(http.MethodGet, runs+"/{id}", reads, o.RunPage),
+		Screen(http.MethodGet, runs+"/{id}/progress", reads, o.RunProgress),
+		Screen(http.MethodGet, runs+"/{id}/awards", reads, o.AwardList),
+		Screen(http.MethodPost, runs+"/{id}/act", works, o.ActOnRun).Limit(office.MaxSheet),
+		Screen(http.MethodPost, runs+"/{id}/list", works, o.Propose).Limit(office.MaxSheet),
+		Screen(http.MethodGet, awards, reads, o.AwardPage),
+		Screen(http.MethodPost, awards+"/letter", works, o.RecordLetter).Limit(office.MaxSheet),
+		Screen(http.MethodPost, awards+"/refusal", works, o.RecordRefusal).Limit(office.MaxSheet),
+		Screen(http.MethodGet, lists, reads, o.ListPage),
+		Screen(http.MethodPost, lists+"/approve", approves, o.ApproveList).Limit(office.MaxSheet),
+		Screen(http.MethodPost, lists+"/return", approves, o.ReturnList).Limit(office.MaxSheet),
+	}
+}
+
+func childPages(o *office.Office) []Route {
+	reads := StaffWith(actor.ChildOfficer, actor.ChildApprover)
+	works, approves := StaffWith(actor.ChildOfficer), StaffWith(actor.ChildApprover)
+	const one = "/office/children/cases/{id}"
+	return []Route{
+		Screen(http.MethodGet, "/office/children", reads, o.CaseList),
+		Screen(http.MethodGet, "/office/children/erasures", StaffWith(actor.ChildApprover, actor.Auditor), o.ErasureList),
+		Screen(http.MethodGet, one, reads, o.CasePage),
+		Screen(http.MethodPost, one+"/assess", works, o.AssessCase).Limit(office.MaxSheet),
+		Screen(http.MethodPost, one+"/approve", approves, o.ApproveContact).Limit(office.MaxSheet),
+		Screen(http.MethodPost, one+"/return", approves, o.ReturnCase).Limit(office.MaxSheet),
+		Screen(http.MethodPost, one+"/close", works, o.CloseCase).Limit(office.MaxSheet),
+	}
+}
+
+func protectionPages(o *office.Office) []Route {
+	protects := StaffWith(actor.Protector)
+	return []Route{
+		Screen(http.MethodGet, "/office/protection", protects, o.ProtectionPage),
+		Screen(http.MethodGet, "/office/protection/withheld/{id}", protects, o.WithheldPage),
+		Screen(http.MethodPost, "/office/protection/withheld/{id}", protects, o.Settle).Limit(office.MaxSheet),
+		Screen(http.MethodPost, "/office/protection/flags", protects, o.SetFlag).Limit(office.MaxSheet),
+		Screen(http.MethodPost, "/office/protection/flags/lift", protects, o.LiftFlag).Limit(office.MaxSheet),
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"madoguchi.example/backend/internal/actor"
 )
 
+const erasuresPath = "/office/children/erasures"
+
 func casePath(id string) string { return "/office/children/cases/" + url.PathEscape(id) }
 
 // CaseList shows the queue of child support and what came of the cases.

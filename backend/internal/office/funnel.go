@@ -20,18 +20,19 @@ type progress struct {
 
 // stage is one bar of the funnel: how many awards came at least this far.
 type stage struct {
-	Key    string // word "funnel.<key>"
-	State  AwardState
-	Tally  Tally
-	X, Y   int // of the bar
-	W      int
-	Shares int    // of all decisions, in hundredths
-	Link   string // points of the slope to the next bar
+	Key   string // word "funnel.<key>"
+	State AwardState
+	Tally Tally
+	X, Y  int // of the bar
+	W     int
+	Share int    // of the first stage, in hundredths
+	Link  string // points of the slope to the next bar
 }
 
 // The funnel's drawing, in the SVG's own units.
 const (
 	funnelWidth = 360
+	labelWidth  = 110 // left of the bars
 	barHeight   = 34
 	slopeHeight = 14
 	thinnest    = 2 // a bar of nothing can still be seen
@@ -89,9 +90,9 @@ func (p *progress) draw(by map[AwardState]Tally) {
 		s.W = thinnest
 		if widest > 0 {
 			s.W = max(thinnest, s.Tally.Awards*funnelWidth/widest)
-			s.Shares = s.Tally.Awards * 100 / widest
+			s.Share = s.Tally.Awards * 100 / widest
 		}
-		s.X = (funnelWidth - s.W) / 2
+		s.X = labelWidth + (funnelWidth-s.W)/2
 	}
 	for i := range p.Funnel[:len(p.Funnel)-1] {
 		p.Funnel[i].Link = slope(p.Funnel[i], p.Funnel[i+1])
@@ -106,8 +107,11 @@ func slope(from, to stage) string {
 	return point(from.X, foot) + " " + point(from.X+from.W, foot) + " " + point(to.X+to.W, to.Y) + " " + point(to.X, to.Y)
 }
 
-// FunnelWidth is the drawing's width.
-func (p progress) FunnelWidth() int { return funnelWidth }
+// Width is the drawing's width.
+func (p progress) Width() int { return labelWidth + funnelWidth }
+
+// LabelEnd is where the labels end.
+func (p progress) LabelEnd() int { return labelWidth - 12 }
 
 // Middle is where a bar's number stands.
 func (s stage) Middle() int { return s.Y + barHeight/2 }
@@ -118,5 +122,5 @@ func (s stage) Wide() bool { return s.W > funnelWidth/4 }
 // End is right of the bar.
 func (s stage) End() int { return s.X + s.W + 8 }
 
-// Centre is the middle of the drawing.
-func (s stage) Centre() int { return funnelWidth / 2 }
+// Centre is the middle of the bars.
+func (s stage) Centre() int { return labelWidth + funnelWidth/2 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,10 +67,10 @@ func New(p Parts) (*Office, error) {
 	}
 	for _, page := range pages {
 		name := strings.TrimSuffix(strings.TrimPrefix(page, "templates/"), ".html")
-		if name == "layout" {
+		if name == "layout" || name == "parts" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(placeholders).ParseFS(templateFiles, "templates/layout.html", page)
+		t, err := template.New("layout.html").Funcs(placeholders).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", page)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the page %s: %w", name, err)
 		}
@@ -142,10 +143,7 @@ var placeholders = template.FuncMap{
 func (o *Office) render(ctx context.Context, r Request, who *actor.Staff, page string, body any) (Page, error) {
 	v := view{
 		Lang: languageOf(r), Page: page, Who: who, Langs: notice.Languages(), Body: body, office: o,
-		Back: r.Path, Nav: o.nav(who, r.Path),
-	}
-	if strings.Contains(r.Path, "{") || r.Method != http.MethodGet {
-		v.Back = "/office/"
+		Back: backOf(r), Nav: o.nav(who, r.Path),
 	}
 	if who != nil && !r.Partial {
 		name, err := o.Names.Municipality(ctx, who.Municipality, v.Lang)
@@ -165,22 +163,43 @@ func (o *Office) render(ctx context.Context, r Request, who *actor.Staff, page s
 	return Page{HTML: out.Bytes()}, nil
 }
 
+// backOf gives the page's own path, where the choice of a language leads back to; the first
+// page for one that cannot be asked for again.
+func backOf(r Request) string {
+	path := r.Path
+	for name, value := range r.Param {
+		path = strings.ReplaceAll(path, "{"+name+"}", value)
+	}
+	if r.Method != http.MethodGet || strings.Contains(path, "{") || !ourPath(path) {
+		return "/office/"
+	}
+	return path
+}
+
 func (o *Office) nav(who *actor.Staff, path string) []link {
 	if who == nil {
 		return nil
 	}
 	links := []link{{Key: "nav.today", To: "/office/"}}
-	if o.Notices != nil && (who.Has(actor.Clerk) || who.Has(actor.Approver)) {
-		links = append(links, link{Key: "nav.notices", To: "/office/notices"})
+	offer := func(there bool, key, to string, roles ...actor.Role) {
+		if there && slices.ContainsFunc(roles, who.Has) {
+			links = append(links, link{Key: key, To: to})
+		}
 	}
-	if o.Terminals != nil && who.Has(actor.TerminalManager) {
-		links = append(links, link{Key: "nav.terminals", To: "/office/terminals"})
-	}
-	if o.Trail != nil && who.Has(actor.Auditor) {
-		links = append(links, link{Key: "nav.records", To: "/office/records"})
-	}
+	offer(o.Notices != nil, "nav.notices", "/office/notices", actor.Clerk, actor.Approver)
+	offer(o.Benefits != nil, "nav.benefits", "/office/benefits", actor.Clerk, actor.Approver)
+	offer(o.Children != nil, "nav.children", "/office/children", actor.ChildOfficer, actor.ChildApprover)
+	offer(o.Protection != nil, "nav.protection", protectionPath, actor.Protector)
+	offer(o.Terminals != nil, "nav.terminals", "/office/terminals", actor.TerminalManager)
+	offer(o.Trail != nil, "nav.records", "/office/records", actor.Auditor)
+	offer(o.Children != nil, "nav.erasures", erasuresPath, actor.Auditor)
 	for i, l := range links {
 		links[i].Here = path == l.To || l.To != "/office/" && strings.HasPrefix(path, l.To+"/")
+	}
+	if n := len(links) - 1; links[n].To == erasuresPath && links[n].Here {
+		for i := range links[:n] {
+			links[i].Here = false
+		}
 	}
 	return links
 }

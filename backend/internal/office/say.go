@@ -63,6 +63,24 @@ func (v view) Aged(d civil.Date) bool {
 	return !d.IsZero() && d.AddDays(oldAfter).Before(civil.In(v.office.Now()))
 }
 
+// aged is a day with its age in words; Word says that it is old.
+type aged struct {
+	Day, Text, Word string
+	Old             bool
+}
+
+// AgeOf gives the day of a fact with its age.
+func (v view) AgeOf(d civil.Date) aged {
+	a := aged{Day: v.Day(d), Text: v.Age(d), Old: v.Aged(d)}
+	if a.Old {
+		a.Word = v.T("age.old")
+	}
+	return a
+}
+
+// Years gives somebody's age.
+func (v view) Years(birth civil.Date) int { return birth.AgeOn(civil.In(v.office.Now())) }
+
 // Age writes how old a fact is: in days, and from two months on in months.
 func (v view) Age(d civil.Date) string {
 	if d.IsZero() {
