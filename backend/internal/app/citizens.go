@@ -29,9 +29,9 @@ func (h *house) furnishNotices(ctx context.Context) error {
 		sender = client
 	}
 	run, rows := h.db.Runner(), pushrows.New(h.db.Reads())
-	h.pushes = push.New(push.Deps{Runner: run, Rows: rows, Record: h.record, Sender: sender, IDs: h.ids, Now: h.now, Log: h.log})
+	h.pushes = push.New(push.Deps{Runner: run, Rows: rows, Record: h.record, Protection: h.protection, Sender: sender, IDs: h.ids, Now: h.now, Log: h.log})
 	h.notices = mailbox.New(mailbox.Deps{
-		Runner: run, Rows: mailboxrows.New(h.db.Reads()), People: h.citizens, Pushes: rows, Queue: h.jobs,
+		Runner: run, Rows: mailboxrows.New(h.db.Reads()), People: h.citizens, Pushes: rows, Protection: h.protection, Queue: h.jobs,
 		Record: h.record, IDs: h.ids, Now: h.now,
 	})
 	return nil

@@ -28,6 +28,7 @@ import (
 	"madoguchi.example/backend/internal/keyfile"
 	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/payer"
+	"madoguchi.example/backend/internal/protection"
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/review"
 	"madoguchi.example/backend/internal/store"
@@ -39,6 +40,7 @@ import (
 	intakerows "madoguchi.example/backend/internal/store/intake"
 	issuancerows "madoguchi.example/backend/internal/store/issuance"
 	payerrows "madoguchi.example/backend/internal/store/payer"
+	protectionrows "madoguchi.example/backend/internal/store/protection"
 	reviewrows "madoguchi.example/backend/internal/store/review"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/handle"
@@ -59,15 +61,16 @@ type house struct {
 	record *audit.Log
 	repeat *idempotency.Keeper
 
-	citizens *citizen.Registry
-	issuance *issuance.Office
-	notices  *mailbox.Office
-	pushes   *push.Desk
-	fleet    *fleet.Fleet
-	intake   *intake.Intake
-	registry *payer.Registry
-	payers   *payer.Desk
-	review   *review.Desk
+	citizens   *citizen.Registry
+	protection *protection.Register
+	issuance   *issuance.Office
+	notices    *mailbox.Office
+	pushes     *push.Desk
+	fleet      *fleet.Fleet
+	intake     *intake.Intake
+	registry   *payer.Registry
+	payers     *payer.Desk
+	review     *review.Desk
 
 	login  authn.Parts
 	logins *authnrows.Rows
@@ -120,6 +123,9 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 	h.review = review.New(run, reviewrows.New(reads), h.record)
 	h.citizens = citizen.New(citizen.Deps{
 		Runner: run, Rows: citizenrows.New(reads), Record: h.record, Looked: h.record, Now: h.now, Rand: p.rand,
+	})
+	h.protection = protection.New(protection.Deps{
+		Runner: run, Rows: protectionrows.New(reads), People: citizenrows.New(reads), Record: h.record, IDs: h.ids, Now: h.now,
 	})
 	if err := h.furnishCitizens(); err != nil {
 		return err
@@ -186,7 +192,8 @@ func (h *house) furnishStaff(p *program) error {
 
 // importers are all the files that import can read.
 func (h *house) importers() []importing.Importer {
-	return append(h.citizens.Importers(), h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer())
+	return append(h.citizens.Importers(), h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer(),
+		h.protection.Importer())
 }
 
 // openKeys reads the keys, and makes those that are not there.

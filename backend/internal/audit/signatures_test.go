@@ -33,7 +33,7 @@ const (
 var without = map[string]string{
 	"citizen.Registry.People": inAnother, "citizen.Registry.Municipality": inAnother, "citizen.Registry.Residents": inAnother,
 	"citizen.Registry.RefsOf": inAnother, "citizen.Registry.Earlier": inAnother, "citizen.Known": inAnother,
-	"protection.Register.Flagged": inAnother, "protection.Register.Withhold": inAnother, "approval.Desk.Of": inAnother,
+	"mailbox.Office.Proofs": inAnother, "protection.Register.Flagged": inAnother, "protection.Register.Withhold": inAnother, "approval.Desk.Of": inAnother,
 	"citizen.Registry.Municipalities": inAnother, "citizen.Registry.Young": inAnother, "citizen.Registry.HomeOf": inAnother,
 	"fleet.Fleet.TerminalKey": beforeWho, "fleet.Fleet.InUse": beforeWho,
 	"intake.Intake.Watch": untilEnd,

@@ -82,7 +82,7 @@ func openHall(t *testing.T) *counterHall {
 		t.Fatal(err)
 	}
 	h.mailbox = mailbox.New(mailbox.Deps{Runner: db.Runner(), Rows: mailboxrows.New(db.Reads()), People: h.Registry,
-		Pushes: h.pushes, Queue: jobs, Record: h.Log, IDs: h.IDs, Now: h.Now})
+		Pushes: h.pushes, Protection: h.Protection, Queue: jobs, Record: h.Log, IDs: h.IDs, Now: h.Now})
 	cursors, err := NewCursors(bytes.Repeat([]byte{3}, 32), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +90,7 @@ func openHall(t *testing.T) *counterHall {
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	routes := CitizenRoutes(CitizenDeps{
 		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now,
-		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, IDs: h.IDs, Now: h.Now, Log: logger}),
+		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, Protection: h.Protection, IDs: h.IDs, Now: h.Now, Log: logger}),
 	})
 	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, append(routes, JWKSRoute(certificates.JWKS()))...)
 	return h

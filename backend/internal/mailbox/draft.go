@@ -48,14 +48,30 @@ func (d Draft) check(today civil.Date) error {
 	case len(d.Recipients) > MaxRecipients:
 		return fault.At(fault.TooLarge, "recipients", "a notice goes to at most %d people", MaxRecipients)
 	}
-	return d.checkTexts()
+	if err := checkTexts(d.Texts); err != nil {
+		return err
+	}
+	return d.refuseMyNumbers()
 }
 
-func (d Draft) checkTexts() error {
-	if _, ok := d.Texts[notice.Japanese]; !ok {
+// refuseMyNumbers looks at what the officer typed. Words that come from data and templates
+// are not typed, and a long number in them is none.
+func (d Draft) refuseMyNumbers() error {
+	for _, language := range notice.Languages() {
+		for part, words := range map[string]string{"title": d.Texts[language].Title, "body": d.Texts[language].Body} {
+			if jptext.HoldsMyNumber(words) {
+				return fault.At(fault.MyNumberRefused, "texts."+string(language)+"."+part, "the text holds a My Number, which must not be sent")
+			}
+		}
+	}
+	return nil
+}
+
+func checkTexts(texts map[notice.Language]notice.Text) error {
+	if _, ok := texts[notice.Japanese]; !ok {
 		return fault.At(fault.InvalidArgument, "texts.ja.title", "the Japanese text is needed")
 	}
-	for language, text := range d.Texts {
+	for language, text := range texts {
 		if !slices.Contains(notice.Languages(), language) {
 			return fault.At(fault.InvalidArgument, "texts", "there is a language that the app does not speak")
 		}
@@ -81,9 +97,6 @@ func checkWords(place, words string, limit int, lines bool) error {
 		if r < ' ' && !(lines && (r == '\n' || r == '\r' || r == '\t')) || r == 0x7f {
 			return fault.At(fault.InvalidArgument, place, "the text holds control characters")
 		}
-	}
-	if jptext.HoldsMyNumber(words) {
-		return fault.At(fault.MyNumberRefused, place, "the text holds a My Number, which must not be sent")
 	}
 	return nil
 }

@@ -5,7 +5,8 @@
 // are stored together or not at all; a form that is sent twice sends once; an officer
 // reaches residents of their own municipality only, and cannot tell another's resident
 // from nobody; a citizen sees their own notices only; having read one stays known, as
-// proof of delivery.
+// proof of delivery; what a protection withholds is nowhere in its recipient's app and on
+// the list of the protectors instead, and no officer who wrote it can tell.
 package mailbox
 
 import (
@@ -17,6 +18,7 @@ import (
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/job"
+	"madoguchi.example/backend/internal/protection"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
@@ -46,6 +48,9 @@ type Notice struct {
 	WrittenBy    string // the officer
 	Recipients   int
 	SentAt       time.Time
+	Subject      notice.Subject       // what the app can show beside it; zero: nothing
+	About        []identity.CitizenID // whom it tells of besides its recipients
+	Posting      string               // "pst_…": posted with others; "": an officer wrote it
 }
 
 // LogValue shows the handle alone.
@@ -66,10 +71,25 @@ type Place struct {
 	ID string
 }
 
-// Delivery is how far one recipient's notice has come.
-type Delivery struct {
-	Citizen identity.CitizenID
-	ReadAt  time.Time // zero: not yet
+// Withheld marks the copy of a notice that a protection keeps from its recipient. It is no
+// channel: such a copy is in no mailbox.
+const Withheld notice.Channel = "withheld"
+
+// Copy is one person's copy of a notice in one channel.
+type Copy struct {
+	Citizen      identity.CitizenID
+	Notice       string
+	Channel      notice.Channel
+	Municipality identity.MunicipalityCode
+	SentAt       time.Time
+	ReadAt       time.Time // of a letter: the end of the day on which it came; zero: not yet
+}
+
+// Lost are pushes that nobody knows to have ended: of one notice, or of one posting.
+type Lost struct {
+	ID           string // of the notice or the posting
+	Municipality identity.MunicipalityCode
+	SentAt       time.Time
 }
 
 // Rows is the storage that Office needs. store/mailbox implements it.
@@ -77,8 +97,16 @@ type Rows interface {
 	// Insert stores the notice unless its municipality used its client id, and tells
 	// whether it did.
 	Insert(ctx context.Context, t tx.Tx, n Notice) (bool, error)
-	Deliver(ctx context.Context, t tx.Tx, n Notice, to []identity.CitizenID, by notice.Channel) error
+	// InsertAll stores those notices whose municipality has not used their client id, and
+	// tells how many.
+	InsertAll(ctx context.Context, t tx.Tx, notices []Notice) (int, error)
+	// AddCopies stores those that are not there yet, by citizen, notice and channel, and
+	// tells how many.
+	AddCopies(ctx context.Context, t tx.Tx, copies []Copy) (int, error)
 	ByClient(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, clientID string) (Notice, bool, error)
+	// Posted gives what the municipality has posted under client ids, by client id, each
+	// with its only recipient's copy.
+	Posted(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, clientIDs []string) (map[string]PostedCopy, error)
 	// Version changes whenever the citizen's list would.
 	Version(ctx context.Context, t tx.Tx, of identity.CitizenID) (string, error)
 	// Newest lists the citizen's notices after the place, newest first.
@@ -86,15 +114,23 @@ type Rows interface {
 	Get(ctx context.Context, t tx.Tx, of identity.CitizenID, id string) (Received, bool, error)
 	// MarkRead notes the first reading; later ones change nothing.
 	MarkRead(ctx context.Context, t tx.Tx, of identity.CitizenID, id string, at time.Time) error
-	// Sent lists the municipality's notices after the place, newest first.
+	// Sent lists what the municipality's officers wrote after the place, newest first.
 	Sent(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after Place, limit int) ([]Notice, error)
+	// ByID gives what an officer of the municipality wrote.
 	ByID(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, id string) (Notice, bool, error)
-	Deliveries(ctx context.Context, t tx.Tx, id string) ([]Delivery, error)
+	// Deliveries lists the recipients' copies in the app, those that are withheld among them.
+	Deliveries(ctx context.Context, t tx.Tx, id string) ([]Copy, error)
+	// CopyOf gives the recipient's copy in the app, or the withheld one.
+	CopyOf(ctx context.Context, t tx.Tx, of identity.CitizenID, notice string) (Copy, bool, error)
+	// Proven lists the copies of the notices that reached their recipients, in any channel.
+	Proven(ctx context.Context, t tx.Tx, of []Delivered) ([]Copy, error)
 	// CountRead counts the recipients who opened the notice.
 	CountRead(ctx context.Context, t tx.Tx, id string) (int, error)
-	// Lost lists notices sent between from and until whose pushes neither ended nor were
-	// asked for again, at most limit.
-	Lost(ctx context.Context, t tx.Tx, from, until time.Time, limit int) ([]Notice, error)
+	// Lost lists what was sent between from and until and whose pushes neither ended nor
+	// were asked for again, at most limit.
+	Lost(ctx context.Context, t tx.Tx, from, until time.Time, limit int) ([]Lost, error)
+	// Owed lists the copies in the app that a lost push was for.
+	Owed(ctx context.Context, t tx.Tx, l Lost) ([]Copy, error)
 	// Swept notes that the pushes were asked for again, and tells whether this call did.
 	Swept(ctx context.Context, t tx.Tx, id string, at time.Time) (bool, error)
 }
@@ -113,16 +149,29 @@ type Pushes interface {
 	CountPushed(ctx context.Context, t tx.Tx, notice string) (int, error)
 }
 
+// Protection knows whom nothing may be sent to. *protection.Register implements it.
+type Protection interface {
+	Flagged(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]bool, error)
+	Withhold(ctx context.Context, t tx.Tx, withheld []protection.Withheld) error
+}
+
+// Record is the access record. *audit.Log implements it.
+type Record interface {
+	Append(ctx context.Context, t tx.Tx, a actor.Actor, e audit.Event) error
+	AppendAll(ctx context.Context, t tx.Tx, a actor.Actor, entries []audit.Event) error
+}
+
 // Deps are what an Office needs; all are required.
 type Deps struct {
-	Runner tx.Runner
-	Rows   Rows
-	People People
-	Pushes Pushes
-	Queue  job.Queue
-	Record citizen.Record
-	IDs    handle.Source
-	Now    func() time.Time
+	Runner     tx.Runner
+	Rows       Rows
+	People     People
+	Pushes     Pushes
+	Protection Protection
+	Queue      job.Queue
+	Record     Record
+	IDs        handle.Source
+	Now        func() time.Time
 }
 
 // Office sends and shows notices. It is safe for concurrent use.

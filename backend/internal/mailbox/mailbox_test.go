@@ -45,7 +45,7 @@ func open(t *testing.T, db *store.DB) *bench {
 	}
 	rows := pushrows.New(db.Reads())
 	return &bench{w, mailbox.New(mailbox.Deps{Runner: db.Runner(), Rows: mailboxrows.New(db.Reads()), People: w.Registry,
-		Pushes: rows, Queue: jobs, Record: w.Log, IDs: w.IDs, Now: w.Now}), rows}
+		Pushes: rows, Protection: w.Protection, Queue: jobs, Record: w.Log, IDs: w.IDs, Now: w.Now}), rows}
 }
 
 func draft(refs ...string) mailbox.Draft {
@@ -331,6 +331,9 @@ func TestAudience(t *testing.T) {
 type failing struct{}
 
 func (failing) Append(context.Context, tx.Tx, actor.Actor, audit.Event) error {
+	return errors.New("broken")
+}
+func (failing) AppendAll(context.Context, tx.Tx, actor.Actor, []audit.Event) error {
 	return errors.New("broken")
 }
 func (failing) Enqueue(context.Context, tx.Tx, job.Args) error { return errors.New("broken") }

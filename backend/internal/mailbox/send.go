@@ -69,13 +69,11 @@ func (x *Office) looked(ctx context.Context, t tx.Tx, who actor.Staff, purpose a
 		return x.Record.Append(ctx, t, who, e)
 	}
 	e.Items = []string{"residence"}
-	for _, id := range to {
-		e.CitizenID = id
-		if err := x.Record.Append(ctx, t, who, e); err != nil {
-			return err
-		}
+	entries := make([]audit.Event, len(to))
+	for i, id := range to {
+		entries[i], entries[i].CitizenID = e, id
 	}
-	return nil
+	return x.Record.AppendAll(ctx, t, who, entries)
 }
 
 // Preview checks a draft as Send would, and says whom it would reach.
@@ -197,16 +195,15 @@ func (x *Office) send(ctx context.Context, t tx.Tx, who actor.Staff, purpose aud
 	if !stored {
 		return n, errOvertaken
 	}
-	if err := x.Rows.Deliver(ctx, t, n, to, notice.App); err != nil {
+	flagged, err := x.Protection.Flagged(ctx, t, to)
+	if err != nil {
 		return n, err
 	}
+	parcel := parcel{purpose: purpose, action: "notice.send", batch: push.Batch{Notice: n.ID}}
 	for _, id := range to {
-		if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.send", CitizenID: id,
-			Municipality: n.Municipality, Object: n.ID, Items: []string{"notice"}}); err != nil {
-			return n, err
-		}
+		parcel.add(n, id, flagged[id])
 	}
-	return n, x.Queue.Enqueue(ctx, t, push.Batch{Notice: n.ID, Recipients: to})
+	return n, x.dispatch(ctx, t, who, parcel)
 }
 
 func (x *Office) notice(ctx context.Context, t tx.Tx, who actor.Staff, d Draft, print []byte, recipients int) (Notice, error) {
@@ -303,7 +300,7 @@ func (x *Office) progress(ctx context.Context, t tx.Tx, n Notice) (Progress, []R
 	p := Progress{Notice: n, Pushed: len(pushed)}
 	people := make([]Recipient, len(deliveries))
 	for i, d := range deliveries {
-		r := Recipient{Citizen: d.Citizen, State: notice.InMailbox, ReadAt: d.ReadAt}
+		r := Recipient{Citizen: d.Citizen, State: notice.InMailbox, ReadAt: d.ReadAt, withheld: d.Channel == Withheld}
 		if pushed[d.Citizen] {
 			r.State = notice.Pushed
 		}
@@ -322,6 +319,8 @@ type Recipient struct {
 	Ref     string // the municipality's own key of the person
 	State   notice.DeliveryState
 	ReadAt  time.Time // zero: not yet
+
+	withheld bool // looks like one who has not opened it; the officer must not know
 }
 
 // Follow shows one notice of the officer's municipality with its recipients, and records
@@ -356,57 +355,15 @@ func (x *Office) name(ctx context.Context, t tx.Tx, who actor.Staff, purpose aud
 	if err != nil {
 		return err
 	}
+	entries := make([]audit.Event, len(to))
 	for i := range to {
 		to[i].Ref = refs[to[i].Citizen]
-		if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "notice.follow", CitizenID: to[i].Citizen,
-			Municipality: who.Municipality, Object: id, Items: []string{"delivery"}}); err != nil {
-			return err
-		}
+		entries[i] = audit.Event{Purpose: hiding(purpose, to[i].withheld), Action: "notice.follow", CitizenID: to[i].Citizen,
+			Municipality: who.Municipality, Object: id, Items: []string{"delivery"}}
+	}
+	if err := x.Record.AppendAll(ctx, t, who, entries); err != nil {
+		return err
 	}
 	slices.SortFunc(to, func(a, b Recipient) int { return strings.Compare(a.Ref, b.Ref) })
 	return nil
-}
-
-// Times of the sweep.
-const (
-	sweepAfter  = 15 * time.Minute // a job that is only slow has begun by then
-	sweepBefore = 24 * time.Hour   // older pushes would only confuse
-	sweepLimit  = 50
-)
-
-// Sweep asks again for the pushes of notices whose job was lost, once for each notice.
-func (x *Office) Sweep(ctx context.Context, who actor.System, purpose audit.Purpose) error {
-	var lost []Notice
-	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
-		lost, err = x.Rows.Lost(ctx, t, x.Now().Add(-sweepBefore), x.Now().Add(-sweepAfter), sweepLimit)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	for _, n := range lost {
-		if err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return x.askAgain(ctx, t, who, purpose, n) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (x *Office) askAgain(ctx context.Context, t tx.Tx, who actor.System, purpose audit.Purpose, n Notice) error {
-	mine, err := x.Rows.Swept(ctx, t, n.ID, x.Now())
-	if err != nil || !mine {
-		return err
-	}
-	deliveries, err := x.Rows.Deliveries(ctx, t, n.ID)
-	if err != nil {
-		return err
-	}
-	to := make([]identity.CitizenID, len(deliveries))
-	for i, d := range deliveries {
-		to[i] = d.Citizen
-	}
-	if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.ask_again", Municipality: n.Municipality, Object: n.ID}); err != nil {
-		return err
-	}
-	return x.Queue.Enqueue(ctx, t, push.Batch{Notice: n.ID, Recipients: to})
 }

@@ -3,21 +3,21 @@
 //
 // It promises: what leaves the house is a handle that means nothing to anybody but its
 // owner; a device whose push the service took is not woken again for the same notice,
-// however often the job runs; a token that the service calls dead is forgotten; a token
+// however often the job runs; a protection that is stored before
+// a push leaves stops it, and a person learns of that; a token that the service calls dead is forgotten; a token
 // that came to another person's phone is not used for its former owner.
 package push
 
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/protection"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
@@ -41,14 +41,49 @@ const FCM Transport = "fcm"
 // HandlePrefix begins every push handle.
 const HandlePrefix = "psh"
 
-// Batch is the job that wakes the devices of a notice's recipients. It holds handles only.
+// Batch is the job that wakes the devices of recipients: of one notice, or of notices that
+// were posted together. It holds handles only.
 type Batch struct {
-	Notice     string               `json:"notice"`
+	Notice     string               `json:"notice"`     // or the posting, whose notices Notices names
 	Recipients []identity.CitizenID `json:"recipients"` // at most MaxRecipients
+	// Notices are those of the Recipients, in their order. Empty: all get Notice.
+	Notices []string `json:"notices,omitempty"`
 }
 
 // Kind names the job.
 func (Batch) Kind() string { return "push_send" }
+
+// Add adds a recipient of a notice.
+func (b *Batch) Add(to identity.CitizenID, notice string) {
+	b.Recipients = append(b.Recipients, to)
+	if notice != b.Notice || len(b.Notices) > 0 {
+		b.Notices = append(b.Notices, notice)
+	}
+}
+
+// wakes gives who is woken for what.
+func (b Batch) wakes() ([]Wake, error) {
+	switch {
+	case len(b.Recipients) > MaxRecipients:
+		return nil, fault.At(fault.TooLarge, "recipients", "a batch has at most %d recipients", MaxRecipients)
+	case len(b.Notices) > 0 && len(b.Notices) != len(b.Recipients):
+		return nil, fault.At(fault.Internal, "notices", "a batch names the notice of each recipient")
+	}
+	out := make([]Wake, len(b.Recipients))
+	for i, id := range b.Recipients {
+		out[i] = Wake{id, b.Notice}
+		if len(b.Notices) > 0 {
+			out[i].Notice = b.Notices[i]
+		}
+	}
+	return out, nil
+}
+
+// Wake is one person to be woken for one notice.
+type Wake struct {
+	Citizen identity.CitizenID
+	Notice  string
+}
 
 // Device is where pushes of a citizen go.
 type Device struct {
@@ -89,6 +124,7 @@ const (
 	Accepted Outcome = "accepted" // the service took it
 	Gone     Outcome = "gone"     // the token is dead, and forgotten
 	Refused  Outcome = "refused"  // the service will never take it
+	Stopped  Outcome = "stopped"  // a protection came before it was sent
 )
 
 // Ended is a push with its outcome.
@@ -110,11 +146,26 @@ type Rows interface {
 	Devices(ctx context.Context, t tx.Tx, of []identity.CitizenID) ([]Device, error)
 	// AddSends stores those that are not there yet, by citizen, notice and device.
 	AddSends(ctx context.Context, t tx.Tx, sends []Send) error
-	// Open lists the sends of a notice to the citizens that have no outcome.
-	Open(ctx context.Context, t tx.Tx, notice string, to []identity.CitizenID) ([]Send, error)
+	// Open lists the sends for the wakes that have no outcome.
+	Open(ctx context.Context, t tx.Tx, wakes []Wake) ([]Send, error)
+	// Matters gives whom each notice tells of besides its recipient.
+	Matters(ctx context.Context, t tx.Tx, notices []string) (map[string]Matter, error)
 	AddOutcomes(ctx context.Context, t tx.Tx, ended []Ended) error
-	// Done notes that all pushes of the notice have ended.
-	Done(ctx context.Context, t tx.Tx, notice string, at time.Time) error
+	// Done notes that all pushes of the notice or the posting have ended.
+	Done(ctx context.Context, t tx.Tx, id string, at time.Time) error
+}
+
+// Matter is what decides, besides its recipient, whether a notice may be pushed.
+type Matter struct {
+	Municipality identity.MunicipalityCode
+	About        []identity.CitizenID
+	Title        string // in Japanese
+}
+
+// Protection knows whom nothing may be sent to. *protection.Register implements it.
+type Protection interface {
+	Flagged(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]bool, error)
+	Withhold(ctx context.Context, t tx.Tx, withheld []protection.Withheld) error
 }
 
 // Message is what a push service is asked to bring to a device.
@@ -151,11 +202,13 @@ type Deps struct {
 	Rows   Rows
 	Record interface {
 		Append(ctx context.Context, t tx.Tx, a actor.Actor, e audit.Event) error
+		AppendAll(ctx context.Context, t tx.Tx, a actor.Actor, entries []audit.Event) error
 	}
-	Sender Sender
-	IDs    handle.Source
-	Now    func() time.Time
-	Log    *slog.Logger
+	Protection Protection
+	Sender     Sender
+	IDs        handle.Source
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Desk registers devices and sends pushes. It is safe for concurrent use.
@@ -218,156 +271,4 @@ func (x *Desk) Unregister(ctx context.Context, who actor.Citizen, purpose audit.
 func (x *Desk) note(ctx context.Context, t tx.Tx, who actor.Citizen, purpose audit.Purpose, action string) error {
 	return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: action, CitizenID: who.ID,
 		Municipality: who.Municipality, Items: []string{"device"}})
-}
-
-// ErrLocked: the push service does not know our credentials. An operator must act.
-var ErrLocked = errors.New("cannot push: the push service refuses our credentials")
-
-// Deliver wakes every device of the recipients that has not been woken for this notice.
-// It is safe to repeat, and asks to be repeated by an error as long as a push is open.
-func (x *Desk) Deliver(ctx context.Context, who actor.System, purpose audit.Purpose, b Batch) error {
-	if x.Sender == nil || len(b.Recipients) == 0 {
-		return x.finish(ctx, b.Notice)
-	}
-	if len(b.Recipients) > MaxRecipients {
-		return fault.At(fault.TooLarge, "recipients", "a batch has at most %d recipients", MaxRecipients)
-	}
-	open, tokens, err := x.plan(ctx, who, purpose, b)
-	if err != nil {
-		return err
-	}
-	later := 0
-	for part := range slices.Chunk(open, chunk) {
-		n, err := x.send(ctx, part, tokens)
-		if err != nil {
-			return err
-		}
-		later += n
-	}
-	if later > 0 {
-		return fault.Wrap(fault.Unavailable, fmt.Errorf("%d of %d pushes are still open", later, len(open)), "the push service is busy")
-	}
-	return x.finish(ctx, b.Notice)
-}
-
-func (x *Desk) finish(ctx context.Context, notice string) error {
-	return x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return x.Rows.Done(ctx, t, notice, x.Now()) })
-}
-
-// spot is one citizen's device.
-type spot struct {
-	citizen identity.CitizenID
-	device  string
-}
-
-// plan makes the sends that are missing and gives those that are open, with the tokens of
-// the devices that are there.
-func (x *Desk) plan(ctx context.Context, who actor.System, purpose audit.Purpose, b Batch) (open []Send, tokens map[spot]string, err error) {
-	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		devices, err := x.Rows.Devices(ctx, t, b.Recipients)
-		if err != nil {
-			return err
-		}
-		sends := make([]Send, len(devices))
-		tokens = map[spot]string{}
-		for i, d := range devices {
-			id, err := x.IDs.New(HandlePrefix)
-			if err != nil {
-				return err
-			}
-			sends[i] = Send{d.Citizen, b.Notice, d.Device, id, x.Now()}
-			tokens[spot{d.Citizen, d.Device}] = d.Token
-		}
-		if err := x.Rows.AddSends(ctx, t, sends); err != nil {
-			return err
-		}
-		if open, err = x.Rows.Open(ctx, t, b.Notice, b.Recipients); err != nil {
-			return err
-		}
-		if err := x.recordNew(ctx, t, who, purpose, sends, open); err != nil {
-			return err
-		}
-		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.send", Object: b.Notice})
-	})
-	return open, tokens, err
-}
-
-// recordNew records for each citizen, at the first attempt, that their devices were looked up.
-func (x *Desk) recordNew(ctx context.Context, t tx.Tx, who actor.System, purpose audit.Purpose, made, open []Send) error {
-	mine := map[string]bool{} // handles that this attempt made
-	for _, s := range made {
-		mine[s.Handle] = true
-	}
-	done := map[identity.CitizenID]bool{}
-	for _, s := range open {
-		if !mine[s.Handle] || done[s.Citizen] {
-			continue
-		}
-		done[s.Citizen] = true
-		if err := x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.send", CitizenID: s.Citizen,
-			Object: s.Notice, Items: []string{"device"}}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// send hands over one part and notes how each push ended; later counts those to try again.
-func (x *Desk) send(ctx context.Context, part []Send, tokens map[spot]string) (later int, err error) {
-	var messages []Message
-	var asked []Send
-	var ended []Ended
-	for _, s := range part {
-		token, ok := tokens[spot{s.Citizen, s.Device}]
-		if !ok { // the device left since the push was planned
-			ended = append(ended, Ended{s, Gone, x.Now()})
-			continue
-		}
-		asked, messages = append(asked, s), append(messages, Message{token, s.Handle})
-	}
-	locked := false
-	var dead []Ended
-	for i, r := range x.Sender.Send(ctx, messages) {
-		switch r {
-		case Taken:
-			ended = append(ended, Ended{asked[i], Accepted, x.Now()})
-		case Dead:
-			dead = append(dead, Ended{asked[i], Gone, x.Now()})
-		case Rejected:
-			x.Log.ErrorContext(ctx, "a push was rejected as malformed", "handle", asked[i].Handle)
-			ended = append(ended, Ended{asked[i], Refused, x.Now()})
-		case Locked:
-			locked = true
-		default:
-			later++
-		}
-	}
-	if err := x.keep(ctx, append(ended, dead...), dead, tokens); err != nil {
-		return later, err
-	}
-	if locked {
-		x.Log.ErrorContext(ctx, "the push service refuses our credentials", "alarm", "push_credentials")
-		return later, ErrLocked
-	}
-	return later, nil
-}
-
-// keep stores outcomes, then forgets dead tokens, each citizen's in its own transaction.
-// It does so even when the job is being stopped: what was sent must be known.
-func (x *Desk) keep(ctx context.Context, ended, dead []Ended, tokens map[spot]string) error {
-	ctx = context.WithoutCancel(ctx)
-	if len(ended) > 0 {
-		if err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return x.Rows.AddOutcomes(ctx, t, ended) }); err != nil {
-			return err
-		}
-	}
-	for _, e := range dead {
-		err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-			return x.Rows.Drop(ctx, t, e.Citizen, e.Device, TokenHash(tokens[spot{e.Citizen, e.Device}]))
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -50,7 +50,7 @@ func open(t *testing.T, db *store.DB) *bench {
 	t.Helper()
 	w := folk.Settle(t, db)
 	s := &service{answers: map[string]push.Result{}, got: map[string][]string{}}
-	return &bench{w, push.New(push.Deps{Runner: db.Runner(), Rows: pushrows.New(db.Reads()), Record: w.Log, Sender: s,
+	return &bench{w, push.New(push.Deps{Runner: db.Runner(), Rows: pushrows.New(db.Reads()), Record: w.Log, Protection: w.Protection, Sender: s,
 		IDs: w.IDs, Now: w.Now, Log: slog.New(slog.DiscardHandler)}), s}
 }
 

@@ -61,10 +61,10 @@ func TestNoticeToPhone(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows := pushrows.New(db.Reads())
-		pushes := push.New(push.Deps{Runner: db.Runner(), Rows: rows, Record: town.Log, Sender: sender, IDs: town.IDs,
+		pushes := push.New(push.Deps{Runner: db.Runner(), Rows: rows, Record: town.Log, Protection: town.Protection, Sender: sender, IDs: town.IDs,
 			Now: town.Now, Log: slog.New(slog.DiscardHandler)})
 		notices := mailbox.New(mailbox.Deps{Runner: db.Runner(), Rows: mailboxrows.New(db.Reads()), People: town.Registry,
-			Pushes: rows, Queue: jobs, Record: town.Log, IDs: town.IDs, Now: town.Now})
+			Pushes: rows, Protection: town.Protection, Queue: jobs, Record: town.Log, IDs: town.IDs, Now: town.Now})
 		if err := worker.Citizens(jobs, pushes, notices); err != nil {
 			t.Fatal(err)
 		}

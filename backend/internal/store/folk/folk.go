@@ -18,10 +18,12 @@ import (
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/idempotency"
 	"madoguchi.example/backend/internal/importing"
+	"madoguchi.example/backend/internal/protection"
 	"madoguchi.example/backend/internal/store"
 	auditrows "madoguchi.example/backend/internal/store/audit"
 	citizenrows "madoguchi.example/backend/internal/store/citizen"
 	idempotencyrows "madoguchi.example/backend/internal/store/idempotency"
+	protectionrows "madoguchi.example/backend/internal/store/protection"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/identity"
@@ -61,9 +63,11 @@ type Town struct {
 	Registry *citizen.Registry
 	Rows     *citizenrows.Rows
 	Log      *audit.Log
-	Keeper   *idempotency.Keeper
-	IDs      handle.Source
-	Rand     io.Reader
+	// Protection knows whom nothing may be sent to: nobody, until a test says so.
+	Protection *protection.Register
+	Keeper     *idempotency.Keeper
+	IDs        handle.Source
+	Rand       io.Reader
 
 	mu  sync.Mutex
 	now time.Time
@@ -77,6 +81,8 @@ func Settle(t testing.TB, db *store.DB) *Town {
 	w.Log = audit.New(auditrows.New(db.Reads()), audit.Register(), w.Now, w.Rand)
 	w.Keeper = idempotency.New(idempotencyrows.New(db.Reads()), w.Now)
 	w.Registry = citizen.New(citizen.Deps{Runner: db.Runner(), Rows: w.Rows, Record: w.Log, Looked: w.Log, Now: w.Now, Rand: w.Rand})
+	w.Protection = protection.New(protection.Deps{Runner: db.Runner(), Rows: protectionrows.New(db.Reads()), People: w.Rows,
+		Record: w.Log, IDs: w.IDs, Now: w.Now})
 	if rep := w.Import(t, Files, w.Registry.Importers()...); rep.Refused() > 0 {
 		t.Fatalf("the town's files were refused: %v", rep)
 	}

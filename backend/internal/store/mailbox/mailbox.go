@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"madoguchi.example/backend/internal/mailbox"
@@ -28,42 +29,63 @@ func New(*sqltx.Pool) *Rows { return &Rows{} }
 // unread stands in read_at for a notice that was not opened yet.
 const unread = int64(-1)
 
+var noticeColumns = []string{"notice_id", "municipality", "client_id", "fingerprint", "number", "kind", "sender", "phone", "deadline",
+	"texts", "written_by", "recipients", "sent_at", "posting", "about", "subject_kind", "subject_id"}
+
 // Insert implements mailbox.Rows.
-func (*Rows) Insert(ctx context.Context, t tx.Tx, n mailbox.Notice) (bool, error) {
-	texts, err := json.Marshal(n.Texts)
-	if err != nil {
-		return false, fmt.Errorf("cannot store a notice: %w", err)
-	}
-	rows, err := sqltx.Of(t).Exec(ctx, `
-		INSERT INTO notice (notice_id, municipality, client_id, fingerprint, number, kind, sender, phone, deadline, texts, written_by, recipients, sent_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (municipality, client_id) DO NOTHING`,
-		n.ID, n.Municipality, n.ClientID, n.Fingerprint, n.Number, n.Kind, n.Sender, n.Phone, n.Deadline.String(), string(texts),
-		n.WrittenBy, n.Recipients, sqltx.Micros(n.SentAt))
-	return rows == 1, err
+func (r *Rows) Insert(ctx context.Context, t tx.Tx, n mailbox.Notice) (bool, error) {
+	stored, err := r.InsertAll(ctx, t, []mailbox.Notice{n})
+	return stored == 1, err
 }
 
-// Deliver implements mailbox.Rows.
-func (*Rows) Deliver(ctx context.Context, t tx.Tx, n mailbox.Notice, to []identity.CitizenID, by notice.Channel) error {
-	rows := make([][]any, len(to))
-	for i, id := range to {
-		rows[i] = []any{id, n.ID, by, n.Municipality, sqltx.Micros(n.SentAt), unread}
+// InsertAll implements mailbox.Rows.
+func (*Rows) InsertAll(ctx context.Context, t tx.Tx, notices []mailbox.Notice) (int, error) {
+	rows := make([][]any, len(notices))
+	for i, n := range notices {
+		texts, err := json.Marshal(n.Texts)
+		if err != nil {
+			return 0, fmt.Errorf("cannot store a notice: %w", err)
+		}
+		about := make([]string, len(n.About))
+		for j, id := range n.About {
+			about[j] = string(id)
+		}
+		rows[i] = []any{n.ID, n.Municipality, n.ClientID, n.Fingerprint, n.Number, n.Kind, n.Sender, n.Phone, n.Deadline.String(), string(texts),
+			n.WrittenBy, n.Recipients, sqltx.Micros(n.SentAt), n.Posting, strings.Join(about, " "), n.Subject.Kind, n.Subject.ID}
 	}
-	_, err := bulk.Insert(ctx, sqltx.Of(t), "delivery", []string{"citizen_id", "notice_id", "channel", "municipality", "sent_at", "read_at"}, rows)
-	return err
+	stored, err := bulk.Insert(ctx, sqltx.Of(t), "notice", noticeColumns, rows)
+	return int(stored), err
 }
 
-const columns = `n.notice_id, n.municipality, n.client_id, n.fingerprint, n.number, n.kind, n.sender, n.phone, n.deadline, n.texts, n.written_by, n.recipients, n.sent_at`
+// AddCopies implements mailbox.Rows.
+func (*Rows) AddCopies(ctx context.Context, t tx.Tx, copies []mailbox.Copy) (int, error) {
+	rows := make([][]any, len(copies))
+	for i, c := range copies {
+		read := unread
+		if !c.ReadAt.IsZero() {
+			read = sqltx.Micros(c.ReadAt)
+		}
+		rows[i] = []any{c.Citizen, c.Notice, c.Channel, c.Municipality, sqltx.Micros(c.SentAt), read}
+	}
+	stored, err := bulk.Insert(ctx, sqltx.Of(t), "delivery", []string{"citizen_id", "notice_id", "channel", "municipality", "sent_at", "read_at"}, rows)
+	return int(stored), err
+}
+
+const columns = `n.notice_id, n.municipality, n.client_id, n.fingerprint, n.number, n.kind, n.sender, n.phone, n.deadline, n.texts, n.written_by, n.recipients, n.sent_at, n.posting, n.about, n.subject_kind, n.subject_id`
 
 func scanNotice(scan func(...any) error, more ...any) (mailbox.Notice, error) {
 	var n mailbox.Notice
-	var deadline, texts string
+	var deadline, texts, about string
 	var at int64
 	err := scan(append([]any{&n.ID, &n.Municipality, &n.ClientID, &n.Fingerprint, &n.Number, &n.Kind, &n.Sender, &n.Phone,
-		&deadline, &texts, &n.WrittenBy, &n.Recipients, &at}, more...)...)
+		&deadline, &texts, &n.WrittenBy, &n.Recipients, &at, &n.Posting, &about, &n.Subject.Kind, &n.Subject.ID}, more...)...)
 	if err != nil {
 		return n, err
 	}
 	n.SentAt = sqltx.Time(at)
+	for id := range strings.FieldsSeq(about) {
+		n.About = append(n.About, identity.CitizenID(id))
+	}
 	if deadline != "" {
 		if n.Deadline, err = civil.Parse(deadline); err != nil {
 			return n, err
@@ -103,13 +125,13 @@ func (*Rows) ByClient(ctx context.Context, t tx.Tx, m identity.MunicipalityCode,
 
 // ByID implements mailbox.Rows.
 func (*Rows) ByID(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, id string) (mailbox.Notice, bool, error) {
-	return one(notices(ctx, t, `SELECT `+columns+` FROM notice n WHERE n.municipality = $1 AND n.notice_id = $2`, m, id))
+	return one(notices(ctx, t, `SELECT `+columns+` FROM notice n WHERE n.municipality = $1 AND n.notice_id = $2 AND n.posting = ''`, m, id))
 }
 
 // Sent implements mailbox.Rows.
 func (*Rows) Sent(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after mailbox.Place, limit int) ([]mailbox.Notice, error) {
 	return notices(ctx, t, `SELECT `+columns+` FROM notice n
-		WHERE n.municipality = $1 AND ($2 OR n.sent_at < $3 OR (n.sent_at = $3 AND n.notice_id < $4))
+		WHERE n.municipality = $1 AND n.posting = '' AND ($2 OR n.sent_at < $3 OR (n.sent_at = $3 AND n.notice_id < $4))
 		ORDER BY n.sent_at DESC, n.notice_id DESC LIMIT $5`, m, after.ID == "", sqltx.Micros(after.At), after.ID, limit)
 }
 
@@ -119,7 +141,7 @@ func (*Rows) Version(ctx context.Context, t tx.Tx, of identity.CitizenID) (strin
 	var count, read, last int64
 	err := sqltx.Of(t).Each(ctx, `
 		SELECT count(*), coalesce(sum(CASE WHEN read_at >= 0 THEN 1 ELSE 0 END), 0), coalesce(max(sent_at), 0)
-		  FROM delivery WHERE citizen_id = $1`, []any{of}, func(scan func(...any) error) error { return scan(&count, &read, &last) })
+		  FROM delivery WHERE citizen_id = $1 AND channel = $2`, []any{of, notice.App}, func(scan func(...any) error) error { return scan(&count, &read, &last) })
 	return fmt.Sprintf("%d-%d-%d", count, read, last), err
 }
 
@@ -159,19 +181,32 @@ func (*Rows) MarkRead(ctx context.Context, t tx.Tx, of identity.CitizenID, id st
 	return err
 }
 
-// Deliveries implements mailbox.Rows.
-func (*Rows) Deliveries(ctx context.Context, t tx.Tx, id string) ([]mailbox.Delivery, error) {
-	var out []mailbox.Delivery
-	err := sqltx.Of(t).Each(ctx, `SELECT citizen_id, read_at FROM delivery WHERE notice_id = $1 AND channel = $2 ORDER BY citizen_id`,
-		[]any{id, notice.App}, func(scan func(...any) error) error {
-			var d mailbox.Delivery
-			var read int64
-			err := scan(&d.Citizen, &read)
-			d.ReadAt = readTime(read)
-			out = append(out, d)
+func copies(ctx context.Context, t tx.Tx, query string, args ...any) ([]mailbox.Copy, error) {
+	var out []mailbox.Copy
+	err := sqltx.Of(t).Each(ctx, `SELECT d.citizen_id, d.notice_id, d.channel, d.municipality, d.sent_at, d.read_at FROM delivery d `+query, args,
+		func(scan func(...any) error) error {
+			var c mailbox.Copy
+			var sent, read int64
+			err := scan(&c.Citizen, &c.Notice, &c.Channel, &c.Municipality, &sent, &read)
+			c.SentAt, c.ReadAt = sqltx.Time(sent), readTime(read)
+			out = append(out, c)
 			return err
 		})
 	return out, err
+}
+
+// Deliveries implements mailbox.Rows.
+func (*Rows) Deliveries(ctx context.Context, t tx.Tx, id string) ([]mailbox.Copy, error) {
+	return copies(ctx, t, `WHERE d.notice_id = $1 AND d.channel IN ($2, $3) ORDER BY d.citizen_id`, id, notice.App, mailbox.Withheld)
+}
+
+// CopyOf implements mailbox.Rows.
+func (*Rows) CopyOf(ctx context.Context, t tx.Tx, of identity.CitizenID, id string) (mailbox.Copy, bool, error) {
+	found, err := copies(ctx, t, `WHERE d.citizen_id = $1 AND d.notice_id = $2 AND d.channel IN ($3, $4)`, of, id, notice.App, mailbox.Withheld)
+	if err != nil || len(found) == 0 {
+		return mailbox.Copy{}, false, err
+	}
+	return found[0], true, nil
 }
 
 // CountRead implements mailbox.Rows.
@@ -179,15 +214,6 @@ func (*Rows) CountRead(ctx context.Context, t tx.Tx, id string) (n int, err erro
 	err = sqltx.Of(t).Each(ctx, `SELECT count(*) FROM delivery WHERE notice_id = $1 AND channel = $2 AND read_at >= 0`,
 		[]any{id, notice.App}, func(scan func(...any) error) error { return scan(&n) })
 	return n, err
-}
-
-// Lost implements mailbox.Rows.
-func (*Rows) Lost(ctx context.Context, t tx.Tx, from, until time.Time, limit int) ([]mailbox.Notice, error) {
-	return notices(ctx, t, `SELECT `+columns+` FROM notice n
-		WHERE n.sent_at >= $1 AND n.sent_at < $2
-		  AND NOT EXISTS (SELECT 1 FROM push_done p WHERE p.notice_id = n.notice_id)
-		  AND NOT EXISTS (SELECT 1 FROM push_swept s WHERE s.notice_id = n.notice_id)
-		ORDER BY n.sent_at LIMIT $3`, sqltx.Micros(from), sqltx.Micros(until), limit)
 }
 
 // Swept implements mailbox.Rows.

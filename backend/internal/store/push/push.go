@@ -5,7 +5,9 @@ package push
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"madoguchi.example/backend/internal/push"
@@ -13,6 +15,7 @@ import (
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/identity"
+	"madoguchi.example/shared/notice"
 )
 
 // Rows implements push.Rows and mailbox.Pushes on both engines.
@@ -66,7 +69,7 @@ func in(ids []identity.CitizenID) []any {
 // Devices implements push.Rows.
 func (*Rows) Devices(ctx context.Context, t tx.Tx, of []identity.CitizenID) ([]push.Device, error) {
 	var out []push.Device
-	for part := range slices.Chunk(in(of), bulk.MaxRows) {
+	for part := range slices.Chunk(in(of), bulk.MaxPlaces) {
 		err := sqltx.Of(t).Each(ctx, `SELECT citizen_id, device, transport, token, language, updated_at FROM device
 			WHERE citizen_id IN `+bulk.List(1, len(part))+` ORDER BY citizen_id, updated_at DESC, device`, part,
 			func(scan func(...any) error) error {
@@ -94,7 +97,7 @@ func owned(ctx context.Context, t tx.Tx, devices []push.Device) ([]push.Device, 
 		device  string
 	}
 	owners := map[string]owner{}
-	for part := range slices.Chunk(devices, bulk.MaxRows) {
+	for part := range slices.Chunk(devices, bulk.MaxPlaces) {
 		hashes := make([]any, len(part))
 		for i, d := range part {
 			hashes[i] = push.TokenHash(d.Token)
@@ -129,24 +132,80 @@ func (*Rows) AddSends(ctx context.Context, t tx.Tx, sends []push.Send) error {
 }
 
 // Open implements push.Rows.
-func (*Rows) Open(ctx context.Context, t tx.Tx, notice string, to []identity.CitizenID) ([]push.Send, error) {
+func (*Rows) Open(ctx context.Context, t tx.Tx, wakes []push.Wake) ([]push.Send, error) {
 	var out []push.Send
-	for part := range slices.Chunk(in(to), bulk.MaxRows) {
+	for part := range slices.Chunk(wakes, bulk.MaxPlaces/2) {
+		asked := map[push.Wake]bool{}
+		var args []any
+		for _, w := range part {
+			asked[w] = true
+			args = append(args, w.Citizen)
+		}
+		named := notices(part)
+		args = append(args, named...)
 		err := sqltx.Of(t).Each(ctx, `
-			SELECT s.citizen_id, s.device, s.handle, s.made_at FROM push_send s
-			 WHERE s.notice_id = $1 AND s.citizen_id IN `+bulk.List(2, len(part))+`
+			SELECT s.citizen_id, s.notice_id, s.device, s.handle, s.made_at FROM push_send s
+			 WHERE s.citizen_id IN `+bulk.List(1, len(part))+` AND s.notice_id IN `+bulk.List(1+len(part), len(named))+`
 			   AND NOT EXISTS (SELECT 1 FROM push_outcome o
 			                    WHERE o.citizen_id = s.citizen_id AND o.notice_id = s.notice_id AND o.device = s.device)
-			 ORDER BY s.citizen_id, s.device`, append([]any{notice}, part...), func(scan func(...any) error) error {
-			s := push.Send{Notice: notice}
+			 ORDER BY s.citizen_id, s.notice_id, s.device`, args, func(scan func(...any) error) error {
+			var s push.Send
 			var at int64
-			if err := scan(&s.Citizen, &s.Device, &s.Handle, &at); err != nil {
+			if err := scan(&s.Citizen, &s.Notice, &s.Device, &s.Handle, &at); err != nil {
 				return err
 			}
 			s.MadeAt = sqltx.Time(at)
-			out = append(out, s)
+			if asked[push.Wake{Citizen: s.Citizen, Notice: s.Notice}] {
+				out = append(out, s)
+			}
 			return nil
 		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// notices gives the notices of the wakes, each once.
+func notices(wakes []push.Wake) []any {
+	seen := map[string]bool{}
+	var out []any
+	for _, w := range wakes {
+		if !seen[w.Notice] {
+			seen[w.Notice] = true
+			out = append(out, w.Notice)
+		}
+	}
+	return out
+}
+
+// Matters implements push.Rows.
+func (*Rows) Matters(ctx context.Context, t tx.Tx, ids []string) (map[string]push.Matter, error) {
+	out := map[string]push.Matter{}
+	for part := range slices.Chunk(ids, bulk.MaxPlaces) {
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+		}
+		err := sqltx.Of(t).Each(ctx, `SELECT notice_id, municipality, about, texts FROM notice WHERE notice_id IN `+bulk.List(1, len(part)), args,
+			func(scan func(...any) error) error {
+				var id, about, texts string
+				var m push.Matter
+				if err := scan(&id, &m.Municipality, &about, &texts); err != nil {
+					return err
+				}
+				for one := range strings.FieldsSeq(about) {
+					m.About = append(m.About, identity.CitizenID(one))
+				}
+				var words map[notice.Language]notice.Text
+				if err := json.Unmarshal([]byte(texts), &words); err != nil {
+					return err
+				}
+				m.Title = words[notice.Japanese].Title
+				out[id] = m
+				return nil
+			})
 		if err != nil {
 			return nil, err
 		}
@@ -165,8 +224,8 @@ func (*Rows) AddOutcomes(ctx context.Context, t tx.Tx, ended []push.Ended) error
 }
 
 // Done implements push.Rows.
-func (*Rows) Done(ctx context.Context, t tx.Tx, notice string, at time.Time) error {
-	_, err := sqltx.Of(t).Exec(ctx, `INSERT INTO push_done (notice_id, at) VALUES ($1, $2) ON CONFLICT (notice_id) DO NOTHING`, notice, sqltx.Micros(at))
+func (*Rows) Done(ctx context.Context, t tx.Tx, id string, at time.Time) error {
+	_, err := sqltx.Of(t).Exec(ctx, `INSERT INTO push_done (notice_id, at) VALUES ($1, $2) ON CONFLICT (notice_id) DO NOTHING`, id, sqltx.Micros(at))
 	return err
 }
 
