@@ -87,8 +87,13 @@ func (e element) form(action string) (url.Values, error) {
 	if len(forms) == 0 {
 		return nil, fmt.Errorf("the page has no form for %s", action)
 	}
+	return forms[0].fields(), nil
+}
+
+// fields gives what a browser would send of a form.
+func (e element) fields() url.Values {
 	out := url.Values{}
-	for _, field := range forms[0].all(func(x element) bool { return x.attr("name") != "" }) {
+	for _, field := range e.all(func(x element) bool { return x.attr("name") != "" }) {
 		name := field.attr("name")
 		switch field.Data {
 		case "input":
@@ -107,7 +112,7 @@ func (e element) form(action string) (url.Values, error) {
 			out.Add(name, selected(field))
 		}
 	}
-	return out, nil
+	return out
 }
 
 func selected(field element) string {

@@ -31,9 +31,15 @@ const (
 	noticeBody  = "お子さんの予防接種の時期です。\n持ちもの：母子健康手帳"
 )
 
-func notices(g *Guide) journey {
+// benefitNotice is a notice from the console to the phone and back, and then a benefit from
+// its rule to an approved list.
+func benefitNotice(g *Guide) journey {
+	return journey{"benefit notice: from a rule to a family's phone and an approved list", append(noticeSteps(g), benefitSteps(g)...)}
+}
+
+func noticeSteps(g *Guide) []step {
 	w := &noticeWalk{Guide: g}
-	return journey{"notice and push: from the console to the phone and back", []step{
+	return []step{
 		{"the phone registers where pushes go", w.register},
 		{"a clerk signs in to the console", w.clerkSignsIn},
 		{"the preview counts the people on the list", w.preview},
@@ -46,7 +52,7 @@ func notices(g *Guide) journey {
 		{"a role that may not write is refused", w.otherRole},
 		{"sending the same form again sends nothing", w.sendAgain},
 		{"the person sees who wrote and read", w.whoLooked},
-	}}
+	}
 }
 
 func (w *noticeWalk) register(ctx context.Context) (err error) {
@@ -56,13 +62,19 @@ func (w *noticeWalk) register(ctx context.Context) (err error) {
 	if w.single, err = w.SignIn(ctx, population.SubSingle); err != nil {
 		return err
 	}
+	w.token, err = w.device(ctx, w.parent)
+	return err
+}
+
+// device registers where pushes to the phone go and gives the address.
+func (g *Guide) device(ctx context.Context, phone *client.Client) (token string, err error) {
 	id := make([]byte, 18)
-	if _, err := io.ReadFull(w.Rand, id); err != nil {
-		return err
+	if _, err := io.ReadFull(g.Rand, id); err != nil {
+		return "", err
 	}
 	device := base64.RawURLEncoding.EncodeToString(id)
-	w.token = "practice:" + device
-	return w.parent.RegisterDevice(ctx, client.Device{ID: device, Token: w.token, Language: "ja"})
+	token = "practice:" + device
+	return token, phone.RegisterDevice(ctx, client.Device{ID: device, Token: token, Language: "ja"})
 }
 
 func (w *noticeWalk) clerkSignsIn(ctx context.Context) (err error) {
@@ -119,7 +131,12 @@ type pushed struct {
 }
 
 func (w *noticeWalk) messages(ctx context.Context) ([]pushed, string, error) {
-	p, err := getPage(ctx, http.DefaultClient, w.Stage.PracticeURL+"/practice/fcm/messages?token="+url.QueryEscape(w.token))
+	return w.pushes(ctx, w.token)
+}
+
+// pushes gives what the practice FCM took for an address, also as it was written.
+func (g *Guide) pushes(ctx context.Context, token string) ([]pushed, string, error) {
+	p, err := getPage(ctx, http.DefaultClient, g.Stage.PracticeURL+"/practice/fcm/messages?token="+url.QueryEscape(token))
 	if err != nil {
 		return nil, "", err
 	}

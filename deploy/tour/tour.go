@@ -49,7 +49,7 @@ type Result struct{ Passed, Failed int }
 // Walk walks all journeys. The error is not nil when a step failed or ctx ended.
 func (g *Guide) Walk(ctx context.Context) (Result, error) {
 	var r Result
-	for i, make := range []func(*Guide) journey{certificate, insurance, notices} {
+	for i, make := range []func(*Guide) journey{certificate, insurance, benefitNotice, childSupport} {
 		j := make(g)
 		fmt.Fprintf(g.Out, "-- %d %s\n", i+1, j.name)
 		g.walk(ctx, i+1, j, &r)
