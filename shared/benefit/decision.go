@@ -48,6 +48,13 @@ func Bool(b bool) Value {
 // Text makes a word.
 func Text(s string) Value { return Value{kind: isText, text: s} }
 
+// Day makes the text of a day, YYYY-MM-DD.
+func Day(d civil.Date) Value {
+	b := appendDigits(make([]byte, 0, len("2006-01-02")), d.Year, 4)
+	b = appendDigits(append(b, '-'), int(d.Month), 2)
+	return Text(string(appendDigits(append(b, '-'), d.Day, 2)))
+}
+
 // Known tells whether v has a value.
 func (v Value) Known() bool { return v.kind != 0 }
 

@@ -49,7 +49,9 @@ type edition struct {
 	words    map[string]*wording // by the name of the rule that a step names
 	units    map[string]benefit.Unit
 	labels   map[string]benefit.Words
-	inputs   [owners]int // at most, in the steps of the household or of one child
+	birth    slot        // of the text
+	steps    [owners]int // at most, of the household or of one child
+	inputs   [owners]int // at most, in those steps
 }
 
 // rule is one rule, ready to run. Its number counts through the edition.
@@ -188,7 +190,7 @@ func (c *compiler) names(declare func(benefit.Scope, string, benefit.Type, benef
 		c.slot(ownerOf(f.Scope), f.Name)
 		c.defined[f.Name] = f.Name != "rank"
 	}
-	c.slot(ofChild, "birth")
+	c.out.birth = c.slot(ofChild, "birth")
 	for i := range c.edition.Facts {
 		f := &c.edition.Facts[i]
 		declare(f.Scope, f.Name, f.Type, f.Unit)
@@ -243,6 +245,7 @@ func (c *compiler) group(in []benefit.Rule, number int) {
 		r.looked = c.lookups(r.Scope, r.Gives, seen, r.value.uses(), text.names())
 		most = max(most, len(r.looked))
 	}
+	c.out.steps[out[0].gives.of]++
 	c.out.inputs[out[0].gives.of] += most
 	c.out.groups = append(c.out.groups, out)
 	if c.edition.Rank.Over == in[0].Gives {
@@ -256,6 +259,7 @@ func (c *compiler) rank() {
 	c.out.words["rank"] = &text
 	c.out.rank = birthOrder{over: c.out.slots[c.edition.Rank.Over], gives: c.out.slots["rank"],
 		looked: c.lookups(benefit.PerChild, "rank", []string{c.edition.Rank.Over}, text.names())}
+	c.out.steps[ofChild]++
 	c.out.inputs[ofChild] += len(c.out.rank.looked)
 }
 

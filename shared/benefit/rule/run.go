@@ -32,15 +32,14 @@ func newRun(c *compiled, data *benefit.Edition, ed *edition, r *benefit.Request)
 	x.c, x.data, x.ed, x.r, x.period = c, data, ed, r, ed.period(r.Month)
 	n := len(r.Children)
 	whole := ed.size[ofHousehold] + n*ed.size[ofChild]
-	x.values = slices.Grow(x.values[:0], whole)[:whole]
-	clear(x.values)
+	x.values = slices.Grow(x.values[:0], whole)[:whole] // nothing is known in it yet: done cleared it
 	x.kids = slices.Grow(x.kids[:0], n)[:n]
 	x.household(x.values[:ed.size[ofHousehold]:ed.size[ofHousehold]])
 	for i := range x.kids {
 		from := ed.size[ofHousehold] + i*ed.size[ofChild]
 		x.child(i, x.values[from:from+ed.size[ofChild]:from+ed.size[ofChild]])
 	}
-	x.steps = make([]benefit.Step, 0, len(ed.groups)+n*(len(ed.groups)+1))
+	x.steps = make([]benefit.Step, 0, ed.steps[ofHousehold]+n*ed.steps[ofChild])
 	x.inputs = make([]benefit.Input, 0, ed.inputs[ofHousehold]+n*ed.inputs[ofChild])
 	return x
 }
@@ -77,7 +76,7 @@ func (x *run) child(i int, values []benefit.Value) {
 			}
 		}
 	} else {
-		s.set(x.ed.slots["birth"], benefit.Text(c.Birth.String()))
+		s.set(x.ed.birth, benefit.Day(c.Birth))
 	}
 	s.tell(x.ed.told[ofChild], c.Facts, i)
 }
