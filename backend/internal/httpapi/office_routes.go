@@ -76,6 +76,7 @@ func benefitPages(o *office.Office) []Route {
 		Screen(http.MethodGet, runs+"/{id}", reads, o.RunPage),
 		Screen(http.MethodGet, runs+"/{id}/progress", reads, o.RunProgress),
 		Screen(http.MethodGet, runs+"/{id}/awards", reads, o.AwardList),
+		Screen(http.MethodGet, runs+"/{id}/questions", reads, o.QuestionList),
 		Screen(http.MethodPost, runs+"/{id}/act", works, o.ActOnRun).Limit(office.MaxSheet),
 		Screen(http.MethodPost, runs+"/{id}/list", works, o.Propose).Limit(office.MaxSheet),
 		Screen(http.MethodGet, awards, reads, o.AwardPage),

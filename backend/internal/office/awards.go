@@ -10,7 +10,7 @@ import (
 )
 
 // awardsShown is how many awards one page shows; the next ones are one link away.
-const awardsShown = 200
+const awardsShown = 100
 
 type awardTable struct {
 	Run    RunDetail
@@ -18,8 +18,7 @@ type awardTable struct {
 	States []states
 	All    Tally
 	Awards []Award
-	Next   string // path of the next page
-	First  string // path of the first page, where this is not it
+	leaves
 }
 
 // AwardList shows a run's awards by state.
@@ -38,23 +37,56 @@ func (o *Office) AwardList(ctx context.Context, who actor.Staff, r Request) (Pag
 	if body.Awards, next, err = o.Benefits.Awards(ctx, who, run.ID, state, after, awardsShown); err != nil {
 		return Page{}, err
 	}
-	path := func(after string) string {
+	body.leaves = leavesOf(runPath(run.ID)+"/awards", string(state), after, next)
+	return o.render(ctx, r, &who, "awards", body)
+}
+
+// leaves lead through a long table.
+type leaves struct {
+	Next  string // path of the next page
+	First string // path of the first page, where this is not it
+}
+
+func leavesOf(path, state, after, next string) leaves {
+	to := func(after string) string {
 		q := url.Values{}
 		if state != "" {
-			q.Set("state", string(state))
+			q.Set("state", state)
 		}
 		if after != "" {
 			q.Set("after", after)
 		}
-		return runPath(run.ID) + "/awards?" + q.Encode()
+		return path + "?" + q.Encode()
 	}
+	var l leaves
 	if next != "" {
-		body.Next = path(next)
+		l.Next = to(next)
 	}
 	if after != "" {
-		body.First = path("")
+		l.First = to("")
 	}
-	return o.render(ctx, r, &who, "awards", body)
+	return l
+}
+
+// QuestionList shows the households that no rule can decide.
+func (o *Office) QuestionList(ctx context.Context, who actor.Staff, r Request) (Page, error) {
+	after := r.Query.Get("after")
+	if len(after) > maxCallbackLen {
+		return Page{}, fault.New(fault.NotFound, "there is no such page")
+	}
+	run, err := o.Benefits.Run(ctx, who, r.Param["id"])
+	if err != nil {
+		return Page{}, err
+	}
+	all, next, err := o.Benefits.Questions(ctx, who, run.ID, after, awardsShown)
+	if err != nil {
+		return Page{}, err
+	}
+	return o.render(ctx, r, &who, "questions", struct {
+		leaves
+		Run       RunDetail
+		Questions []Question
+	}{leavesOf(runPath(run.ID)+"/questions", "", after, next), run, all})
 }
 
 func awardPath(id string) string { return "/office/benefits/awards/" + url.PathEscape(id) }

@@ -30,6 +30,8 @@ type Benefits interface {
 	Propose(ctx context.Context, who actor.Staff, run string) (list string, err error)
 	// Awards gives a page of a run's awards in one state, or in any for "", from a cursor.
 	Awards(ctx context.Context, who actor.Staff, run string, state AwardState, after string, limit int) (_ []Award, next string, err error)
+	// Questions gives a page of the run's households that no rule can decide.
+	Questions(ctx context.Context, who actor.Staff, run, after string, limit int) (_ []Question, next string, err error)
 	Award(ctx context.Context, who actor.Staff, id string) (AwardDetail, error)
 	RecordLetter(ctx context.Context, who actor.Staff, award string, on civil.Date) error
 	RecordRefusal(ctx context.Context, who actor.Staff, award string, receivedOn civil.Date, reason string) error
@@ -104,11 +106,12 @@ const (
 	Refused      AwardState = "refused"
 	Listed       AwardState = "listed" // on a list that waits for approval
 	Approved     AwardState = "approved"
+	Withdrawn    AwardState = "withdrawn" // a later decision took its place
 )
 
 // AwardStates lists them in the order of the way.
 func AwardStates() []AwardState {
-	return []AwardState{OpenQuestion, MustApply, Noticed, Proven, Silent, Refused, Listed, Approved}
+	return []AwardState{OpenQuestion, MustApply, Noticed, Proven, Silent, Refused, Listed, Approved, Withdrawn}
 }
 
 // Tally is how many awards are in one state, and their yen.
@@ -120,9 +123,16 @@ type Tally struct {
 // RunDetail is one run's page.
 type RunDetail struct {
 	Run
-	Count   *Count               // nil before the dry run is done
-	ByState map[AwardState]Tally // all awards, protected people too
-	Lists   []List               // newest first
+	Count     *Count               // nil before the dry run is done
+	ByState   map[AwardState]Tally // all awards, protected people too
+	ForPerson int                  // households that no rule can decide; Questions lists them
+	Lists     []List               // newest first
+}
+
+// Question is a household that no rule can decide.
+type Question struct {
+	Ref, Name string // of a person of it
+	Trouble   string // no_parent, not_born, born_later, child_gone, relation_open, fact_unreadable, not_evaluated
 }
 
 // Sample is one decision as a family would read it.
@@ -202,7 +212,7 @@ type List struct {
 	ID     string
 	Count  int
 	Yen    int64
-	State  string // "gathering", "waiting", "approved", "returned"
+	State  string // "gathering", "waiting", "approved", "returned", "empty" (nobody was ready)
 	MadeAt time.Time
 	MadeBy string
 }

@@ -7,13 +7,17 @@ import (
 	"madoguchi.example/backend/internal/actor"
 )
 
-const erasuresPath = "/office/children/erasures"
+const (
+	erasuresPath = "/office/children/erasures"
+	// casesShown is how many cases the queue shows; the oldest come first.
+	casesShown = 500
+)
 
 func casePath(id string) string { return "/office/children/cases/" + url.PathEscape(id) }
 
 // CaseList shows the queue of child support and what came of the cases.
 func (o *Office) CaseList(ctx context.Context, who actor.Staff, r Request) (Page, error) {
-	cases, err := o.Children.Cases(ctx, who, MaxShown)
+	cases, err := o.Children.Cases(ctx, who, casesShown)
 	if err != nil {
 		return Page{}, err
 	}
@@ -26,7 +30,7 @@ func (o *Office) CaseList(ctx context.Context, who actor.Staff, r Request) (Page
 		More       bool
 		Evaluation []Evaluation
 		Erasures   bool
-	}{cases, len(cases) >= MaxShown, counts, mayReadErasures(who)})
+	}{cases, len(cases) >= casesShown, counts, mayReadErasures(who)})
 }
 
 func mayReadErasures(who actor.Staff) bool {
@@ -37,10 +41,8 @@ func mayReadErasures(who actor.Staff) bool {
 type assessing struct {
 	sheet
 	CaseDetail
-	Supports []Support
-	Outcomes []Choice
-	Decide   bool
-	Done     string
+	Decide bool
+	Done   string
 }
 
 // CasePage shows one case.
@@ -57,42 +59,21 @@ func (o *Office) casePage(ctx context.Context, who actor.Staff, r Request, s she
 	body.CanAssess = d.CanAssess && who.Has(actor.ChildOfficer)
 	body.CanClose = d.CanClose && who.Has(actor.ChildOfficer)
 	body.Decide = d.CanApprove && who.Has(actor.ChildApprover) && d.Approval != nil && !d.Approval.Own
-	if body.CanAssess {
-		if body.Supports, err = o.Children.Supports(ctx, who); err != nil {
-			return Page{}, err
-		}
-	}
-	if body.CanClose {
-		if body.Outcomes, err = o.Children.Outcomes(ctx, who); err != nil {
-			return Page{}, err
-		}
-	}
 	return o.sheetPage(ctx, who, r, "case", s, body)
 }
 
 // AssessCase takes the officer's word: an offer of a support, or no contact.
 func (o *Office) AssessCase(ctx context.Context, who actor.Staff, r Request) (Page, error) {
 	s := newSheet("assess", r.Form)
-	a := Assessment{Contact: s.oneOf("contact", "yes", "no") == "yes"}
+	word := s.oneOf("contact", "yes", "no", "wrong")
+	a := Assessment{Contact: word == "yes", Wrong: word == "wrong"}
 	if a.Contact {
-		supports, err := o.Children.Supports(ctx, who)
-		if err != nil {
-			return Page{}, err
-		}
-		a.Support = s.oneOf("support", supportKeys(supports)...)
+		a.Support = s.chosen("support")
 	}
 	a.Reason = s.reason("reason")
 	return o.actOnCase(ctx, who, r, s, "assessed", []string{"contact", "support", "reason"}, func() error {
 		return o.Children.Assess(ctx, who, r.Param["id"], a)
 	})
-}
-
-func supportKeys(all []Support) []string {
-	out := make([]string, 0, len(all))
-	for _, s := range all {
-		out = append(out, s.Key)
-	}
-	return out
 }
 
 // ApproveContact is the second role's yes.
@@ -116,11 +97,7 @@ func (o *Office) ReturnCase(ctx context.Context, who actor.Staff, r Request) (Pa
 // CloseCase ends a case with what came of it.
 func (o *Office) CloseCase(ctx context.Context, who actor.Staff, r Request) (Page, error) {
 	s := newSheet("close", r.Form)
-	outcomes, err := o.Children.Outcomes(ctx, who)
-	if err != nil {
-		return Page{}, err
-	}
-	outcome := s.oneOf("outcome", keysOf(outcomes)...)
+	outcome := s.chosen("outcome")
 	note := s.words("note", 0, MaxReason)
 	return o.actOnCase(ctx, who, r, s, "closed", []string{"outcome", "note"}, func() error {
 		return o.Children.Close(ctx, who, r.Param["id"], outcome, note)

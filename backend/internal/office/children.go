@@ -17,8 +17,6 @@ type Children interface {
 	// Cases gives the open ones, oldest first.
 	Cases(ctx context.Context, who actor.Staff, limit int) ([]Case, error)
 	Case(ctx context.Context, who actor.Staff, id string) (CaseDetail, error)
-	Supports(ctx context.Context, who actor.Staff) ([]Support, error)
-	Outcomes(ctx context.Context, who actor.Staff) ([]Choice, error)
 	Assess(ctx context.Context, who actor.Staff, id string, a Assessment) error
 	Approve(ctx context.Context, who actor.Staff, id, reason string) error
 	Return(ctx context.Context, who actor.Staff, id, reason string) error
@@ -59,7 +57,7 @@ type CaseDetail struct {
 	Child      Child
 	Rule       Texts // the indicator's rule in one sentence
 	Reasons    []Reason
-	Erased     bool // items that the reasons rest on are gone, past their retention
+	Holds      bool // the newest items still show what was flagged
 	Support    *Support
 	Assessed   *Assessed
 	Approval   *Approval // while it waits for the second role
@@ -67,6 +65,8 @@ type CaseDetail struct {
 	Outcome    Texts // of a closed case
 	Note       string
 	History    []Event
+	Supports   []Support // that may be offered here, while CanAssess
+	Outcomes   []Choice  // with which it may be closed, while CanClose
 	CanAssess  bool
 	CanApprove bool // by state and role; own work is told by Approval
 	CanClose   bool
@@ -86,6 +86,8 @@ type Reason struct {
 	Ground Texts // the legal ground
 	AsOf   civil.Date
 	Until  civil.Date // it is erased after this day
+	// Expired tells that the item is gone, past its retention; Text says only that.
+	Expired bool
 }
 
 // Assessed is what the officer wrote.
@@ -106,6 +108,7 @@ type Support struct {
 // Assessment is an officer's word on a case.
 type Assessment struct {
 	Contact bool
+	Wrong   bool   // without Contact: the data was wrong or too old
 	Support string // key of Supports, with Contact
 	Reason  string
 }
@@ -113,6 +116,7 @@ type Assessment struct {
 // Erasure proves that items are gone.
 type Erasure struct {
 	Source, Item Texts
+	Why          string // "retention", "superseded", "lapsed"
 	Count        int
 	Cutoff       civil.Date
 	Digest       string
@@ -121,6 +125,6 @@ type Erasure struct {
 
 // Evaluation counts one indicator's cases.
 type Evaluation struct {
-	Indicator                              Texts
-	Flagged, Reviewed, Contacted, Accepted int
+	Indicator                                               Texts
+	Flagged, Reviewed, Contacted, Accepted, Declined, Wrong int
 }

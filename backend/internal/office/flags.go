@@ -9,14 +9,18 @@ import (
 	"madoguchi.example/shared/civil"
 )
 
-const protectionPath = "/office/protection"
+const (
+	protectionPath = "/office/protection"
+	// protectedShown is how many lines each table of the protectors' page shows.
+	protectedShown = 200
+)
 
 // protecting is the protectors' page.
 type protecting struct {
 	sheet
 	Waiting []Withheld
+	InForce []Protected
 	More    bool
-	Ways    []string
 	Kinds   []string
 	Done    string
 }
@@ -32,12 +36,16 @@ func (o *Office) ProtectionPage(ctx context.Context, who actor.Staff, r Request)
 }
 
 func (o *Office) protectionPage(ctx context.Context, who actor.Staff, r Request, s sheet) (Page, error) {
-	waiting, err := o.Protection.Waiting(ctx, who, MaxShown)
+	waiting, err := o.Protection.Waiting(ctx, who, protectedShown)
+	if err != nil {
+		return Page{}, err
+	}
+	inForce, err := o.Protection.InForce(ctx, who, protectedShown)
 	if err != nil {
 		return Page{}, err
 	}
 	return o.sheetPage(ctx, who, r, "protection", s, protecting{
-		s, waiting, len(waiting) >= MaxShown, settleWays, flagKinds, doneOf(r),
+		s, waiting, inForce, len(waiting) >= protectedShown || len(inForce) >= protectedShown, flagKinds, doneOf(r),
 	})
 }
 
@@ -54,7 +62,7 @@ func (o *Office) WithheldPage(ctx context.Context, who actor.Staff, r Request) (
 }
 
 func (o *Office) withheldPage(ctx context.Context, who actor.Staff, r Request, s sheet) (Page, error) {
-	waiting, err := o.Protection.Waiting(ctx, who, MaxShown)
+	waiting, err := o.Protection.Waiting(ctx, who, protectedShown)
 	if err != nil {
 		return Page{}, err
 	}

@@ -16,6 +16,8 @@ import (
 type Protection interface {
 	// Waiting gives what was withheld and nobody has settled, oldest first.
 	Waiting(ctx context.Context, who actor.Staff, limit int) ([]Withheld, error)
+	// InForce gives who is protected now, newest first.
+	InForce(ctx context.Context, who actor.Staff, limit int) ([]Protected, error)
 	Settle(ctx context.Context, who actor.Staff, id, how, note string) error
 	Set(ctx context.Context, who actor.Staff, f Flag) error
 	Lift(ctx context.Context, who actor.Staff, ref, kind string) error
@@ -41,6 +43,12 @@ type Withheld struct {
 	What          Texts  // what was not sent
 	Link          string // path of its page in the console, "" when there is none
 	Since         time.Time
+}
+
+// Protected is a person with a protection in force.
+type Protected struct {
+	Ref, Name, Kind string
+	Since, Until    civil.Date // Until zero: no end
 }
 
 // Flag is a protection as a protector sets it.

@@ -131,6 +131,15 @@ func (s *sheet) oneOf(field string, all ...string) string {
 	return ""
 }
 
+// chosen reads a choice of which the use case knows what is offered.
+func (s *sheet) chosen(field string) string {
+	got := s.Form.Get(field)
+	if got == "" || len(got) > maxRefBytes {
+		s.blame(field, "choose")
+	}
+	return got
+}
+
 // take tells a fault of what was typed at its field, and one's own work or a state that
 // forbids the act above the form. Every other error comes back.
 func (s *sheet) take(err error, fields ...string) error {

@@ -21,8 +21,9 @@ var icons = map[string]map[string]string{
 	"award": {
 		string(OpenQuestion): iconNeed, string(MustApply): iconNeed, string(Noticed): iconWait, string(Proven): iconWait,
 		string(Silent): iconBusy, string(Refused): iconStop, string(Listed): iconBusy, string(Approved): iconDone,
+		string(Withdrawn): iconStop,
 	},
-	"list": {"gathering": iconBusy, "waiting": iconWait, "approved": iconDone, "returned": iconNeed},
+	"list": {"gathering": iconBusy, "waiting": iconWait, "approved": iconDone, "returned": iconNeed, "empty": iconStop},
 	"case": {
 		string(CaseFlagged): iconNeed, string(CaseAssessed): iconWait, string(CaseReturned): iconNeed,
 		string(CaseOffered): iconWait, string(CaseWithPerson): iconBusy, string(CaseAccepted): iconDone,
@@ -51,10 +52,19 @@ func (v view) State(of string, state any) mark {
 	return mark{icon, v.T(of + "." + name)}
 }
 
-// Event gives what happened in words, "something else" for what the catalogue lacks.
-func (v view) Event(what string) string {
-	if !v.office.words.has("event." + what) {
-		what = "other"
+// known gives the word under the prefix, that of other for what the catalogue lacks.
+func (v view) known(prefix, key, other string) string {
+	if !v.office.words.has(prefix + key) {
+		key = other
 	}
-	return v.T("event." + what)
+	return v.T(prefix + key)
 }
+
+// Trouble says why a household needs a person.
+func (v view) Trouble(key string) string { return v.known("trouble.", key, "other") }
+
+// Why says why items were erased.
+func (v view) Why(key string) string { return v.known("erased.", key, "other") }
+
+// Event gives what happened in words, "something else" for what the catalogue lacks.
+func (v view) Event(what string) string { return v.known("event.", what, "other") }
