@@ -81,7 +81,7 @@ type Parameter struct {
 
 // Milestone is one day of a benefit. Days after today are plans.
 type Milestone struct {
-	What string `json:"what" enum:"decided,noticed,delivered,deadline,refused,approved,payment"`
+	What string `json:"what" enum:"decided,noticed,delivered,deadline,refused,approved,payment,withdrawn"`
 	On   string `json:"on" format:"date" doc:"the day in Japan"`
 }
 

@@ -31,8 +31,8 @@ type OneOffer struct {
 }
 
 // AnswerOffer says yes or no. It may be changed until the offer is closed, and sending the
-// same again changes nothing. Past that the answer is a conflict with the place "deadline"
-// and the counter to call. No other procedure looks at the answer.
+// same again changes nothing. Past that it is a conflict with the place "deadline" and the
+// counter to call. No other procedure looks at the answer.
 type AnswerOffer struct {
 	ID   string `path:"id" minLength:"30" maxLength:"30"`
 	Body struct {
@@ -51,7 +51,6 @@ type Offer struct {
 	How        []Phrase   `json:"how" doc:"what happens after a yes"`
 	Notice     string     `json:"notice" doc:"the notice that tells of it, ntc_…"`
 	SentAt     time.Time  `json:"sent_at"`
-	AnswerBy   string     `json:"answer_by,omitempty" format:"date" doc:"the last day to answer, where there is one"`
 	Answer     string     `json:"answer,omitempty" enum:"accepted,declined" doc:"absent until the caller answered"`
 	AnsweredAt *time.Time `json:"answered_at,omitempty"`
 	Open       bool       `json:"open" doc:"it can be answered, or the answer changed, now"`

@@ -65,7 +65,9 @@ type canned struct {
 
 	holdNotices  chan struct{} // not nil: the list of notices waits for it
 	askedNotices chan struct{}
-	heldNotices  int
+
+	help        // benefits and offers
+	heldNotices int
 
 	certs   []apiv1.Certificate
 	notices []apiv1.Notice
@@ -76,6 +78,7 @@ func serveCanned(t *testing.T) *canned {
 	c := &canned{t: t, addr: "127.0.0.1:0", code: "good", subject: parent, spent: map[string]bool{}, devices: map[string]string{}}
 	c.files = committed(t)
 	c.notices = cannedNotices()
+	c.help = cannedHelp()
 	c.certs = []apiv1.Certificate{c.certificate(parent, "domestic", "crt_01jd0000000000000000000001")}
 	c.connect()
 	t.Cleanup(c.cut)
@@ -141,6 +144,7 @@ func (c *canned) handler() http.Handler {
 		c.tagged(w, r, map[string]any{"notices": c.notices})
 	}))
 	mux.HandleFunc("POST /v1/notices/{id}/read", c.citizen(c.read))
+	c.serveHelp(mux)
 	mux.HandleFunc("GET /v1/pushes/{h}", c.citizen(c.resolve))
 	mux.HandleFunc("PUT /v1/devices/{d}", c.citizen(c.putDevice))
 	mux.HandleFunc("DELETE /v1/devices/{d}", c.citizen(func(w http.ResponseWriter, r *http.Request) { delete(c.devices, r.PathValue("d")); w.WriteHeader(204) }))

@@ -391,6 +391,16 @@ func TestSignOutDuringAFetch(t *testing.T) {
 	}
 }
 
+// keptValue gives one value as JSON.
+func (p *phone) keptValue(name string) string {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`new Promise(done => { const o = indexedDB.open("madoguchi", 1); o.onsuccess = () => { const k = o.result.transaction("kept").objectStore("kept").get(`+quote(name)+`); k.onsuccess = () => done(String(JSON.stringify(k.result))); }; })`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return v
+}
+
 // A new build replaces the old shell; nothing stays stale for ever.
 func TestANewBuildReplacesTheShell(t *testing.T) {
 	srv := serveCanned(t)
@@ -482,8 +492,11 @@ func TestKeyboardAlone(t *testing.T) {
 	p.reaches("/app/certificates")
 }
 
-// screens are all pages that a signed-in person reaches.
-var screens = []struct{ name, path, there string }{
+// screen is a page with something that stands on it.
+type screen struct{ name, path, there string }
+
+// screens are all pages that a signed-in person reaches, but those about benefits and offers.
+var screens = []screen{
 	{"home", "/app/", "#certificate"},
 	{"certificates", "/app/certificates", ".person"},
 	{"certificate", "/app/certificates/crt_01jd0000000000000000000001", "#qr"},
@@ -500,11 +513,16 @@ var screens = []struct{ name, path, there string }{
 // TestEveryScreen looks at every screen in three languages: no accessibility fault that
 // axe-core knows, no sideways scrolling at 320 px, targets of 44 px.
 func TestEveryScreen(t *testing.T) {
+	inspect(t, serveCanned(t), screens)
+}
+
+// inspect looks at the first opening and at these screens.
+func inspect(t *testing.T, srv *canned, screens []screen) {
+	t.Helper()
 	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
 	if err != nil {
 		needs(t, "axe-core (npm ci in mobile-api/pwa)")
 	}
-	srv := serveCanned(t)
 	p := openPhone(t, srv)
 	for _, language := range []string{"ja", "ja-easy", "en"} {
 		p.visit("/app/")

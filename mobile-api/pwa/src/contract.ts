@@ -76,6 +76,70 @@ export interface Notice {
   readonly deadline?: string;
   readonly read_at?: string | null;
   readonly texts: readonly Text[];
+  readonly about?: About;
+}
+
+/** About names what a notice is about, where the app can show more than it says. */
+export interface About {
+  readonly kind: "benefit" | "offer";
+  readonly id: string;
+}
+
+/** Sentence is a name or a sentence in one language. */
+export interface Sentence {
+  readonly language: string;
+  readonly text: string;
+}
+
+export interface Benefit {
+  readonly id: string;
+  readonly name: readonly Sentence[];
+  readonly basis: string;
+  readonly month: string;
+  readonly amount?: number;
+  readonly state: "open_question" | "must_apply" | "noticed" | "proven" | "silent" | "refused" | "listed" | "approved" | "withdrawn";
+  readonly answer_by?: string;
+  readonly pay_on?: string;
+  readonly notice?: string;
+  readonly decided_at: string;
+  readonly refusable: boolean;
+  readonly children: readonly BenefitChild[] | null;
+  readonly steps: readonly Reason[] | null;
+  readonly needs: readonly (readonly Sentence[])[] | null;
+  readonly timeline: readonly Milestone[] | null;
+}
+
+export interface BenefitChild {
+  readonly name: string;
+  readonly birth_date: string;
+  readonly amount?: number;
+}
+
+export interface Reason {
+  readonly article: string;
+  readonly parameter?: { readonly source: string; readonly valid_from: string };
+  readonly texts: readonly Sentence[];
+}
+
+export interface Milestone {
+  readonly what: "decided" | "noticed" | "delivered" | "deadline" | "refused" | "approved" | "payment" | "withdrawn";
+  readonly on: string;
+}
+
+export type Answer = "accepted" | "declined";
+
+export interface Offer {
+  readonly id: string;
+  readonly name: readonly Sentence[];
+  readonly what: readonly Sentence[];
+  readonly from: readonly Sentence[];
+  readonly cost: readonly Sentence[];
+  readonly how: readonly Sentence[];
+  readonly notice: string;
+  readonly sent_at: string;
+  readonly answer?: Answer;
+  readonly answered_at?: string;
+  readonly open: boolean;
 }
 
 export interface Access {

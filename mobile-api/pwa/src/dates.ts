@@ -27,6 +27,14 @@ export function day(iso: string): Phrase {
   ];
 }
 
+/** month puts YYYY-MM into words: 2026年11月. */
+export function month(iso: string): Phrase {
+  const [y = 0, m = 0] = iso.split("-").map(Number);
+  if (language() === "en") return [`${monthsEn[m - 1]} ${y}`];
+  if (language() === "ja") return [`${y}年${m}月`];
+  return [String(y), { base: "年", ruby: "ねん" }, String(m), { base: "月", ruby: "がつ" }];
+}
+
 function easyDay(d: number): readonly Token[] {
   const special = dayKana[d];
   return special ? [{ base: `${d}日`, ruby: special }] : [String(d), { base: "日", ruby: "にち" }];

@@ -7,9 +7,12 @@ export type Name =
   | "me"
   | "certificates"
   | "notices"
+  | "benefits"
+  | "offers"
   | "access"
   | "pushes"
   | "receipts"
+  | "acts"
   | "device";
 
 /** Dated is something fetched, with the moment it was fetched (ms since 1970) and its ETag. */
@@ -76,5 +79,5 @@ export const forget = async (name: Name): Promise<void> => void (await change(na
 
 /** forgetPerson removes everything that belongs to a person; language and device id stay. */
 export async function forgetPerson(): Promise<void> {
-  for (const name of ["me", "certificates", "notices", "access", "pushes", "receipts"] as const) await forget(name);
+  for (const name of ["me", "certificates", "notices", "benefits", "offers", "access", "pushes", "receipts", "acts"] as const) await forget(name);
 }

@@ -1,6 +1,6 @@
 // Small pieces that several screens share.
 
-import type { Certificate, Counter, Notice, Person, Text } from "./contract";
+import type { Certificate, Counter, Notice, Person, Sentence, Text } from "./contract";
 import { day, dayCount, daysUntil, moment } from "./dates";
 import { h, type Child } from "./dom";
 import { icon, type Icon } from "./icons";
@@ -61,6 +61,20 @@ export function title(n: Notice): HTMLElement {
   const text = textIn(n);
   return h("span", { class: "row-title", lang: tag(text.language) }, text.title);
 }
+
+/** sentence is a text of the server in the chosen language, the Japanese one where it has none. */
+export function sentence(of: readonly Sentence[], className?: string): HTMLElement {
+  const found = sentenceIn(of);
+  return h("span", { lang: tag(found.language), class: className ?? null }, found.text);
+}
+
+/** sentenceIn picks the text that sentence shows. */
+export function sentenceIn(of: readonly Sentence[]): Sentence {
+  return of.find((x) => x.language === language()) ?? of.find((x) => x.language === "ja") ?? of[0] ?? { language: "ja", text: "" };
+}
+
+/** money is an amount in yen: 10,000円. */
+export const money = (yen: number): Phrase => phrase("money", { n: yen.toLocaleString("en-US") });
 
 /** deadline says by when, and how many days that is. */
 export function deadline(iso: string): HTMLElement {

@@ -4,6 +4,8 @@
 import type { Draw } from "./screen";
 import { access } from "./screens/access";
 import { ask } from "./screens/ask";
+import { benefit } from "./screens/benefit";
+import { benefits } from "./screens/benefits";
 import { certificate } from "./screens/certificate";
 import { certificates } from "./screens/certificates";
 import { counter } from "./screens/counter";
@@ -12,6 +14,7 @@ import { me } from "./screens/me";
 import { missing } from "./screens/missing";
 import { notice } from "./screens/notice";
 import { notices } from "./screens/notices";
+import { offer } from "./screens/offer";
 import { signIn } from "./screens/sign-in";
 import { signOut } from "./screens/sign-out";
 import { welcome } from "./screens/welcome";
@@ -32,6 +35,9 @@ export const routes: readonly Route[] = [
   { path: "/app/certificates/{id}", draw: certificate },
   { path: "/app/notices", draw: notices },
   { path: "/app/notices/{id}", draw: notice },
+  { path: "/app/benefits", draw: benefits },
+  { path: "/app/benefits/{id}", draw: benefit },
+  { path: "/app/offers/{id}", draw: offer },
   { path: "/app/me", draw: me },
   { path: "/app/me/access", draw: access },
   { path: "/app/me/sign-out", draw: signOut },

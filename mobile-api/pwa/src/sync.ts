@@ -1,7 +1,7 @@
 // Bringing what the phone keeps up to date. Every list is asked for with its ETag; what
 // cannot be fetched stays as it was, with its age.
 
-import type { Certificate, Me, Notice } from "./contract";
+import type { Benefit, Certificate, Me, Notice, Offer } from "./contract";
 import { api } from "./api";
 import { renewDevice } from "./device";
 import { tell } from "./events";
@@ -34,7 +34,7 @@ async function all(): Promise<void> {
   const before = await fingerprint();
   const wasTroubled = trouble;
   trouble = false;
-  for (const step of [deliver, me, certificates, notices, renewDevice]) {
+  for (const step of [deliver, me, certificates, notices, benefits, offers, renewDevice]) {
     try {
       await step();
     } catch (e) {
@@ -63,6 +63,14 @@ async function notices(): Promise<void> {
   });
 }
 
+async function benefits(): Promise<void> {
+  await list<readonly Benefit[]>("benefits", "/v1/benefits", (body) => (body as { benefits: readonly Benefit[] | null }).benefits ?? []);
+}
+
+async function offers(): Promise<void> {
+  await list<readonly Offer[]>("offers", "/v1/offers", (body) => (body as { offers: readonly Offer[] | null }).offers ?? []);
+}
+
 /** list fetches one list unless it is unchanged; either way its age is now. */
 async function list<T>(name: Name, path: string, read: (body: unknown) => T): Promise<void> {
   const old = await get<Dated<T>>(name);
@@ -71,6 +79,28 @@ async function list<T>(name: Name, path: string, read: (body: unknown) => T): Pr
   const value = a.status === 304 && old !== undefined ? old.value : read(a.body);
   const etag = a.etag ?? old?.etag;
   await put<Dated<T>>(name, { value, at: Date.now(), ...(etag ? { etag } : {}) });
+}
+
+type Listed = { readonly benefits: Benefit; readonly offers: Offer };
+
+/** keepOne puts one benefit or offer in its place in the list; the list's ETag no longer fits. */
+export async function keepOne<N extends keyof Listed>(name: N, one: Listed[N]): Promise<void> {
+  await change<Dated<readonly Listed[N][]>>(name, (old) => {
+    const had = old?.value ?? [];
+    const value = had.some((x) => x.id === one.id) ? had.map((x) => (x.id === one.id ? one : x)) : [one, ...had];
+    return { value, at: Date.now() };
+  });
+}
+
+/** fetchOne brings one up to date, where it is there at all. It never throws. */
+export async function fetchOne<N extends keyof Listed>(name: N, id: string): Promise<void> {
+  try {
+    const a = await api({ method: "GET", path: `/v1/${name}/${encodeURIComponent(id)}` });
+    await keepOne(name, a.body as Listed[N]);
+    tell("data");
+  } catch {
+    // it stays as it was, with its age
+  }
 }
 
 /** addNotices merges notices fetched one by one or from an earlier page. */
@@ -96,7 +126,7 @@ export async function earlierNotices(cursor: string): Promise<void> {
 /** fingerprint says whether there is something new to draw; ages alone are not. */
 async function fingerprint(): Promise<string> {
   const parts = await Promise.all(
-    (["me", "certificates", "notices", "receipts"] as const).map(async (n) => {
+    (["me", "certificates", "notices", "benefits", "offers", "receipts"] as const).map(async (n) => {
       const kept = await get<Dated<unknown> | readonly string[]>(n);
       return kept !== undefined && "value" in kept ? kept.value : kept;
     }),

@@ -8,8 +8,8 @@ import { Refused, Unreachable } from "../http";
 import { change, get, type Dated } from "../keep";
 import { lineUp } from "../line";
 import { loading } from "../loading";
+import { finished, keyOf } from "../once";
 import { back, counterCard, needsLine, personName, progress, reference, refusalWords } from "../pieces";
-import { word } from "../random";
 import { visit as go } from "../router";
 import type { Draw } from "../screen";
 import { session } from "../session";
@@ -62,22 +62,15 @@ function useChoice(u: Use, checked: boolean): HTMLElement {
     h("span", {}, h("strong", {}, w(`use.${u}`)), h("span", { class: "small block" }, w(`use.${u}.where`))));
 }
 
-/** keyOf gives the same key until the act has an outcome, so that trying again never issues twice. */
-function keyOf(person: string, use: Use): string {
-  const name = `ask-${person}-${use}`;
-  const key = sessionStorage.getItem(name) ?? word(18);
-  sessionStorage.setItem(name, key);
-  return key;
-}
-
 async function issue(form: HTMLFormElement, outcome: HTMLElement, person: string, use: Use, me: Me): Promise<void> {
   const button = form.querySelector<HTMLButtonElement>("#issue");
   if (button !== null) button.disabled = true;
   outcome.replaceChildren(progress("ask.running"));
+  const act = `ask-${person}-${use}`;
   try {
-    const headers = { "Idempotency-Key": keyOf(person, use) };
+    const headers = { "Idempotency-Key": await keyOf(act) };
     const a = await api({ method: "POST", path: "/v1/certificates", headers, body: { person, use } });
-    sessionStorage.removeItem(`ask-${person}-${use}`);
+    await finished(act);
     const c = a.body as Certificate;
     await keepCertificate(c);
     say(phrase("ask.done"));
@@ -85,7 +78,7 @@ async function issue(form: HTMLFormElement, outcome: HTMLElement, person: string
     tell("data");
   } catch (e) {
     if (button !== null) button.disabled = false;
-    if (e instanceof Refused && e.problem.status < 500) sessionStorage.removeItem(`ask-${person}-${use}`);
+    if (e instanceof Refused && e.problem.status < 500) await finished(act);
     outcome.replaceChildren(...(e instanceof Refused ? refusal(e.problem, me) : [lost(e)]));
   }
 }

@@ -1,13 +1,13 @@
 // One notice, in the chosen language with the Japanese original beside it. Opening it is
 // noted at once and told to the office when there is a line.
 
-import type { Notice, Text } from "../contract";
+import type { About, Notice, Text } from "../contract";
 import { moment } from "../dates";
 import { h, paragraphs, type Child } from "../dom";
 import { Refused } from "../http";
 import { get, type Dated } from "../keep";
 import { loading } from "../loading";
-import { back, deadline, phoneLink, refusalWords } from "../pieces";
+import { back, bigLink, deadline, phoneLink, refusalWords } from "../pieces";
 import { isHandle } from "../push/payload";
 import { noticeOf } from "../pushed";
 import { opened, waiting } from "../receipts";
@@ -58,10 +58,18 @@ function page(n: Notice, receiptWaits: boolean): Screen {
         n.deadline ? h("p", {}, deadline(n.deadline)) : null,
         text.language !== language() && h("p", { class: "small" }, w("notice.only_japanese")),
         h("div", { class: "texts" }, body(text), twoTexts && originalPart(original)),
+        n.about && h("p", {}, more(n.about)),
         facts(n),
         h("p", { id: "receipt" }, receiptWaits ? state("waiting", phrase("notice.receipt_waits")) : state("done", phrase("notice.receipt_sent")))),
     ],
   };
+}
+
+/** more leads to what the notice is about. */
+function more(about: About): HTMLElement {
+  return about.kind === "benefit"
+    ? bigLink(`/app/benefits/${about.id}`, "notice.about_benefit", "about")
+    : bigLink(`/app/offers/${about.id}`, "notice.about_offer", "about");
 }
 
 const body = (x: Text): HTMLElement => h("div", { class: "text", lang: tag(x.language), id: "text" }, ...paragraphs(x.body));
