@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -228,12 +229,17 @@ Try first
      The old card of somebody who changed jobs: %[11]s, %[12]s, %[13]s, %[14]s, born %[15]s.
   3. office console: sign in as 窓口 文香 (clerk), お知らせ, write to %[16]s and %[17]s, preview, send;
      then look into the citizen app again. As 山辺 千夏 of the other town you do not see it.
+  4. office console: as 起草 直 (clerk), 給付, a run of 物価高対応子育て応援手当 for 2026年2月; count, start. In the
+     citizen app as %[19]s read why, or refuse. Type "later 22" here: three weeks have gone by. As
+     決裁 正敏 make the list, as 審査 律子 approve it.
+  5. office console: as 子安 みのり (child officer), こども支援: assess a case and propose an offer; as 見守 宏 approve
+     it; answer in the citizen app as %[20]s. What must not be sent waits for 庇護 和 (protector).
 
-Commands: cut, restore (the terminal's line) · quit, or Ctrl-C. State and logs: %[18]s
+Commands: cut, restore (the terminal's line) · later DAYS (the clock) · quit, or Ctrl-C. State and logs: %[18]s
 `, d.stage.Public.URL(), d.terminal.Desk(), c.Parent.Name, c.Nobody.Name, c.Ambiguous.Name,
 		c.Insured.InsurerNumber, c.Insured.Symbol, c.Insured.Number, c.Insured.Branch, c.Insured.BirthDate,
 		c.Changed.InsurerNumber, or(c.Changed.Symbol, "(none)"), c.Changed.Number, c.Changed.Branch, c.Changed.BirthDate,
-		c.Parent.ResidentRef, c.Single.ResidentRef, d.state)
+		c.Parent.ResidentRef, c.Single.ResidentRef, d.state, c.LastMinute.Name, c.Offered.Name)
 }
 
 func or(a, b string) string {
@@ -291,7 +297,28 @@ func (d *demo) command(words string) (end bool) {
 	case "quit", "exit":
 		return true
 	default:
-		d.say("commands: cut, restore, quit")
+		if days, ok := strings.CutPrefix(words, "later "); ok {
+			d.later(strings.TrimSpace(days))
+			return false
+		}
+		d.say("commands: cut, restore, later DAYS, quit")
 	}
 	return false
+}
+
+// maxLater bounds one move of the clock, in days.
+const maxLater = 3660
+
+// later puts the clock of all programs forward.
+func (d *demo) later(days string) {
+	n, err := strconv.Atoi(days)
+	if err != nil || n < 1 || n > maxLater {
+		d.say("later takes whole days, 1 to %d", maxLater)
+		return
+	}
+	if err := d.stage.Clock.Advance(time.Duration(n) * 24 * time.Hour); err != nil {
+		d.say("%v", err)
+		return
+	}
+	d.say("it is %s now; officers sign in again", d.stage.Clock.Now().In(population.Japan).Format("2006-01-02 15:04"))
 }

@@ -130,8 +130,8 @@ func signal(t *testing.T, pid int, s syscall.Signal) {
 }
 
 func TestTheTourEndsByItself(t *testing.T) {
-	ctx := limit(t, 3*time.Minute)
-	p := programs(t)
+	ctx := limit(t, 5*time.Minute)
+	p := forPractice(t)
 	state := filepath.Join(t.TempDir(), "state")
 	out, status, err := stage.Run(ctx, stage.Command{Name: "demo", Path: p.Path(stage.Demo),
 		Args: []string{"--bin", p.Dir, "--state", state, "--tour", "--residents", "100"}})
