@@ -22,6 +22,7 @@ require (
 	golang.org/x/oauth2 v0.37.0
 	google.golang.org/api v0.264.0
 	modernc.org/sqlite v1.57.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
