@@ -33,8 +33,19 @@ type house struct {
 
 func openHouse(t *testing.T) *house {
 	t.Helper()
+	return openHouseOf(t, stage.Built)
+}
+
+// openHouseForPractice opens one whose clock can be put forward. A browser keeps its own.
+func openHouseForPractice(t *testing.T) *house {
+	t.Helper()
+	return openHouseOf(t, stage.BuiltForPractice)
+}
+
+func openHouseOf(t *testing.T, built func() (stage.Programs, error)) *house {
+	t.Helper()
 	path := chromium(t) // first, so that nothing is built in vain
-	programs, err := stage.Built()
+	programs, err := built()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -185,6 +185,29 @@ func (e element) caseLinks() []string {
 	return out
 }
 
+// Case waits for the case of a child and gives its path. The queue names nobody, so each
+// case is opened.
+func (c *Console) Case(ctx context.Context, child string) (path string, err error) {
+	err = until(ctx, func() (bool, string, error) {
+		e, err := c.open(ctx, "/office/children")
+		if err != nil {
+			return false, "", err
+		}
+		for _, at := range e.caseLinks() {
+			one, err := c.open(ctx, at)
+			if err != nil {
+				return false, "", err
+			}
+			if strings.Contains(one.text(), child) {
+				path = at
+				return true, "", nil
+			}
+		}
+		return false, fmt.Sprintf("%d cases of others", len(e.caseLinks())), nil
+	})
+	return path, err
+}
+
 func (w *supportWalk) flags(ctx context.Context) error {
 	if err := w.later(ctx); err != nil {
 		return err
@@ -193,30 +216,12 @@ func (w *supportWalk) flags(ctx context.Context) error {
 		return err
 	}
 	cast := w.Stage.Cast
-	wanted := []population.Part{cast.OfferedChild, cast.ProtectedChild, cast.UnclaimedChild}
-	err := until(ctx, func() (bool, string, error) {
-		e, err := w.officer.open(ctx, "/office/children")
+	for _, p := range []population.Part{cast.OfferedChild, cast.ProtectedChild, cast.UnclaimedChild} {
+		path, err := w.officer.Case(ctx, p.Name)
 		if err != nil {
-			return false, "", err
+			return fmt.Errorf("%s: %w", p.Words, err)
 		}
-		for _, path := range e.caseLinks() {
-			if slices.Contains(values(w.cases), path) {
-				continue
-			}
-			one, err := w.officer.open(ctx, path)
-			if err != nil {
-				return false, "", err
-			}
-			for _, p := range wanted {
-				if strings.Contains(one.text(), p.Name) {
-					w.cases[p.Name] = path
-				}
-			}
-		}
-		return len(w.cases) == len(wanted), fmt.Sprintf("%d of %d cases among %d", len(w.cases), len(wanted), len(e.caseLinks())), nil
-	})
-	if err != nil {
-		return err
+		w.cases[p.Name] = path
 	}
 	for name, path := range w.cases {
 		e, err := w.officer.open(ctx, path)
@@ -229,13 +234,6 @@ func (w *supportWalk) flags(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func values(m map[string]string) (out []string) {
-	for _, v := range m {
-		out = append(out, v)
-	}
-	return out
 }
 
 func (w *supportWalk) strangers(ctx context.Context) error {
