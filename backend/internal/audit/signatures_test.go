@@ -12,7 +12,7 @@ import (
 )
 
 // useCases are the packages whose functions say who asks and why.
-var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval"}
+var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport"}
 
 // Reasons why a function takes no actor or no purpose.
 const (
