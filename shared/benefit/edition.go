@@ -117,7 +117,7 @@ func (l *loader) rest(x index, f editionFile, e *Edition) {
 		l.fault(e.Payment.Place, "the payment needs either months or once, and its text in ja, ja_easy and en")
 	}
 	e.Start = Start{GraceDays: f.Start.GraceDays, Article: f.Start.Article, Text: f.Start.Text, Place: x.at("start", "")}
-	if f.Start != (startFile{}) && (!e.Start.Text.whole() || e.Start.GraceDays < 0) {
+	if f.Start != (startFile{}) && (!e.Start.Text.whole() || e.Start.GraceDays < 0 || e.Start.GraceDays > maxDays) {
 		l.fault(e.Start.Place, "the start needs its days of grace and its text in ja, ja_easy and en")
 	}
 }
@@ -125,13 +125,13 @@ func (l *loader) rest(x index, f editionFile, e *Edition) {
 func (l *loader) facts(x index, in []factFile) []FactDecl {
 	var out []FactDecl
 	seen := map[string]bool{}
-	for _, c := range Computed {
-		seen[c.Name] = true
-	}
 	for i, f := range in {
 		table := fmt.Sprintf("fact[%d]", i)
 		d := FactDecl{Name: f.Name, Scope: Scope(f.Scope), Type: Type(f.Type), Unit: Unit(f.Unit), Label: f.Label, Place: x.at(table, "")}
-		if !nameForm.MatchString(f.Name) || seen[f.Name] || f.Name == "birth" || f.Name == "param" {
+		switch {
+		case computed(f.Name):
+			l.fault(x.at(table, "name"), "fact %s has the name of a fact that is computed", f.Name)
+		case !nameForm.MatchString(f.Name) || seen[f.Name]:
 			l.fault(x.at(table, "name"), "the fact's name is taken or not of a-z, 0-9 and _")
 		}
 		seen[f.Name] = true
@@ -149,6 +149,11 @@ func (l *loader) facts(x index, in []factFile) []FactDecl {
 		out = append(out, d)
 	}
 	return out
+}
+
+// computed tells whether a name belongs to what is computed, texts and parameters included.
+func computed(name string) bool {
+	return name == "birth" || name == "param" || name == "value" || slices.ContainsFunc(Computed, func(f FactDecl) bool { return f.Name == name })
 }
 
 func (l *loader) kind(x index, table string, s Scope, t Type) {
@@ -178,6 +183,9 @@ func ParseValue(t Type, s string) (Value, error) {
 	return Text(s), nil
 }
 
+// ownRules are the ids of the steps that no rule of an edition writes.
+var ownRules = []string{"rank", "payment_month", "start_month"}
+
 func (l *loader) rules(x index, in []ruleFile) []Rule {
 	var out []Rule
 	seen := map[string]bool{}
@@ -186,7 +194,7 @@ func (l *loader) rules(x index, in []ruleFile) []Rule {
 		r := Rule{ID: f.ID, Gives: f.Gives, Scope: Scope(f.Scope), Type: Type(f.Type), Unit: Unit(f.Unit), Article: f.Article,
 			Parameter: f.Parameter, Text: f.Text, Place: x.at(table, "")}
 		r.When, r.Value = Expr{f.When, x.at(table, "when")}, Expr{f.Value, x.at(table, "value")}
-		if !nameForm.MatchString(f.ID) || !nameForm.MatchString(f.Gives) || seen[f.ID] {
+		if !nameForm.MatchString(f.ID) || !nameForm.MatchString(f.Gives) || seen[f.ID] || slices.Contains(ownRules, f.ID) {
 			l.fault(x.at(table, "id"), "a rule needs an id of its own, and the name of what it gives")
 		}
 		seen[f.ID] = true
@@ -202,14 +210,14 @@ func (l *loader) rules(x index, in []ruleFile) []Rule {
 // groups checks that the rules of a group stand together and end with one that always
 // holds, and that the names the edition rests on exist.
 func (l *loader) groups(x index, e *Edition) {
-	taken := map[string]bool{"param": true, "birth": true}
-	for _, f := range slices.Concat(Computed, e.Facts) {
+	taken := map[string]bool{}
+	for _, f := range e.Facts {
 		taken[f.Name] = true
 	}
 	for i, r := range e.Rules {
 		first := i == 0 || e.Rules[i-1].Gives != r.Gives
 		last := i == len(e.Rules)-1 || e.Rules[i+1].Gives != r.Gives
-		if first && taken[r.Gives] {
+		if first && (taken[r.Gives] || computed(r.Gives)) {
 			l.fault(r.Place, "%s is the name of something else, or its rules do not stand together", r.Gives)
 		}
 		taken[r.Gives] = true

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"madoguchi.example/shared/civil"
 )
 
@@ -20,6 +18,7 @@ const (
 	MaxPrograms = 500
 	MaxFile     = 1 << 20 // bytes
 	MaxFiles    = 200     // of one programme
+	maxDays     = 36_600  // of a deadline or a grace, and more than enough months
 )
 
 // Load reads every directory of fsys as one programme and gives them by id. The error
@@ -73,7 +72,7 @@ func (l *loader) program() *Program {
 		l.fault(Place{File: l.dir}, "holds more than %d files", MaxFiles)
 		return p
 	}
-	head := false
+	head, editions := false, 0
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case name == "program.toml":
@@ -82,6 +81,7 @@ func (l *loader) program() *Program {
 		case name == "parameters.toml":
 			l.readParameters(p, name)
 		case strings.HasPrefix(name, "edition-") && strings.HasSuffix(name, ".toml"):
+			editions++
 			l.readEdition(p, name)
 		case strings.HasSuffix(name, ".toml"):
 			l.fault(Place{File: path.Join(l.dir, name)}, "is none of program.toml, parameters.toml, edition-*.toml")
@@ -90,59 +90,12 @@ func (l *loader) program() *Program {
 	if !head {
 		l.fault(Place{File: path.Join(l.dir, "program.toml")}, "is missing")
 	}
-	if len(p.Editions) == 0 {
+	if editions == 0 {
 		l.fault(Place{File: l.dir}, "has no edition")
 	}
 	l.orderParameters(p)
 	l.orderEditions(p)
 	return p
-}
-
-// decode reads one file strictly: unknown keys are faults. It tells whether into is whole.
-func (l *loader) decode(name string, into any) (index, bool) {
-	file := path.Join(l.dir, name)
-	x := index{file: file}
-	info, err := fs.Stat(l.fsys, file)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > MaxFile {
-		l.fault(Place{File: file}, "is not a readable file of at most %d bytes", MaxFile)
-		return x, false
-	}
-	text, err := fs.ReadFile(l.fsys, file)
-	if err != nil {
-		l.fault(Place{File: file}, "cannot be read")
-		return x, false
-	}
-	if x, err = newIndex(file, text); err != nil {
-		l.faults = append(l.faults, err)
-		return x, false
-	}
-	meta, err := toml.Decode(string(text), into)
-	if err != nil {
-		at, message := Place{File: file}, err.Error()
-		if p, ok := errors.AsType[toml.ParseError](err); ok {
-			at.Line, message = p.Position.Line, p.Message
-		}
-		l.fault(at, "%s", message)
-		return x, false
-	}
-	for _, key := range meta.Undecoded() {
-		at := Place{File: file}
-		if line := lineOf(text, key[len(key)-1]); line > 0 {
-			at.Line = line
-		}
-		l.fault(at, "there is no key %s", key)
-	}
-	return x, len(meta.Undecoded()) == 0
-}
-
-// lineOf finds the first line on which a key that nobody knows is set.
-func lineOf(text []byte, key string) int {
-	for i, line := range strings.Split(string(text), "\n") {
-		if line = strings.TrimLeft(line, " \t[\"'"); strings.HasPrefix(line, key) || strings.Contains(line, "."+key) {
-			return i + 1
-		}
-	}
-	return 0
 }
 
 type programFile struct {
@@ -188,7 +141,7 @@ func (l *loader) readProgram(p *Program, name string) {
 		if d.On != "" {
 			v.On = l.day(x.at(table, "on"), d.On)
 		}
-		if d.ID == "" || (d.On == "") == (d.After == "") || d.Days < 0 || d.Months < 0 || !d.Text.whole() {
+		if d.ID == "" || (d.On == "") == (d.After == "") || min(d.Days, d.Months) < 0 || max(d.Days, d.Months) > maxDays || !d.Text.whole() {
 			l.fault(x.at(table, ""), "a deadline needs an id, either on or after, and its text in ja, ja_easy and en")
 		}
 		p.Deadlines = append(p.Deadlines, v)

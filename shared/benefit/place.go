@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	headerLine = regexp.MustCompile(`^(\[\[?)([a-z_][a-z0-9_]*)\]\]?\s*(#.*)?$`)
-	keyLine    = regexp.MustCompile(`^([a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*=`)
+	headerLine = regexp.MustCompile(`^(\[\[?)([A-Za-z0-9_-]+)\]\]?\s*(#.*)?$`)
+	keyLine    = regexp.MustCompile(`^([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\s*=`)
 )
 
 // index knows the line of every table and key of one TOML file, so that a fault found
