@@ -502,7 +502,10 @@ func (w *supportWalk) withPerson(ctx context.Context) error {
 		return errors.New("the protector's list has nothing of the family")
 	}
 	// The newest is the offer: the list is oldest first.
-	_, err = protector.done(ctx, waiting[len(waiting)-1], having("how", ""), map[string]string{"how": "in_person", "note": "保健師が訪問の約束を取りました"})
+	if _, err := protector.done(ctx, waiting[len(waiting)-1], having("how", ""), map[string]string{"how": "in_person", "note": "保健師が訪問の約束を取りました"}); err != nil {
+		return err
+	}
+	_, err = w.officer.done(ctx, w.cases[cast.ProtectedChild.Name], having("outcome", ""), map[string]string{"outcome": "in_person", "note": "訪問で話をうかがいました"})
 	return err
 }
 

@@ -103,3 +103,55 @@ func TestTypedDigitsAreWide(t *testing.T) {
 		t.Errorf("%v", v)
 	}
 }
+
+func TestAConsolesFormIsFoundByWhatItAsks(t *testing.T) {
+	e, err := parse(`<form action="/office/runs/1/act"><button name="act" value="pause">p</button></form>
+<form action="/office/runs/1/list"><button>list</button></form>
+<form action="/office/lists/2/approve"><input name="count" value=""><input name="total" value="5"></form>
+<div class="summary" role="alert"><h2>2</h2><ul><li>wrong</li></ul></div>`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		fits   func(element) bool
+		action string
+	}{
+		{having("act", "pause"), "/office/runs/1/act"},
+		{having("act", "start"), ""},
+		{leading("/list"), "/office/runs/1/list"},
+		{having("total", ""), "/office/lists/2/approve"},
+		{leading("/return"), ""},
+	} {
+		s, there := e.sheet(c.fits)
+		if there != (c.action != "") || s.action != c.action {
+			t.Errorf("found %q, want %q", s.action, c.action)
+		}
+	}
+	if s, _ := e.sheet(having("total", "")); s.fields.Encode() != "count=&total=5" {
+		t.Errorf("the form holds %v", s.fields)
+	}
+	if faults(`<p role="alert">x  y</p>`) != "x y" || faults("<p>x</p>") != "" {
+		t.Error("what is wrong is not read")
+	}
+}
+
+func TestFiguresAreRead(t *testing.T) {
+	for text, want := range map[string]int64{"1,234": 1234, "20,000円": 20000, "¥1,000,000": 1000000, "0": 0} {
+		if got, err := number(text); err != nil || got != want {
+			t.Errorf("%q gave %d: %v", text, got, err)
+		}
+	}
+	for _, bad := range []string{"", "−", "many", "1.5"} {
+		if _, err := number(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func TestASourceIsRewrittenRowByRow(t *testing.T) {
+	change := asOf("2025-01-02")
+	head, row := []string{"resident_ref", "as_of"}, []string{"R1", "2026-01-02"}
+	if got := change(head, row); got[0] != "R1" || got[1] != "2025-01-02" || row[1] != "2026-01-02" {
+		t.Errorf("%v from %v", got, row)
+	}
+}
