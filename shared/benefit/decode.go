@@ -91,13 +91,17 @@ func (l *loader) value(x index, at, key string, v any, t reflect.Type) {
 	case reflect.Int, reflect.Int64:
 		_, ok = v.(int64)
 	}
-	if !ok {
+	switch {
+	case ok:
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		l.fault(x.at(at, key), "%s must be tables, each under [[%s]]", name, name)
+	default:
 		l.fault(x.at(at, key), "%s must be %s", name, kindNames[t.Kind()])
 	}
 }
 
 var kindNames = map[reflect.Kind]string{
-	reflect.Struct: "a table", reflect.Slice: "a list", reflect.String: "a text in quotes", reflect.Bool: "true or false",
+	reflect.Struct: "a table", reflect.Slice: "a list of whole numbers", reflect.String: "a text in quotes", reflect.Bool: "true or false",
 	reflect.Int: "a whole number", reflect.Int64: "a whole number",
 }
 

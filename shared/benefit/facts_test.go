@@ -1,6 +1,7 @@
 package benefit_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -53,6 +54,18 @@ func TestAnAgeIsAttainedTheDayBeforeTheBirthday(t *testing.T) {
 	}
 }
 
+func TestLegalAgeAgreesWithTheDaysOnWhichAgesAreAttained(t *testing.T) {
+	for _, b := range []string{"2000-02-29", "2001-02-28", "2001-03-01", "2004-04-01", "2004-04-02", "2003-12-31", "2004-01-01"} {
+		birth := date(t, b)
+		for on := birth.AddDays(-400); on.Before(birth.AddDays(3000)); on = on.AddDays(1) {
+			n := benefit.LegalAge(birth, on)
+			if benefit.AttainsAge(birth, n).After(on) || !benefit.AttainsAge(birth, n+1).After(on) {
+				t.Fatalf("born %s, on %s: %d", birth, on, n)
+			}
+		}
+	}
+}
+
 func TestFiscalAgeAgreesWithTheEndsOfFiscalYears(t *testing.T) {
 	for birth := date(t, "2003-12-25"); birth.Before(date(t, "2008-05-01")); birth = birth.AddDays(1) {
 		for m := month(t, "2024-01"); m.Before(month(t, "2025-06")); m = m.Add(1) {
@@ -84,6 +97,37 @@ func TestMonthsAndCalendars(t *testing.T) {
 	}
 	if got := benefit.PaidIn(month(t, "2024-10"), []time.Month{2, 6, 10}); got != month(t, "2025-02") {
 		t.Error(got)
+	}
+}
+
+func TestAddingMonths(t *testing.T) {
+	m := month(t, "2024-01")
+	for n := range 40 {
+		later, earlier := m.Add(n), m.Add(-n)
+		if later.Since(m) != n || m.Since(earlier) != n || later.Month < 1 || later.Month > 12 || earlier.Month < 1 || earlier.Month > 12 {
+			t.Fatal(n, later, earlier)
+		}
+	}
+}
+
+// Days and months are written in words, whatever only looks like one as it is.
+func TestDaysAreSaidWhenTheyExist(t *testing.T) {
+	said := func(s string) string {
+		return string(benefit.Say(nil, benefit.EN, benefit.Text(s), benefit.UnitNone))
+	}
+	for d := date(t, "1999-12-01"); d.Before(date(t, "2004-04-01")); d = d.AddDays(1) {
+		if want := fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year); said(d.String()) != want || benefit.Day(d) != benefit.Text(d.String()) {
+			t.Fatal(said(d.String()), want)
+		}
+	}
+	for _, s := range []string{"2023-02-29", "2023-13-01", "2023-00-01", "2023-01-00", "2023-01-32", "2023/01/01", "2023-1-011", "---------- ", "----------",
+		"2023-13", "2023-00", "2023-0a", "primary", "日本語1", "", "-"} {
+		if said(s) != s {
+			t.Errorf("%q is said as %q", s, said(s))
+		}
+	}
+	if said("2023-02") != "February 2023" || benefit.Day(civil.Date{Year: 7, Month: time.May, Day: 9}) != benefit.Text("0007-05-09") {
+		t.Error(said("2023-02"))
 	}
 }
 

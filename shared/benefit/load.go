@@ -142,7 +142,7 @@ func (l *loader) readProgram(p *Program, name string) {
 			v.On = l.day(x.at(table, "on"), d.On)
 		}
 		if d.ID == "" || (d.On == "") == (d.After == "") || min(d.Days, d.Months) < 0 || max(d.Days, d.Months) > maxDays || !d.Text.whole() {
-			l.fault(x.at(table, ""), "a deadline needs an id, either on or after, and its text in ja, ja_easy and en")
+			l.fault(x.at(table, ""), "a deadline needs an id, either on or after, days and months that are not many, and its text in ja, ja_easy and en")
 		}
 		p.Deadlines = append(p.Deadlines, v)
 	}
