@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"madoguchi.example/backend/internal/job"
+	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/civil"
@@ -33,14 +34,20 @@ const (
 	// where the run's deadline comes sooner.
 	AnswerDays = 7
 
-	PageHouseholds = 200  // of one transaction of a run
+	PageHouseholds = 100  // of one transaction of a run
 	MaxList        = 5000 // awards of one list
 	MaxListed      = 100  // of one page of a table
 	MaxMine        = 200  // awards that a citizen's list shows
 	MaxReason      = 1000 // code points of a reason
 	gatherPage     = 200  // awards looked at in one transaction of a list
 	samples        = 3    // decisions shown before a run starts
+	sampleFamilies = 50   // families looked at for the decisions that are shown
+	maxOfficer     = 50   // runs of one table
 )
+
+// lastMinute is how long after 24:00 of an award's last day it can be put on a list: a
+// refusal of the last minute is stored by then.
+const lastMinute = 10 * time.Minute
 
 // State says where one award is. Each award is in exactly one state.
 type State string
@@ -76,7 +83,8 @@ type Award struct {
 	PayeeRef     string // the municipality's own key; for officers
 	PayeeName    identity.PersonName
 	Household    string
-	// Amount is yen, all lines together; 0 while it cannot be told or is not ours to pay.
+	// Amount is yen, all lines together: 0 while it cannot be told, what is to be expected
+	// where the family must apply.
 	Amount    int64
 	State     State
 	Deadline  civil.Date // of the run
@@ -85,7 +93,7 @@ type Award struct {
 	Notice    string // "ntc_…"
 	Withheld  bool   // the notice was not sent: a protection holds
 	DecidedAt time.Time
-	Proof     Proof // zero while delivery is not proven
+	Proof     mailbox.Proof // zero while delivery is not proven
 	Settled   Settlement
 	List      string // the list it stands on, "" for none
 	Refusable bool   // by the payee in the app, now

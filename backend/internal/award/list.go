@@ -3,6 +3,7 @@ package award
 import (
 	"time"
 
+	"madoguchi.example/backend/internal/approval"
 	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/identity"
@@ -39,8 +40,8 @@ type List struct {
 	// Balanced tells that the ledger's entries of this list sum to zero, and that what is
 	// payable is the total. Given by List.
 	Balanced bool
-	Request  Request // while and after it waits
-	Verdict  Decided // zero while it waits
+	Request  approval.Request  // zero while it gathers
+	Verdict  approval.Decision // zero while it waits
 }
 
 // ListLine is one award's payment.
@@ -51,4 +52,5 @@ type ListLine struct {
 	Name     identity.PersonName
 	Children int
 	Amount   int64
+	Withheld bool // the notice was: nothing of it stands on the payee's own screen
 }

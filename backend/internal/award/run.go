@@ -87,11 +87,12 @@ const (
 	RelationOpen   Trouble = "relation_open"   // a minor is in the household and nobody's child there
 	FactUnreadable Trouble = "fact_unreadable" // a fact is not of the type that the rule needs
 	NotEvaluated   Trouble = "not_evaluated"   // the rules refused the household as it stands
+	PayeeGone      Trouble = "payee_gone"      // the payee died or moved out before a list was made
 )
 
 // Troubles lists them.
 func Troubles() []Trouble {
-	return []Trouble{NoParent, NotBorn, BornLater, ChildGone, RelationOpen, FactUnreadable, NotEvaluated}
+	return []Trouble{NoParent, NotBorn, BornLater, ChildGone, RelationOpen, FactUnreadable, NotEvaluated, PayeeGone}
 }
 
 // Question is a case that needs a person.
