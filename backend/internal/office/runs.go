@@ -176,7 +176,10 @@ func (o *Office) RunProgress(ctx context.Context, who actor.Staff, r Request) (P
 // ActOnRun counts, starts, pauses or resumes.
 func (o *Office) ActOnRun(ctx context.Context, who actor.Staff, r Request) (Page, error) {
 	s := newSheet("act", r.Form)
-	act := RunAct(s.oneOf("act", string(RunCount), string(RunStart), string(RunPause), string(RunResume)))
+	act := RunAct(r.Form.Get("act"))
+	if !slices.Contains([]RunAct{RunCount, RunStart, RunPause, RunResume}, act) {
+		s.blame(whole, "choose")
+	}
 	if s.ok() {
 		err := o.Benefits.Act(ctx, who, r.Param["id"], act)
 		if err == nil {

@@ -23,16 +23,16 @@ const (
 const whole = "whole"
 
 // sheet is one form of a page with what is in it and what is wrong with it. A page with
-// several forms says by Name which of them was sent.
+// several forms says by Act which of them was sent.
 type sheet struct {
-	Name   string
+	Act    string
 	Form   url.Values
 	Faults map[string]string // field → key of the catalogue under "fault."
 	Order  []string          // of the fields with faults, as they stand on the page
 }
 
-func newSheet(name string, form url.Values) sheet {
-	return sheet{Name: name, Form: form, Faults: map[string]string{}}
+func newSheet(act string, form url.Values) sheet {
+	return sheet{Act: act, Form: form, Faults: map[string]string{}}
 }
 
 // Sheet gives the form to the templates.
@@ -92,7 +92,7 @@ func (s *sheet) day(field string, needed bool) civil.Date {
 
 // month reads a month as a month field gives it, or "2026/1", and gives its first day.
 func (s *sheet) month(field string) civil.Date {
-	text := strings.NewReplacer("/", "-", "年", "-", "月", "").Replace(jptext.Bare(s.Form.Get(field)))
+	text := strings.NewReplacer("/", "-", "年", "-", "月", "").Replace(jptext.NoBlanks(jptext.Fold(s.Form.Get(field))))
 	year, month, cut := strings.Cut(text, "-")
 	if cut && len(month) == 1 {
 		month = "0" + month
@@ -188,7 +188,7 @@ func (v view) Field(form, name string) fieldView {
 		f.Hint = v.T(key + ".hint")
 		f.DescribedBy = f.ID + "-hint"
 	}
-	if s, ok := v.Body.(interface{ Sheet() sheet }); ok && s.Sheet().Name == form {
+	if s, ok := v.Body.(interface{ Sheet() sheet }); ok && s.Sheet().Act == form {
 		f.Value = s.Sheet().Form.Get(name)
 		if key := s.Sheet().Faults[name]; key != "" {
 			f.Fault = v.Fault(key)
@@ -212,7 +212,7 @@ func (v view) Mends() []mend {
 	for _, field := range form.Order {
 		m := mend{Fault: v.Fault(form.Faults[field])}
 		if field != whole {
-			m.To, m.Label = form.Name+"-"+field, v.T("form."+form.Name+"."+field)
+			m.To, m.Label = form.Act+"-"+field, v.T("form."+form.Act+"."+field)
 		}
 		out = append(out, m)
 	}
