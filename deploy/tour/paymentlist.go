@@ -114,6 +114,10 @@ func (w *benefitWalk) propose(ctx context.Context) (listPage, error) {
 }
 
 func (w *benefitWalk) firstList(ctx context.Context) error {
+	// A list waits until what came in the last minute is stored; officers come in the morning.
+	if err := w.Stage.Clock.SetTo(w.deadline.Add(33 * time.Hour)); err != nil {
+		return err
+	}
 	if err := w.officers(ctx); err != nil {
 		return err
 	}
