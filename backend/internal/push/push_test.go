@@ -69,7 +69,12 @@ func (b *bench) deliver(t *testing.T, to ...actor.Citizen) error {
 	for i, c := range to {
 		ids[i] = c.ID
 	}
-	return b.Deliver(t.Context(), actor.System{Name: "worker.push"}, audit.NoticeDelivery, push.Batch{Notice: noticeID, Recipients: ids})
+	return b.run(t, push.Batch{Notice: noticeID, Recipients: ids})
+}
+
+func (b *bench) run(t *testing.T, batch push.Batch) error {
+	t.Helper()
+	return b.Deliver(t.Context(), actor.System{Name: "worker.push"}, audit.NoticeDelivery, batch)
 }
 
 func (b *bench) sent(token string) int { return len(b.service.got[token]) }
