@@ -19,6 +19,9 @@ import (
 // QuietDays, gets no new flag. It can be stopped and called again at any time, also twice at
 // once: what was done is not done again.
 func (x *Desk) Indicate(ctx context.Context, who actor.System, purpose audit.Purpose) error {
+	if err := x.register.purposeOf(purpose); err != nil {
+		return err
+	}
 	all, err := x.municipalities(ctx)
 	if err != nil {
 		return err
@@ -245,12 +248,8 @@ func (x *Desk) flag(ctx context.Context, t tx.Tx, who actor.System, purpose audi
 
 // act adds a line to the case's history and to the access record.
 func (x *Desk) act(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.Purpose, c Stored, a Act) error {
-	id, err := x.ids.New("cha")
-	if err != nil {
-		return err
-	}
 	a.At = x.Now().UTC()
-	if err := x.Rows.AddAct(ctx, t, c, id, a); err != nil {
+	if err := x.Rows.AddAct(ctx, t, c, a); err != nil {
 		return err
 	}
 	return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "case." + string(a.What), CitizenID: c.Child,

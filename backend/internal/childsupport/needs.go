@@ -140,7 +140,7 @@ type Rows interface {
 	Get(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, id string) (Stored, bool, error)
 	// Move stores the case if its state is still from, and tells whether it did.
 	Move(ctx context.Context, t tx.Tx, from State, c Stored) (bool, error)
-	AddAct(ctx context.Context, t tx.Tx, c Stored, id string, a Act) error
+	AddAct(ctx context.Context, t tx.Tx, c Stored, a Act) error
 	Acts(ctx context.Context, t tx.Tx, c Stored) ([]Act, error)
 
 	// OffersTo lists the cases that were offered to the guardian, newest first.

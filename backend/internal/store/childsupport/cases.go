@@ -125,16 +125,22 @@ func (*Rows) Move(ctx context.Context, t tx.Tx, from childsupport.State, c child
 }
 
 // AddAct implements childsupport.Rows.
-func (*Rows) AddAct(ctx context.Context, t tx.Tx, c childsupport.Stored, id string, a childsupport.Act) error {
-	_, err := sqltx.Of(t).Exec(ctx, `INSERT INTO child_act (citizen_id, case_id, act_id, what, by_whom, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		c.Child, c.ID, id, a.What, a.By, a.Reason, sqltx.Micros(a.At))
+func (*Rows) AddAct(ctx context.Context, t tx.Tx, c childsupport.Stored, a childsupport.Act) error {
+	var last int
+	err := sqltx.Of(t).Each(ctx, `SELECT coalesce(max(step), 0) FROM child_act WHERE citizen_id = $1 AND case_id = $2`, []any{c.Child, c.ID},
+		func(scan func(...any) error) error { return scan(&last) })
+	if err != nil {
+		return err
+	}
+	_, err = sqltx.Of(t).Exec(ctx, `INSERT INTO child_act (citizen_id, case_id, step, what, by_whom, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		c.Child, c.ID, last+1, a.What, a.By, a.Reason, sqltx.Micros(a.At))
 	return err
 }
 
 // Acts implements childsupport.Rows.
 func (*Rows) Acts(ctx context.Context, t tx.Tx, c childsupport.Stored) ([]childsupport.Act, error) {
 	var out []childsupport.Act
-	err := sqltx.Of(t).Each(ctx, `SELECT what, by_whom, reason, at FROM child_act WHERE citizen_id = $1 AND case_id = $2 ORDER BY at, act_id`,
+	err := sqltx.Of(t).Each(ctx, `SELECT what, by_whom, reason, at FROM child_act WHERE citizen_id = $1 AND case_id = $2 ORDER BY step`,
 		[]any{c.Child, c.ID}, func(scan func(...any) error) error {
 			var a childsupport.Act
 			var at int64

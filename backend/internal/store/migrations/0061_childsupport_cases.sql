@@ -32,12 +32,12 @@ CREATE INDEX child_case_offers ON child_case (guardian_id, offered_at);
 CREATE TABLE child_act (
     citizen_id TEXT    NOT NULL, -- the child
     case_id    TEXT    NOT NULL,
-    act_id     TEXT    NOT NULL,
+    step       {{int}} NOT NULL, -- from 1 on
     what       TEXT    NOT NULL,
     by_whom    TEXT    NOT NULL, -- the officer, "family" or the job
     reason     TEXT    NOT NULL,
     at         {{int}} NOT NULL, -- microseconds since 1970, UTC
-    CONSTRAINT child_act_pkey PRIMARY KEY (citizen_id, case_id, act_id)
+    CONSTRAINT child_act_pkey PRIMARY KEY (citizen_id, case_id, step)
 ) {{strict}};
 
 -- +goose Down
