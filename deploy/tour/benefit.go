@@ -3,7 +3,6 @@ package tour
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -100,8 +99,8 @@ func (w *benefitWalk) draft(ctx context.Context) (err error) {
 	}
 	today := w.Stage.Clock.Now().In(population.Japan)
 	w.deadline = time.Date(today.Year(), today.Month(), today.Day()+15, 0, 0, 0, 0, population.Japan)
-	set := map[string]string{"benefit": oneOff, "month": "2026-02", "deadline": day(today.AddDate(0, 0, 7)),
-		"pay_on": day(w.deadline.AddDate(0, 0, 45))}
+	set := draftOf(w.deadline)
+	set["deadline"] = day(today.AddDate(0, 0, 7))
 	if err := w.clerk.refused(ctx, newRun, having("pay_on", ""), set); err != nil {
 		return err
 	}
@@ -118,34 +117,8 @@ func (w *benefitWalk) draft(ctx context.Context) (err error) {
 	return err
 }
 
-const newRun = "/office/benefits/new"
-
-// sent sends a form as it is and gives where the console leads to.
-func (c *Console) sent(ctx context.Context, s sheet) (string, error) {
-	p, err := c.post(ctx, s.action, s.fields)
-	if err != nil {
-		return "", err
-	}
-	to, _, _ := strings.Cut(p.header.Get("Location"), "?")
-	return to, want(p.status == http.StatusSeeOther && to != "", "the form was answered with %d: %s", p.status, faults(p.text))
-}
-
-// awaitAct waits until a run's page offers the act, which says that the work before it is done.
-func (c *Console) awaitAct(ctx context.Context, run string, fits func(element) bool) (e element, err error) {
-	err = until(ctx, func() (bool, string, error) {
-		if e, err = c.open(ctx, run); err != nil {
-			return false, "", err
-		}
-		_, there := e.sheet(fits)
-		return there, short(e), nil
-	})
-	return e, err
-}
-
-func short(e element) string { return fmt.Sprintf("%.400s", e.text()) }
-
 func (w *benefitWalk) dryRun(ctx context.Context) error {
-	if _, err := w.clerk.done(ctx, w.run, having("act", "count"), map[string]string{"act": "count"}); err != nil {
+	if err := w.clerk.ActOnRun(ctx, w.run, "count"); err != nil {
 		return err
 	}
 	e, err := w.clerk.awaitAct(ctx, w.run, having("act", "start"))
@@ -171,23 +144,10 @@ func (w *benefitWalk) dryRun(ctx context.Context) error {
 }
 
 func (w *benefitWalk) start(ctx context.Context) error {
-	if _, err := w.clerk.done(ctx, w.run, having("act", "start"), map[string]string{"act": "start"}); err != nil {
+	if err := w.clerk.ActOnRun(ctx, w.run, "start"); err != nil {
 		return err
 	}
-	return w.clerk.awaitEnd(ctx, w.run)
-}
-
-// awaitEnd waits until a run that was started has nothing left to do.
-func (c *Console) awaitEnd(ctx context.Context, run string) error {
-	return until(ctx, func() (bool, string, error) {
-		e, err := c.open(ctx, run)
-		if err != nil {
-			return false, "", err
-		}
-		_, working := e.sheet(having("act", "pause"))
-		_, begins := e.sheet(having("act", "start"))
-		return !working && !begins, short(e), nil
-	})
+	return w.clerk.AwaitRun(ctx, w.run)
 }
 
 // benefit gives a family's one benefit, and its notice where there is one.
@@ -348,21 +308,24 @@ func (w *benefitWalk) again(ctx context.Context) error {
 	if same != w.run {
 		return fmt.Errorf("the same form made another run")
 	}
-	set := map[string]string{"benefit": oneOff, "month": "2026-02", "deadline": day(w.deadline), "pay_on": day(w.deadline.AddDate(0, 0, 45))}
-	second, err := w.clerk.done(ctx, newRun, having("pay_on", ""), set)
+	second, err := w.clerk.DraftOneOff(ctx, w.deadline)
 	if err != nil {
 		return err
 	}
 	for _, act := range []string{"count", "start"} {
-		if _, err := w.clerk.awaitAct(ctx, second, having("act", act)); err != nil {
-			return err
-		}
-		if _, err := w.clerk.done(ctx, second, having("act", act), map[string]string{"act": act}); err != nil {
+		if err := w.clerk.ActOnRun(ctx, second, act); err != nil {
 			return err
 		}
 	}
-	if err := w.clerk.awaitEnd(ctx, second); err != nil {
+	if err := w.clerk.AwaitRun(ctx, second); err != nil {
 		return err
+	}
+	awards, err := w.clerk.Awards(ctx, second)
+	if err != nil {
+		return err
+	}
+	if len(awards) > 0 {
+		return fmt.Errorf("the second run made awards: %v", awards)
 	}
 	for sub, phone := range w.phones {
 		benefits, err := phone.Benefits(ctx)
