@@ -231,6 +231,7 @@ func TestHelpByKeyboardAlone(t *testing.T) {
 	p.tabTo("#answer-accepted")
 	p.press(kb.Enter)
 	p.sees("「利用したい」と返事しました")
+	p.until("document.activeElement.id === 'answered'")
 	p.visit("/app/me")
 	p.tabTo("#benefits")
 	p.press(kb.Enter)

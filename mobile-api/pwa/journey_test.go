@@ -545,10 +545,10 @@ func inspect(t *testing.T, srv *canned, screens []screen) {
 
 func (p *phone) look(axe, name string) {
 	p.t.Helper()
-	for _, size := range [][2]int64{{320, 640}, {768, 1024}, {1280, 800}, {390, 844}} {
+	for _, size := range [][2]int64{{320, 640}, {768, 1024}, {1280, 800}, {390, 2600}, {390, 844}} {
 		p.do(chromedp.EmulateViewport(size[0], size[1]))
 		p.js("document.fonts.ready.then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r))))")
-		p.shoot(fmt.Sprintf("%s-%d", name, size[0]))
+		p.shoot(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]))
 		p.fits(name, size[0])
 	}
 	p.js("document.documentElement.style.fontSize = '200%'")

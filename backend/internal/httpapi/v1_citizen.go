@@ -19,12 +19,15 @@ import (
 	"madoguchi.example/shared/notice"
 )
 
-// CitizenDeps is what the routes of a signed-in citizen need; all are required.
+// CitizenDeps is what the routes of a signed-in citizen need; all are required but Benefits
+// and Offers, whose routes are left out where they are nil.
 type CitizenDeps struct {
 	Registry *citizen.Registry
 	Issuance *issuance.Office
 	Mailbox  *mailbox.Office
 	Push     *push.Desk
+	Benefits Benefits
+	Offers   Offers
 	Cursors  *Cursors
 	Now      func() time.Time
 }
@@ -52,7 +55,7 @@ func limitedCitizen[I, O any](l *limiter, h func(context.Context, actor.Citizen,
 func CitizenRoutes(d CitizenDeps) []Route {
 	f := citizenFace{d}
 	all, issues := newLimiter(citizenBurst, citizenRefill, d.Now), newLimiter(issueBurst, issueRefill, d.Now)
-	return []Route{
+	routes := []Route{
 		Bind(apiv1.GetMe, CitizenOnly, limitedCitizen(all, f.me)),
 		Bind(apiv1.IssueCert, CitizenOnly, limitedCitizen(issues, f.issue)),
 		Bind(apiv1.ListCerts, CitizenOnly, limitedCitizen(all, f.certificates)),
@@ -64,6 +67,13 @@ func CitizenRoutes(d CitizenDeps) []Route {
 		Bind(apiv1.DeleteDevice, CitizenOnly, limitedCitizen(all, f.unregister)),
 		Bind(apiv1.ListAccesses, CitizenOnly, limitedCitizen(all, f.accesses)),
 	}
+	if d.Benefits != nil {
+		routes = append(routes, f.benefitRoutes(all)...)
+	}
+	if d.Offers != nil {
+		routes = append(routes, f.offerRoutes(all)...)
+	}
+	return routes
 }
 
 // JWKSRoute serves the issuer's public keys where verifiers look for them: for everybody,
@@ -217,6 +227,9 @@ func received(n mailbox.Received) apiv1.Notice {
 		Deadline: n.Deadline.String()}
 	if !n.ReadAt.IsZero() {
 		out.ReadAt = &n.ReadAt
+	}
+	if n.Subject != (notice.Subject{}) {
+		out.About = &apiv1.About{Kind: string(n.Subject.Kind), ID: n.Subject.ID}
 	}
 	out.Texts = []apiv1.Text{}
 	for _, language := range notice.Languages() {

@@ -3,6 +3,7 @@
 import type { Benefit, Notice } from "./contract";
 import { day, dayCount, daysUntil } from "./dates";
 import { get, type Dated } from "./keep";
+import { deadline } from "./pieces";
 import { waiting } from "./receipts";
 import { state, type State } from "./state";
 import type { NoticeList } from "./sync";
@@ -78,4 +79,14 @@ function openUntil(iso: string): Phrase {
   if (left === 0) return phrase("benefit.open_today", { day: day(iso) });
   if (left === 1) return phrase("benefit.open_tomorrow", { day: day(iso) });
   return phrase("benefit.open", { day: day(iso), n: dayCount(left) });
+}
+
+/**
+ * due says by when a notice asks for something, undefined where it does not. Of a notice about
+ * a benefit that the phone knows, how the benefit stands: its day is over once it is settled.
+ */
+export function due(n: Notice, t: Told, benefits: readonly Benefit[]): HTMLElement | undefined {
+  const b = benefits.find((x) => x.id === n.about?.id);
+  if (b !== undefined && phaseOf(b, t) !== "unread") return phaseState(b, t);
+  return n.deadline ? deadline(n.deadline) : undefined;
 }

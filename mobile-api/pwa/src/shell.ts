@@ -72,11 +72,13 @@ function strip(words: HTMLElement, key: Key, act: () => void): HTMLElement {
 export function drawMain(screen: Screen, same: boolean): void {
   const main = part("main");
   const focused = same && main.contains(document.activeElement) ? (document.activeElement?.id ?? "") : "";
+  const onHeading = same && main.querySelector("h1") === document.activeElement;
   const openParts = same ? [...main.querySelectorAll("details[open][id]")].map((d) => d.id) : [];
   const heading = screen.ownHeading ? null : h("h1", { tabindex: -1 }, show(screen.title));
   main.replaceChildren();
   append(main, [screen.above, heading, ...screen.nodes]);
   for (const id of openParts) document.getElementById(id)?.setAttribute("open", "");
+  if (onHeading) main.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   if (focused !== "") document.getElementById(focused)?.focus({ preventScroll: true });
 }
 

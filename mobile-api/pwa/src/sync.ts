@@ -7,6 +7,7 @@ import { renewDevice } from "./device";
 import { tell } from "./events";
 import { Unreachable } from "./http";
 import { change, get, put, type Dated, type Name } from "./keep";
+import { lineUp } from "./line";
 import { deliver } from "./receipts";
 import { session } from "./session";
 
@@ -16,18 +17,27 @@ export interface NoticeList {
 }
 
 let running: Promise<void> | undefined;
+let wanted = false; // asked for while it ran: what was new then may have come too late for that run
 let trouble = false;
 
 /** troubled: the last attempt reached the server and yet failed. */
 export const troubled = (): boolean => trouble;
 
-/** sync does everything once; callers in between share the run. It never throws. */
+/** sync does everything once, and once more for callers in between. It never throws. */
 export function sync(): Promise<void> {
   if (session() !== "in") return Promise.resolve();
-  running ??= all().finally(() => {
+  if (running !== undefined) wanted = true;
+  running ??= untilDone().finally(() => {
     running = undefined;
   });
   return running;
+}
+
+async function untilDone(): Promise<void> {
+  do {
+    wanted = false;
+    await all();
+  } while (wanted && lineUp() && session() === "in");
 }
 
 async function all(): Promise<void> {

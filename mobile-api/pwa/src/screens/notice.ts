@@ -1,13 +1,14 @@
 // One notice, in the chosen language with the Japanese original beside it. Opening it is
 // noted at once and told to the office when there is a line.
 
-import type { About, Notice, Text } from "../contract";
+import type { About, Benefit, Notice, Text } from "../contract";
+import { due, told } from "../benefits";
 import { moment } from "../dates";
 import { h, paragraphs, type Child } from "../dom";
 import { Refused } from "../http";
 import { get, type Dated } from "../keep";
 import { loading } from "../loading";
-import { back, bigLink, deadline, phoneLink, refusalWords } from "../pieces";
+import { back, bigLink, phoneLink, refusalWords } from "../pieces";
 import { isHandle } from "../push/payload";
 import { noticeOf } from "../pushed";
 import { opened, waiting } from "../receipts";
@@ -34,7 +35,9 @@ export const notice: Draw = async (visit) => {
     await opened(n.id);
     void sync();
   }
-  return page(n, (await waiting()).includes(n.id));
+  const t = await told();
+  const benefits = (await get<Dated<readonly Benefit[]>>("benefits"))?.value ?? [];
+  return page(n, due(n, t, benefits), t.unsent.includes(n.id));
 };
 
 const other = (nodes: readonly Node[]): Screen => ({
@@ -43,7 +46,7 @@ const other = (nodes: readonly Node[]): Screen => ({
   nodes,
 });
 
-function page(n: Notice, receiptWaits: boolean): Screen {
+function page(n: Notice, by: HTMLElement | undefined, receiptWaits: boolean): Screen {
   const text = textIn(n);
   const original = textIn(n, "ja");
   const twoTexts = text.language !== original.language;
@@ -55,7 +58,7 @@ function page(n: Notice, receiptWaits: boolean): Screen {
     nodes: [
       h("article", { class: "notice" },
         h("h1", { tabindex: -1, lang: tag(text.language) }, text.title),
-        n.deadline ? h("p", {}, deadline(n.deadline)) : null,
+        by && h("p", {}, by),
         text.language !== language() && h("p", { class: "small" }, w("notice.only_japanese")),
         h("div", { class: "texts" }, body(text), twoTexts && originalPart(original)),
         n.about && h("p", {}, more(n.about)),

@@ -1,13 +1,13 @@
 // お知らせ: grouped by what is asked.
 
-import type { Notice } from "../contract";
+import type { Benefit, Notice } from "../contract";
+import { due, hasRead, told, type Told } from "../benefits";
 import { moment } from "../dates";
 import { h } from "../dom";
 import { Unreachable } from "../http";
 import { get, type Dated } from "../keep";
 import { loading } from "../loading";
-import { age, deadline, group, needsLine, row, title } from "../pieces";
-import { waiting } from "../receipts";
+import { age, group, needsLine, row, title } from "../pieces";
 import type { Draw } from "../screen";
 import { state } from "../state";
 import { earlierNotices, type NoticeList } from "../sync";
@@ -16,11 +16,12 @@ import { phrase, show, w } from "../words";
 export const notices: Draw = async () => {
   const kept = await get<Dated<NoticeList>>("notices");
   if (kept === undefined) return { title: phrase("nav.notices"), nodes: loading() };
-  const unsent = new Set(await waiting());
+  const t = await told();
+  const benefits = (await get<Dated<readonly Benefit[]>>("benefits"))?.value ?? [];
   const list = kept.value.notices;
   const dated = list.filter((n) => n.deadline).sort((a, b) => (a.deadline ?? "").localeCompare(b.deadline ?? ""));
   const rest = list.filter((n) => !n.deadline);
-  const rows = (of: readonly Notice[]): HTMLElement => h("ul", { class: "rows" }, ...of.map((n) => line(n, unsent)));
+  const rows = (of: readonly Notice[]): HTMLElement => h("ul", { class: "rows" }, ...of.map((n) => line(n, due(n, t, benefits), t)));
   return {
     title: phrase("nav.notices"),
     nodes: [
@@ -33,10 +34,10 @@ export const notices: Draw = async () => {
   };
 };
 
-function line(n: Notice, unsent: ReadonlySet<string>): HTMLElement {
-  const read = Boolean(n.read_at) || unsent.has(n.id);
+function line(n: Notice, by: HTMLElement | undefined, t: Told): HTMLElement {
+  const read = hasRead(n, t);
   return row(`/app/notices/${n.id}`, n.id,
-    n.deadline ? deadline(n.deadline) : null,
+    by,
     h("span", { class: read ? "read" : "unread" }, title(n)),
     h("span", { class: "small" }, h("span", { lang: "ja" }, n.from), " ", show(moment(n.sent_at))),
     read ? null : h("span", { class: "new" }, w("notices.unread")));

@@ -5,12 +5,12 @@ import type { Answer, Me, Notice, Offer, Problem } from "../contract";
 import { api } from "../api";
 import { noticeFor, told } from "../benefits";
 import { h } from "../dom";
-import { tell } from "../events";
 import { Refused, Unreachable } from "../http";
 import { get, type Dated } from "../keep";
 import { lineUp } from "../line";
 import { loading } from "../loading";
 import { age, back, counterCard, group, needsLine, progress, reference, refusalWords, sentence, sentenceIn } from "../pieces";
+import { visit as go } from "../router";
 import type { Draw, Screen } from "../screen";
 import { session } from "../session";
 import { say } from "../shell";
@@ -61,7 +61,7 @@ function page(o: Offer, me: Me | undefined, notice: Notice | undefined, at: numb
 
 const answered: { readonly [a in Answer]: Key } = { accepted: "offer.accepted", declined: "offer.declined" };
 
-const standing = (o: Offer): HTMLElement | null => (o.answer ? h("p", { id: "answered" }, state("done", phrase(answered[o.answer]))) : null);
+const standing = (o: Offer): HTMLElement | null => (o.answer ? h("p", { id: "answered", tabindex: -1 }, state("done", phrase(answered[o.answer]))) : null);
 
 function answering(o: Offer, me: Me | undefined): readonly (Node | null)[] {
   const outcome = h("div", { "aria-live": "polite" });
@@ -95,10 +95,12 @@ async function send(o: Offer, answer: Answer, outcome: HTMLElement, me: Me | und
     await keepOne("offers", a.body as Offer);
     busy = "";
     say(phrase("offer.done"));
-    tell("data");
+    await go(location.pathname, "replace");
+    document.getElementById("answered")?.focus({ preventScroll: true }); // the button that had the focus cannot be pressed any more
   } catch (e) {
     const final = e instanceof Refused && [403, 404, 409].includes(e.problem.status);
     for (const b of able) b.disabled = final;
+    if (!final) document.getElementById(`answer-${answer}`)?.focus({ preventScroll: true });
     outcome.replaceChildren(e instanceof Refused ? refusal(e.problem, me) : h("p", { class: "note" }, state("stopped", phrase(e instanceof Unreachable ? "answer.no_answer" : "refused.other"))));
     if (final) void fetchOne("offers", o.id);
   }

@@ -45,15 +45,15 @@ export function refuse(b: Benefit, t: Told, me: Me | undefined): Screen {
       h("p", {}, h("strong", {}, sentence(b.name)), b.amount === undefined ? null : h("span", { class: "block" }, show(money(b.amount)))),
       h("p", {}, w("refuse.what")),
       h("ul", { class: "plain" }, h("li", {}, w("refuse.unpaid")), h("li", {}, w("refuse.others")), h("li", {}, w("refuse.undo"))),
-      ...(lineUp() ? [] : offline(me)),
-      h("div", { class: "acts" }, button, h("a", { href: here, class: "button second", id: "keep" }, w("refuse.keep")), outcome),
+      h("div", { class: "acts" }, needsLine(), button, h("a", { href: here, class: "button second", id: "keep" }, w("refuse.keep")), outcome),
+      ...(lineUp() ? [] : hurry(me)),
     ],
   };
 }
 
-/** offline says so before the act starts, and who takes the answer meanwhile. */
-function offline(me: Me | undefined): readonly Node[] {
-  return [needsLine(), h("p", {}, w("refuse.hurry")), me ? counterCard(me.counter) : null].filter((x) => x !== null);
+/** hurry says who takes the answer while there is no line. */
+function hurry(me: Me | undefined): readonly Node[] {
+  return [h("p", {}, w("refuse.hurry")), ...(me ? [counterCard(me.counter)] : [])];
 }
 
 async function send(b: Benefit, button: HTMLButtonElement, outcome: HTMLElement, me: Me | undefined): Promise<void> {
@@ -79,6 +79,7 @@ async function send(b: Benefit, button: HTMLButtonElement, outcome: HTMLElement,
 function failed(e: unknown, id: string, button: HTMLButtonElement, outcome: HTMLElement, me: Me | undefined): void {
   const final = e instanceof Refused && [403, 404, 409].includes(e.problem.status);
   button.disabled = final;
+  if (!final) button.focus({ preventScroll: true }); // it lost the focus while the act was under way
   outcome.replaceChildren(e instanceof Refused ? refusal(e.problem, me) : h("p", { class: "note" }, state("stopped", phrase(e instanceof Unreachable ? "answer.no_answer" : "refused.other"))));
   if (final) void fetchOne("benefits", id); // how it stands by now; this page stays until it is left
 }
