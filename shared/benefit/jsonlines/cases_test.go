@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"madoguchi.example/shared/benefit/jsonlines"
@@ -15,9 +16,12 @@ import (
 	"madoguchi.example/shared/benefit/rule"
 )
 
+// shipped is compiled once for all tests; an engine may be shared.
+var shipped = sync.OnceValues(func() (*rule.Engine, error) { return rule.Load(programs.FS) })
+
 func engine(t testing.TB) *rule.Engine {
 	t.Helper()
-	e, err := rule.Load(programs.FS)
+	e, err := shipped()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,16 @@ package rule_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/benefit/programs"
@@ -316,19 +320,32 @@ func TestBoundaries(t *testing.T) {
 	}
 }
 
+// An engine is used by goroutines at once, and what one decision holds is not changed by
+// the next.
 func TestTheSameRequestGivesTheSameDecisionAtOnce(t *testing.T) {
-	e := shipped(t)
-	r := benefit.Request{Benefit: "child_allowance", Month: month(t, "2025-07"), Children: children(t, "2020-01-01", "2024-05-05")}
-	done := make(chan int64)
-	for range 4 {
-		go func() {
-			d, _ := e.Evaluate(r)
-			done <- d.Amount.Int()
-		}()
+	e, all := shipped(t), town(t)
+	want := make([]benefit.Decision, len(all))
+	for i, r := range all {
+		var err error
+		if want[i], err = e.Evaluate(r); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for range 4 {
-		if got := <-done; got != 25000 {
-			t.Error(got)
+	var work sync.WaitGroup
+	for part := range 4 {
+		work.Go(func() {
+			for i := range all {
+				i = (i + part*len(all)/4) % len(all)
+				if d, err := e.Evaluate(all[i]); err != nil || !reflect.DeepEqual(d, want[i]) {
+					t.Errorf("household %d: %v, %v", i, d, err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	for i := range all {
+		if !reflect.DeepEqual(want[i], byHand(&all[i], true)) {
+			t.Fatalf("the decision on household %d changed", i)
 		}
 	}
 }
@@ -365,6 +382,8 @@ func BenchmarkChildAllowance(b *testing.B) {
 	}
 }
 
+// A programme of any bytes is taken whole or refused with the file of each fault; what is
+// taken can be asked.
 func FuzzLoad(f *testing.F) {
 	for _, name := range slices.Sorted(maps.Keys(lunch)) {
 		f.Add(lunch[name], strings.TrimPrefix(name, "lunch/"))
@@ -375,12 +394,47 @@ func FuzzLoad(f *testing.F) {
 		}
 		fsys := with(t, "program.toml", "", "")
 		fsys["lunch/"+file] = &fstest.MapFile{Data: []byte(text)}
-		e, err := rule.Load(fsys)
-		if err != nil {
+		loadAndAsk(t, fsys)
+	})
+}
+
+// An expression of any characters costs what it may, fails, or gives a value.
+func FuzzExpression(f *testing.F) {
+	for _, when := range []string{"school == \"primary\" && fiscal_age >= 7", "months_old * 9223372036854775807 > param.monthly", "!(age < 3) || rank == 0",
+		"[1, 2].exists(x, x > children)", "school.matches(\"(a+)+\") ? true : false", "1.5 < 2.5", "int(school) / (age - age) > 1"} {
+		f.Add(when)
+	}
+	f.Fuzz(func(t *testing.T, when string) {
+		if strings.ContainsAny(when, "'\r\n") || !utf8.ValidString(when) {
 			return
 		}
-		for _, id := range e.Programs() {
-			_, _ = e.Evaluate(benefit.Request{Benefit: id, Month: month(t, "2026-01"), Children: children(t, "2016-05-05")})
-		}
+		loadAndAsk(t, with(t, "edition-1.toml", `"school == 'primary' && fiscal_age >= 7 && fiscal_age <= 12"`, "'"+when+"'"))
 	})
+}
+
+func loadAndAsk(t *testing.T, fsys fstest.MapFS) {
+	e, err := rule.Load(fsys)
+	if err != nil {
+		at, ok := errors.AsType[*benefit.Fault](err)
+		if !ok || e != nil || !strings.HasPrefix(at.File, "lunch") || !strings.HasPrefix(err.Error(), at.String()+": ") {
+			t.Fatal(err)
+		}
+		return
+	}
+	kids := children(t, "2016-05-05", "2012-02-29")
+	kids[1].Facts = map[string]benefit.Value{"school": benefit.Text("primary")}
+	for _, id := range e.Programs() {
+		r := benefit.Request{Benefit: id, Month: month(t, "2026-01"), Children: kids}
+		said, saidErr := e.Evaluate(r)
+		d, err := e.Decide(r)
+		if fmt.Sprint(err) != fmt.Sprint(saidErr) {
+			t.Fatal(err, saidErr)
+		}
+		if err != nil {
+			continue
+		}
+		if err := e.Explain(&d); err != nil || !reflect.DeepEqual(d, said) {
+			t.Fatal(err, d, said)
+		}
+	}
 }
