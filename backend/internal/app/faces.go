@@ -78,6 +78,7 @@ func (h *house) terminalFace(c *httpapi.Config, tokens *authn.Tokens) *authn.Ter
 func (h *house) officeFace(c *httpapi.Config) error {
 	o, err := office.New(office.Parts{
 		SignIn: h.staff, Terminals: officeTerminals{h.fleet, h}, Trail: officeTrail{h}, Notices: officeNotices{h.notices, h.logins},
+		Benefits: officeBenefits{h}, Children: officeChildren{h}, Protection: officeProtection{h.protection}, Approvals: officeApprovals{h},
 		Names: officeNames{h}, Secure: h.config.TLS.CertFile != "" || httpsURL(h.config.StaffLogin.RedirectURL),
 		Log: h.log, IDs: h.ids, Now: h.now,
 	})
@@ -96,7 +97,8 @@ func httpsURL(s string) bool { return len(s) > 8 && s[:8] == "https://" }
 
 // handlers registers what the worker does.
 func (h *house) handlers() error {
-	return errors.Join(worker.Terminals(h.jobs, h.payers), worker.Citizens(h.jobs, h.pushes, h.notices))
+	return errors.Join(worker.Terminals(h.jobs, h.payers), worker.Citizens(h.jobs, h.pushes, h.notices), worker.Children(h.jobs, h.children),
+		worker.Awards(h.jobs, h.awards))
 }
 
 // officeTerminals shows the fleet to the console.

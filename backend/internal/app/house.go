@@ -10,13 +10,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"filippo.io/age"
 
 	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/approval"
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/authn"
+	"madoguchi.example/backend/internal/award"
+	"madoguchi.example/backend/internal/childsupport"
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/config"
 	"madoguchi.example/backend/internal/fleet"
@@ -32,6 +36,7 @@ import (
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/review"
 	"madoguchi.example/backend/internal/store"
+	approvalrows "madoguchi.example/backend/internal/store/approval"
 	auditrows "madoguchi.example/backend/internal/store/audit"
 	authnrows "madoguchi.example/backend/internal/store/authn"
 	citizenrows "madoguchi.example/backend/internal/store/citizen"
@@ -43,6 +48,7 @@ import (
 	protectionrows "madoguchi.example/backend/internal/store/protection"
 	reviewrows "madoguchi.example/backend/internal/store/review"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/benefit/rule"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/logmask"
@@ -65,6 +71,10 @@ type house struct {
 	protection *protection.Register
 	issuance   *issuance.Office
 	notices    *mailbox.Office
+	approvals  *approval.Desk
+	rules      *rule.Engine
+	awards     *award.Office
+	children   *childsupport.Desk
 	pushes     *push.Desk
 	fleet      *fleet.Fleet
 	intake     *intake.Intake
@@ -79,14 +89,15 @@ type house struct {
 
 // keys are the backend's own, made at the first start.
 type keys struct {
-	token   *ecdsa.PrivateKey // signs access tokens
-	issuer  *ecdsa.PrivateKey // signs certificates
-	citizen *ecdsa.PrivateKey // proves us to the citizens' provider
-	staff   *ecdsa.PrivateKey // proves us to the officers' provider
-	payer   *age.X25519Identity
-	cursor  []byte
-	flow    []byte
-	revoke  []byte
+	token    *ecdsa.PrivateKey // signs access tokens
+	issuer   *ecdsa.PrivateKey // signs certificates
+	citizen  *ecdsa.PrivateKey // proves us to the citizens' provider
+	staff    *ecdsa.PrivateKey // proves us to the officers' provider
+	payer    *age.X25519Identity
+	cursor   []byte
+	flow     []byte
+	revoke   []byte
+	children []byte // from it come the pseudonyms of linked items
 }
 
 func (p *program) logger(c config.Config) *slog.Logger { return logmask.New(p.stderr, c.Level()) }
@@ -131,6 +142,13 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 		return err
 	}
 	if err := h.furnishNotices(ctx); err != nil {
+		return err
+	}
+	h.approvals = approval.New(approval.Deps{Runner: run, Rows: approvalrows.New(reads), Record: h.record, IDs: h.ids, Now: h.now})
+	if err := h.furnishBenefits(p); err != nil {
+		return err
+	}
+	if err := h.furnishChildren(p); err != nil {
 		return err
 	}
 	h.furnishTerminals(p)
@@ -192,8 +210,9 @@ func (h *house) furnishStaff(p *program) error {
 
 // importers are all the files that import can read.
 func (h *house) importers() []importing.Importer {
-	return append(h.citizens.Importers(), h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer(),
-		h.protection.Importer())
+	return slices.Concat(h.citizens.Importers(), []importing.Importer{
+		h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer(), h.protection.Importer(),
+	}, h.children.Importers())
 }
 
 // openKeys reads the keys, and makes those that are not there.
@@ -215,6 +234,7 @@ func (p *program) openKeys(c config.Config) (k keys, err error) {
 	secret(&k.cursor, "cursor.key")
 	secret(&k.flow, "sign-in.key")
 	secret(&k.revoke, "revocation.key")
+	secret(&k.children, "child-support.key")
 	if err == nil {
 		k.payer, err = keyfile.X25519(c.Payer.Registry.KeyFile)
 	}
