@@ -12,7 +12,7 @@ import (
 )
 
 // useCases are the packages whose functions say who asks and why.
-var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport"}
+var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport", "award"}
 
 // Reasons why a function takes no actor or no purpose.
 const (
@@ -35,6 +35,7 @@ var without = map[string]string{
 	"citizen.Registry.RefsOf": inAnother, "citizen.Registry.Earlier": inAnother, "citizen.Known": inAnother,
 	"mailbox.Office.Proofs": inAnother, "protection.Register.Flagged": inAnother, "protection.Register.Withhold": inAnother, "approval.Desk.Of": inAnother,
 	"citizen.Registry.Municipalities": inAnother, "citizen.Registry.Young": inAnother, "citizen.Registry.HomeOf": inAnother,
+	"citizen.Registry.Families": inAnother, "citizen.Registry.Named": inAnother,
 	"fleet.Fleet.TerminalKey": beforeWho, "fleet.Fleet.InUse": beforeWho,
 	"intake.Intake.Watch": untilEnd,
 }

@@ -11,6 +11,7 @@
 package award
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"time"
@@ -159,6 +160,17 @@ type Parameter struct {
 	ID     string        `json:"id"`
 	From   benefit.Month `json:"from"`
 	Source string        `json:"source"`
+}
+
+// UnmarshalJSON reads what encoding/json writes.
+func (p *Parameter) UnmarshalJSON(raw []byte) error {
+	var f struct{ ID, From, Source string }
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return err
+	}
+	from, err := benefit.ParseMonth(f.From)
+	*p = Parameter{ID: f.ID, From: from, Source: f.Source}
+	return err
 }
 
 // Need is a fact that is missing, in words.

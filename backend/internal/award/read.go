@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -216,12 +217,15 @@ func (x *Office) Award(ctx context.Context, who actor.Staff, purpose audit.Purpo
 		if err != nil {
 			return err
 		}
+		way := a.History
+		a.History = nil
 		for _, l := range lists {
 			if err := x.historyOf(ctx, t, &a, l); err != nil {
 				return err
 			}
 		}
-		slices.SortStableFunc(a.History, func(p, q Event) int { return p.On.Compare(q.On) })
+		a.History = append(a.History, way...) // at one moment the approval comes after its list
+		slices.SortStableFunc(a.History, byTime)
 		return x.looked(ctx, t, who, purpose, "benefit.show", a.Municipality, a.ID, a.Withheld, a.people())
 	})
 	return a, err
@@ -313,8 +317,22 @@ func history(a Award) []Event {
 	if a.State != Refused && a.State != Withdrawn && a.State != OpenQuestion && a.State != MustApply {
 		out = append(out, Event{What: "payment", On: a.PayOn})
 	}
-	slices.SortStableFunc(out, func(p, q Event) int { return p.On.Compare(q.On) })
+	slices.SortStableFunc(out, byTime)
 	return out
+}
+
+// byTime orders by day; on one day, what has no time of day stands last.
+func byTime(p, q Event) int {
+	at := func(e Event) time.Time {
+		if e.At.IsZero() {
+			return e.On.AddDays(1).Midnight()
+		}
+		return e.At
+	}
+	if c := p.On.Compare(q.On); c != 0 {
+		return c
+	}
+	return at(p).Compare(at(q))
 }
 
 // Questions lists the run's cases that need a person. Protected people are left out for
