@@ -317,12 +317,11 @@ func (w *benefitWalk) protected(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := protector.open(ctx, "/office/protection")
+	waiting, err := protector.withheld(ctx, p)
 	if err != nil {
 		return err
 	}
-	waits := slices.ContainsFunc(e.rows(), func(row element) bool { return row.ref() == p.ResidentRef })
-	if !waits {
+	if len(waiting) == 0 {
 		return fmt.Errorf("the protected family is not in the protector's list")
 	}
 	status, err := w.clerk.Status(ctx, "/office/protection")
@@ -330,6 +329,23 @@ func (w *benefitWalk) protected(ctx context.Context) error {
 		return err
 	}
 	return want(status == http.StatusForbidden, "a clerk's look at the protector's list was answered with %d", status)
+}
+
+// withheld gives the paths of what was not sent to these people and waits for a protector,
+// oldest first.
+func (c *Console) withheld(ctx context.Context, people ...population.Part) ([]string, error) {
+	e, err := c.open(ctx, "/office/protection")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, row := range e.rows() {
+		of := slices.ContainsFunc(people, func(p population.Part) bool { return p.ResidentRef == row.ref() })
+		if of && strings.HasPrefix(row.link(), "/office/protection/withheld/") {
+			out = append(out, row.link())
+		}
+	}
+	return out, nil
 }
 
 func (w *benefitWalk) seen(ctx context.Context) error {

@@ -488,15 +488,9 @@ func (w *supportWalk) withPerson(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := protector.open(ctx, "/office/protection")
+	waiting, err := protector.withheld(ctx, cast.Protected, cast.ProtectedChild)
 	if err != nil {
 		return err
-	}
-	var waiting []string
-	for _, row := range e.rows() {
-		if row.ref() == cast.Protected.ResidentRef || row.ref() == cast.ProtectedChild.ResidentRef {
-			waiting = append(waiting, row.link())
-		}
 	}
 	if len(waiting) == 0 {
 		return errors.New("the protector's list has nothing of the family")
