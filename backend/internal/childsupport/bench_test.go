@@ -223,7 +223,7 @@ func (b *bench) dump(t testing.TB, table string, columns ...string) string {
 		}
 		for _, v := range values {
 			if raw, ok := v.([]byte); ok {
-				v = string(raw)
+				v = fmt.Sprintf("%x", raw)
 			}
 			fmt.Fprintf(&out, "%v|", v)
 		}

@@ -57,17 +57,17 @@ func (x *Desk) indicate(ctx context.Context, t tx.Tx, who actor.System, purpose 
 	if err != nil {
 		return false, err
 	}
-	last, err := x.Rows.LastDelivery(ctx, t, m)
+	deliveries, err := x.Rows.Deliveries(ctx, t, m)
 	if err != nil {
 		return false, err
 	}
 	today := x.today()
-	if last.IsZero() || before.Done && before.Day == today && !last.After(before.Seen) {
+	if deliveries == 0 || before.Done && before.Day == today && deliveries == before.Seen {
 		return true, nil
 	}
 	now := before
 	if before.Done || before.Day.IsZero() {
-		now = Pass{Municipality: m, Day: today, Seen: last}
+		now = Pass{Municipality: m, Day: today, Seen: deliveries}
 	}
 	from := civil.Date{Year: today.Year - oldestChildren - 1, Month: time.April, Day: 1}
 	children, next, err := x.People.Young(ctx, t, m, from, now.After, pageChildren)

@@ -74,7 +74,7 @@ type Delivery struct {
 type Pass struct {
 	Municipality identity.MunicipalityCode
 	Day          civil.Date         // on which the pass began
-	Seen         time.Time          // of the newest delivery when it began
+	Seen         int64              // deliveries that were there when it began
 	After        identity.CitizenID // children up to here are done
 	Done         bool
 }
@@ -121,8 +121,8 @@ type Rows interface {
 	AddItems(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, items []Item) ([]importing.Result, error)
 	ReplaceItem(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, i Item) error
 	Delivered(ctx context.Context, t tx.Tx, d Delivery) error
-	// LastDelivery gives when the municipality's newest delivery came, zero for none.
-	LastDelivery(ctx context.Context, t tx.Tx, m identity.MunicipalityCode) (time.Time, error)
+	// Deliveries counts the municipality's deliveries.
+	Deliveries(ctx context.Context, t tx.Tx, m identity.MunicipalityCode) (int64, error)
 	// Items gives the newest of each item and part, of those named, under the pseudonyms.
 	Items(ctx context.Context, t tx.Tx, source string, names, pseudonyms []string) ([]Item, error)
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strconv"
-	"time"
 
 	"madoguchi.example/backend/internal/childsupport"
 	"madoguchi.example/backend/internal/importing"
@@ -71,12 +70,11 @@ func (*Rows) Delivered(ctx context.Context, t tx.Tx, d childsupport.Delivery) er
 	return err
 }
 
-// LastDelivery implements childsupport.Rows.
-func (*Rows) LastDelivery(ctx context.Context, t tx.Tx, m identity.MunicipalityCode) (time.Time, error) {
-	at := never
-	err := sqltx.Of(t).Each(ctx, `SELECT coalesce(max(at), -1) FROM child_delivery WHERE municipality = $1`, []any{m},
-		func(scan func(...any) error) error { return scan(&at) })
-	return when(at), err
+// Deliveries implements childsupport.Rows.
+func (*Rows) Deliveries(ctx context.Context, t tx.Tx, m identity.MunicipalityCode) (n int64, err error) {
+	err = sqltx.Of(t).Each(ctx, `SELECT count(*) FROM child_delivery WHERE municipality = $1`, []any{m},
+		func(scan func(...any) error) error { return scan(&n) })
+	return n, err
 }
 
 // Items implements childsupport.Rows.
@@ -158,11 +156,9 @@ func (*Rows) Pass(ctx context.Context, t tx.Tx, m identity.MunicipalityCode) (ch
 	err := sqltx.Of(t).Each(ctx, `SELECT day, seen, after_child, done FROM child_pass WHERE municipality = $1`, []any{m},
 		func(scan func(...any) error) error {
 			var day string
-			var seen int64
-			if err := scan(&day, &seen, &p.After, &p.Done); err != nil {
+			if err := scan(&day, &p.Seen, &p.After, &p.Done); err != nil {
 				return err
 			}
-			p.Seen = when(seen)
 			return days(map[*civil.Date]string{&p.Day: day})
 		})
 	return p, err
@@ -172,12 +168,12 @@ func (*Rows) Pass(ctx context.Context, t tx.Tx, m identity.MunicipalityCode) (ch
 func (*Rows) Step(ctx context.Context, t tx.Tx, before, now childsupport.Pass) (bool, error) {
 	if before.Day.IsZero() {
 		n, err := sqltx.Of(t).Exec(ctx, `INSERT INTO child_pass (municipality, day, seen, after_child, done) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (municipality) DO NOTHING`, now.Municipality, now.Day.String(), micros(now.Seen), now.After, now.Done)
+			ON CONFLICT (municipality) DO NOTHING`, now.Municipality, now.Day.String(), now.Seen, now.After, now.Done)
 		return n == 1, err
 	}
 	n, err := sqltx.Of(t).Exec(ctx, `UPDATE child_pass SET day = $1, seen = $2, after_child = $3, done = $4
 		WHERE municipality = $5 AND day = $6 AND seen = $7 AND after_child = $8 AND done = $9`,
-		now.Day.String(), micros(now.Seen), now.After, now.Done,
-		before.Municipality, before.Day.String(), micros(before.Seen), before.After, before.Done)
+		now.Day.String(), now.Seen, now.After, now.Done,
+		before.Municipality, before.Day.String(), before.Seen, before.After, before.Done)
 	return n == 1, err
 }

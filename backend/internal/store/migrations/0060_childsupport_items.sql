@@ -25,13 +25,12 @@ CREATE TABLE child_delivery (
     CONSTRAINT child_delivery_pkey PRIMARY KEY (delivery_id)
 ) {{strict}};
 CREATE INDEX child_delivery_newest ON child_delivery (municipality, source, as_of);
-CREATE INDEX child_delivery_last ON child_delivery (municipality, at);
 
 -- How far the indicators have been looked at. Not a per-citizen table.
 CREATE TABLE child_pass (
     municipality TEXT     NOT NULL,
     day          TEXT     NOT NULL, -- YYYY-MM-DD on which it began
-    seen         {{int}}  NOT NULL, -- time of the newest delivery when it began, microseconds; -1: none
+    seen         {{int}}  NOT NULL, -- deliveries that were there when it began
     after_child  TEXT     NOT NULL, -- children up to here are done
     done         {{bool}} NOT NULL,
     CONSTRAINT child_pass_pkey PRIMARY KEY (municipality)
