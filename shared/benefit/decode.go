@@ -14,19 +14,19 @@ import (
 // tells whether into is whole; what is wrong is told with its line, all at once.
 func (l *loader) decode(name string, into any) (index, bool) {
 	file := path.Join(l.dir, name)
-	x := index{file: file}
 	info, err := fs.Stat(l.fsys, file)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > MaxFile {
 		l.fault(Place{File: file}, "is not a readable file of at most %d bytes", MaxFile)
-		return x, false
+		return index{}, false
 	}
 	text, err := fs.ReadFile(l.fsys, file)
 	if err != nil {
 		l.fault(Place{File: file}, "cannot be read")
-		return x, false
+		return index{}, false
 	}
-	if x, err = newIndex(file, text); err != nil {
-		l.faults = append(l.faults, err)
+	x, wrong := newIndex(file, text)
+	if wrong != nil {
+		l.faults = append(l.faults, wrong)
 		return x, false
 	}
 	var tree map[string]any

@@ -29,7 +29,7 @@ func Load(fsys fs.FS) (map[string]*Program, error) {
 		return nil, fmt.Errorf("cannot read the programmes: %w", err)
 	}
 	programs := map[string]*Program{}
-	var faults []error
+	var faults []*Fault
 	for _, dir := range dirs {
 		if !dir.IsDir() || strings.HasPrefix(dir.Name(), ".") {
 			continue
@@ -42,7 +42,7 @@ func Load(fsys fs.FS) (map[string]*Program, error) {
 		faults = append(faults, l.faults...)
 	}
 	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+		return nil, Join(faults)
 	}
 	if len(programs) == 0 {
 		return nil, errors.New("cannot read the programmes: the folder holds none")
@@ -54,7 +54,7 @@ func Load(fsys fs.FS) (map[string]*Program, error) {
 type loader struct {
 	fsys   fs.FS
 	dir    string
-	faults []error
+	faults []*Fault
 }
 
 func (l *loader) fault(at Place, format string, args ...any) {

@@ -20,7 +20,7 @@ type index struct {
 }
 
 // newIndex reads the lines. Keys are "key", "table.key" and "table[2].key".
-func newIndex(file string, text []byte) (index, error) {
+func newIndex(file string, text []byte) (index, *Fault) {
 	x := index{file: file, lines: map[string]int{}}
 	prefix, counts := "", map[string]int{}
 	for i, line := range strings.Split(string(text), "\n") {

@@ -9,7 +9,11 @@
 package benefit
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"madoguchi.example/shared/civil"
@@ -220,4 +224,16 @@ func (f *Fault) Error() string { return f.Place.String() + ": " + f.Message }
 // Faultf makes a Fault at the place.
 func Faultf(at Place, format string, args ...any) *Fault {
 	return &Fault{Place: at, Message: fmt.Sprintf(format, args...)}
+}
+
+// Join makes one error of faults, in the order of their files and lines.
+func Join(faults []*Fault) error {
+	slices.SortStableFunc(faults, func(a, b *Fault) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
+	var all []error
+	for _, f := range faults {
+		all = append(all, f)
+	}
+	return errors.Join(all...)
 }

@@ -1,5 +1,6 @@
 // Package rule promises that the rules of a programme are type-checked and bounded in cost
-// when they are loaded, and that evaluating them gives every step in words.
+// when they are loaded, and that evaluating them gives every step, in words where they are
+// asked for.
 //
 // It is the only user of CEL. An Engine is compiled once, is never changed and may be used
 // by goroutines at once. A fact that is missing makes a decision "cannot tell yet", never a
@@ -7,12 +8,10 @@
 package rule
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 
 	"cel.dev/cel-go/cel"
 
@@ -104,7 +103,7 @@ func Load(fsys fs.FS) (*Engine, error) {
 // Compile makes an engine of programmes that were loaded.
 func Compile(programs map[string]*benefit.Program) (*Engine, error) {
 	e := &Engine{programs: map[string]*compiled{}}
-	var faults []error
+	var faults []*benefit.Fault
 	for id, p := range programs {
 		c := &compiled{Program: p, editions: map[*benefit.Edition]*edition{}}
 		for i := range p.Editions {
@@ -115,8 +114,7 @@ func Compile(programs map[string]*benefit.Program) (*Engine, error) {
 		e.programs[id] = c
 	}
 	if len(faults) > 0 {
-		slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-		return nil, errors.Join(faults...)
+		return nil, benefit.Join(faults)
 	}
 	return e, nil
 }
@@ -129,7 +127,7 @@ type compiler struct {
 	params  []string // in the order of their slots
 	env     map[benefit.Scope]*cel.Env
 	defined map[string]bool // names that have a value where the compiler is
-	faults  []error
+	faults  []*benefit.Fault
 }
 
 func (c *compiler) fault(at benefit.Place, format string, args ...any) {

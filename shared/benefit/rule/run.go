@@ -54,6 +54,8 @@ func (x *run) done() {
 	runs.Put(x)
 }
 
+// household sets what is known of the household. Computed facts are written in place: their
+// slots come first, in the order in which benefit gives them.
 func (x *run) household(values []benefit.Value) {
 	benefit.HouseholdFacts(values[:0], x.data, x.r)
 	x.house = scope{ed: x.ed}
