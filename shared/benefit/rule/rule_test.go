@@ -347,6 +347,30 @@ func TestTheSameRequestGivesTheSameDecisionAtOnce(t *testing.T) {
 	}
 }
 
+// What was known of one household is not known of the next.
+func TestNothingIsLeftOfTheHouseholdBefore(t *testing.T) {
+	e := shipped(t)
+	known := benefit.Request{Benefit: "child_allowance", Month: month(t, "2023-07"), Children: children(t, "2016-05-05", "2020-01-01", "2021-02-02"),
+		Facts: map[string]benefit.Value{"income": benefit.Int(1), "dependants": benefit.Int(1)}}
+	missing := benefit.Request{Benefit: "child_allowance", Month: known.Month, Children: make([]benefit.Child, 3)}
+	for range 20 {
+		if _, err := e.Evaluate(known); err != nil {
+			t.Fatal(err)
+		}
+		d, err := e.Evaluate(missing)
+		if err != nil || d.Amount.Known() || len(d.Unknown) != 3 {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		for _, s := range d.Steps {
+			if s.Result.Known() || slices.ContainsFunc(s.Inputs, func(in benefit.Input) bool {
+				return in.Value.Known() && in.Name != "child" && in.Name != "income_year" && !strings.HasPrefix(in.Name, "param.")
+			}) {
+				t.Fatalf("%+v", s)
+			}
+		}
+	}
+}
+
 func TestAFolderWithoutProgrammes(t *testing.T) {
 	if _, err := rule.Load(fstest.MapFS{}); err == nil {
 		t.Error("it was taken")
