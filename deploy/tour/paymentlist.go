@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"madoguchi.example/deploy/population"
+	"madoguchi.example/mobile-api/apiv1"
 )
 
 // listPage is what a payment list's page says.
@@ -362,9 +363,14 @@ func (w *benefitWalk) seen(ctx context.Context) error {
 	if b.State != "refused" {
 		return fmt.Errorf("the app of who refused says %s", b.State)
 	}
-	purposes, err := w.purposes(ctx, w.phones[population.SubParent])
+	looks, err := w.accesses(ctx, w.phones[population.SubParent])
 	if err != nil {
 		return err
 	}
-	return want(slices.Contains(purposes, "benefit_decision"), "nobody looked for a benefit's decision, by %d entries", len(purposes))
+	for _, action := range []string{"benefit.decide", "benefit.approve"} {
+		if !slices.ContainsFunc(looks, func(e apiv1.Access) bool { return e.Purpose == "benefit_decision" && e.Action == action }) {
+			return fmt.Errorf("%d looks, and %s is not among them", len(looks), action)
+		}
+	}
+	return nil
 }

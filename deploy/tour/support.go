@@ -24,7 +24,8 @@ type supportWalk struct {
 	officer, chief, both *Console
 	phone                *client.Client // of the family that gets an offer
 	token                string
-	notices, entries     int // before the offer
+	notices              int      // before the offer
+	looks                []string // of others, before the offer
 	protectedPhone       *client.Client
 	protectedToken       string
 	cases                map[string]string // path of a case by its child's name
@@ -55,9 +56,6 @@ func childSupport(g *Guide) journey {
 
 // sources are the files of child support.
 var sources = []string{"childcare.csv", "checkups.csv"}
-
-// supportPurpose is what the family's list of looks never shows.
-const supportPurpose = "child_support"
 
 func (w *supportWalk) sourcesAgain(ctx context.Context) error {
 	for _, name := range sources {
@@ -299,11 +297,9 @@ func (w *supportWalk) assess(ctx context.Context) (err error) {
 		return err
 	}
 	w.notices = len(got.Notices)
-	looks, err := w.purposes(ctx, w.phone)
-	if err != nil {
+	if w.looks, err = w.looksOfOthers(ctx, w.phone); err != nil {
 		return err
 	}
-	w.entries = len(looks)
 	if err := w.propose(ctx, w.both, w.cases[cast.OfferedChild.Name]); err != nil {
 		return err
 	}
@@ -440,36 +436,52 @@ func (w *supportWalk) answer(ctx context.Context) error {
 	return nil
 }
 
-// purposes gives the purposes of everything that a person's list of looks shows.
-func (g *Guide) purposes(ctx context.Context, phone *client.Client) ([]string, error) {
-	var out []string
+// accesses gives everything that a person's list of looks shows, newest first.
+func (g *Guide) accesses(ctx context.Context, phone *client.Client) ([]apiv1.Access, error) {
+	var out []apiv1.Access
 	for cursor := ""; ; {
 		page, err := phone.AccessLog(ctx, cursor)
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range page.Entries {
-			out = append(out, e.Purpose)
-		}
+		out = append(out, page.Entries...)
 		if cursor = page.Next; cursor == "" {
 			return out, nil
 		}
 	}
 }
 
+// looksOfOthers gives what the list of looks shows besides the person's own acts.
+func (w *supportWalk) looksOfOthers(ctx context.Context, phone *client.Client) ([]string, error) {
+	all, err := w.accesses(ctx, phone)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range all {
+		if e.Purpose != "self" && e.Purpose != "account" {
+			out = append(out, e.Purpose+" "+e.Action)
+		}
+	}
+	return out, nil
+}
+
 func (w *supportWalk) noTrace(ctx context.Context) error {
-	for _, phone := range []*client.Client{w.phone, w.protectedPhone} {
-		all, err := w.purposes(ctx, phone)
-		if err != nil {
-			return err
-		}
-		for _, p := range all {
-			if p == supportPurpose || p == "protection" || strings.Contains(p, "child") {
-				return fmt.Errorf("the list shows %s", p)
-			}
-		}
-		if len(all) == 0 {
-			return errors.New("the list is empty")
+	now, err := w.looksOfOthers(ctx, w.phone)
+	if err != nil {
+		return err
+	}
+	// The push itself, of which the person's own phone knows, is all that may have come.
+	came := now[:max(0, len(now)-len(w.looks))]
+	if !slices.Equal(now[len(came):], w.looks) || len(w.looks) == 0 || len(came) > 1 || len(came) == 1 && came[0] != "notice_delivery push.send" {
+		return fmt.Errorf("the list shows %v besides %d looks of before", came, len(w.looks))
+	}
+	if now, err = w.looksOfOthers(ctx, w.protectedPhone); err != nil {
+		return err
+	}
+	for _, look := range now {
+		if !strings.HasPrefix(look, "benefit_decision benefit.consider") {
+			return fmt.Errorf("the list of the protected family shows %s", look)
 		}
 	}
 	return nil
@@ -547,19 +559,16 @@ func (w *supportWalk) erased(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := until(ctx, func() (bool, string, error) {
+	return until(ctx, func() (bool, string, error) {
 		e, err := chief.open(ctx, "/office/children/erasures")
 		if err != nil {
 			return false, "", err
 		}
 		proofs := e.all(func(x element) bool { return x.Data == "td" && x.attr("class") == "code small" && x.text() != "" })
-		return len(proofs) >= len(sources), fmt.Sprintf("%d proofs", len(proofs)), nil
-	}); err != nil {
-		return err
-	}
-	e, err := chief.open(ctx, "/office/children")
-	if err != nil {
-		return err
-	}
-	return want(len(e.caseLinks()) == 0, "%d cases are left", len(e.caseLinks()))
+		if e, err = chief.open(ctx, "/office/children"); err != nil {
+			return false, "", err
+		}
+		return len(proofs) >= len(sources) && len(e.caseLinks()) == 0,
+			fmt.Sprintf("%d proofs, %d cases: %s", len(proofs), len(e.caseLinks()), short(e)), nil
+	})
 }
