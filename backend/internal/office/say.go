@@ -21,6 +21,14 @@ func (v view) Say(t Texts) template.HTML {
 	return template.HTML(text)
 }
 
+// Tongue gives the lang attribute of a text in a language.
+func (v view) Tongue(l notice.Language) template.HTMLAttr {
+	if l == notice.English {
+		return ` lang="en"`
+	}
+	return ` lang="ja"`
+}
+
 // Yen writes an amount.
 func (v view) Yen(n int64) string {
 	if v.Lang == notice.English {
