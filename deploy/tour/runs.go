@@ -23,23 +23,26 @@ func (c *Console) DraftOneOff(ctx context.Context, deadline time.Time) (run stri
 
 // ActOnRun waits until the run's page offers the act, and does it.
 func (c *Console) ActOnRun(ctx context.Context, run, act string) error {
-	if _, err := c.awaitAct(ctx, run, having("act", act)); err != nil {
+	if _, err := c.AwaitAct(ctx, run, act); err != nil {
 		return err
 	}
 	_, err := c.done(ctx, run, having("act", act), map[string]string{"act": act})
 	return err
 }
 
-// awaitAct waits until a run's page offers the act, which says that the work before it is done.
-func (c *Console) awaitAct(ctx context.Context, run string, fits func(element) bool) (e element, err error) {
+// AwaitAct waits until a run's page offers the act, which says that the work before it is
+// done, and gives what the page says.
+func (c *Console) AwaitAct(ctx context.Context, run, act string) (said string, err error) {
 	err = until(ctx, func() (bool, string, error) {
-		if e, err = c.open(ctx, run); err != nil {
+		e, err := c.open(ctx, run)
+		if err != nil {
 			return false, "", err
 		}
-		_, there := e.sheet(fits)
+		_, there := e.sheet(having("act", act))
+		said = e.text()
 		return there, short(e), nil
 	})
-	return e, err
+	return said, err
 }
 
 func short(e element) string { return fmt.Sprintf("%.400s", e.text()) }
@@ -81,6 +84,38 @@ func (c *Console) Awards(ctx context.Context, run string) (map[string]int, error
 		}
 	}
 	return out, nil
+}
+
+// Counted gives what the dry run counted, by the state that each decision would have.
+func (c *Console) Counted(ctx context.Context, run string) (map[string]int, error) {
+	e, err := c.open(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	var figures []int
+	for _, list := range e.all(func(x element) bool { return x.Data == "dl" && x.attr("class") == "facts wide" }) {
+		for _, dd := range list.all(func(x element) bool { return x.Data == "dd" }) {
+			n, err := number(dd.text())
+			if err != nil {
+				return nil, fmt.Errorf("a count is no number: %w", err)
+			}
+			figures = append(figures, int(n))
+		}
+	}
+	if len(figures) < 5 {
+		return nil, fmt.Errorf("the run's page has %d counts: %s", len(figures), short(e))
+	}
+	return map[string]int{"noticed": figures[0], "open_question": figures[3], "must_apply": figures[4]}, nil
+}
+
+// Working tells whether the run's page offers to pause it.
+func (c *Console) Working(ctx context.Context, run string) (bool, error) {
+	e, err := c.open(ctx, run)
+	if err != nil {
+		return false, err
+	}
+	_, offered := e.sheet(having("act", "pause"))
+	return offered, nil
 }
 
 // sent sends a form as it is and gives where the console leads to.
