@@ -136,6 +136,9 @@ func (w *town) citizen(m *model) actor.Citizen {
 // past draws a day since the decision.
 func (w *town) past(t *rapid.T, m *model) civil.Date {
 	on := w.today().AddDays(-rapid.IntRange(0, 9).Draw(t, "days ago"))
+	if !m.answerBy.IsZero() && m.answerBy.Before(on) && rapid.Bool().Draw(t, "on the last day") {
+		on = m.answerBy
+	}
 	if first := civil.In(m.award.DecidedAt); on.Before(first) {
 		return first
 	}
@@ -253,14 +256,17 @@ func (w *town) again(t *rapid.T) {
 	w.pass()
 }
 
+// wait goes to a moment around the end of somebody's last day, or a little further.
 func (w *town) wait(t *rapid.T) {
-	if rapid.Bool().Draw(t, "to the last second") {
-		if next := w.today().AddDays(1).Midnight().Add(-time.Second); next.After(w.o.Now()) {
-			w.o.Advance(next.Sub(w.o.Now()))
-			return
-		}
+	last := w.any(t).answerBy
+	if last.IsZero() {
+		last = w.run.Deadline
 	}
-	w.o.Advance(rapid.SampledFrom([]time.Duration{time.Second, time.Hour, 24 * time.Hour, 5 * 24 * time.Hour, 15 * 24 * time.Hour}).Draw(t, "time"))
+	to := last.AddDays(1).Midnight().Add(rapid.SampledFrom([]time.Duration{-time.Second, 0, 5 * time.Minute, time.Hour}).Draw(t, "from midnight"))
+	if !to.After(w.o.Now()) {
+		to = w.o.Now().Add(rapid.SampledFrom([]time.Duration{time.Second, 25 * time.Hour}).Draw(t, "time"))
+	}
+	w.o.Advance(to.Sub(w.o.Now()))
 }
 
 // flow lets the rest take its way: whoever opens the notice and is silent is paid.
@@ -268,6 +274,9 @@ func (w *town) flow(t *rapid.T) {
 	w.open(t)
 	w.o.Advance(22 * 24 * time.Hour)
 	w.propose(t)
+	if rapid.Bool().Draw(t, "somebody refuses") {
+		w.refuseAtOffice(t)
+	}
 	for _, id := range slices.Clone(w.waits) {
 		w.word(t, id, actor.Staff{ID: "stf_2", Municipality: w.code, Roles: []actor.Role{actor.Approver}}, len(w.lists[id]), true)
 	}
