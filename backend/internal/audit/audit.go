@@ -89,7 +89,7 @@ func (l *Log) Append(ctx context.Context, t tx.Tx, a actor.Actor, e Event) error
 }
 
 // AppendAll stores many entries of one act in the caller's transaction, all with the same
-// time and in their order, or none of them.
+// time. An error stores none of them.
 func (l *Log) AppendAll(ctx context.Context, t tx.Tx, a actor.Actor, entries []Event) error {
 	if len(entries) == 0 {
 		return nil
