@@ -94,10 +94,10 @@ const (
 
 // Act is one line of a case's history.
 type Act struct {
-	What   State // the state that it led to
-	By     string
+	What   State  // the state that it led to
+	By     string // the officer's handle, "family", or the job's name
 	At     time.Time
-	Reason string // of an assessment, a decision or a close
+	Reason string // of an assessment, a decision (also at Offered and WithPerson) or a close
 }
 
 // Case is one flag and what became of it. Reads of a list leave Child, Guardian, Reasons,

@@ -14,14 +14,14 @@ import (
 )
 
 // contact offers the support to the first guardian, or brings the case to a person where a
-// protection holds or nobody is left to whom the offer could go.
-func (x *Desk) contact(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored) error {
+// protection holds or nobody is left to whom the offer could go. reason is the approver's.
+func (x *Desk) contact(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, reason string) error {
 	home, err := x.home(ctx, t, c.Child)
 	if err != nil {
 		return err
 	}
 	if len(home.Guardians) == 0 {
-		return x.withPerson(ctx, t, who, purpose, c)
+		return x.reach(ctx, t, who, purpose, c, WithPerson, reason)
 	}
 	concerned := []identity.CitizenID{c.Child}
 	for _, g := range home.Guardians {
@@ -33,35 +33,36 @@ func (x *Desk) contact(ctx context.Context, t tx.Tx, who actor.Staff, purpose au
 	}
 	for _, id := range concerned {
 		if flagged[id] {
-			return x.withhold(ctx, t, who, purpose, c, home)
+			return x.withhold(ctx, t, who, purpose, c, home, reason)
 		}
 	}
-	return x.offer(ctx, t, who, purpose, c, home.Guardians[0].ID, concerned)
+	return x.offer(ctx, t, who, purpose, c, home.Guardians[0].ID, concerned, reason)
 }
 
 // withhold puts the case on the protectors' list instead of sending.
-func (x *Desk) withhold(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, home citizen.Home) error {
+func (x *Desk) withhold(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, home citizen.Home, reason string) error {
 	s, _ := x.register.Support(c.Support)
 	err := x.Protection.Withhold(ctx, t, []protection.Withheld{{Citizen: home.Guardians[0].ID, Municipality: c.Municipality,
 		Object: c.ID, What: protection.Offer, Title: s.Name[notice.Japanese], At: x.Now().UTC()}})
 	if err != nil {
 		return err
 	}
-	return x.withPerson(ctx, t, who, purpose, c)
+	return x.reach(ctx, t, who, purpose, c, WithPerson, reason)
 }
 
-func (x *Desk) withPerson(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored) error {
+// reach stores how far an approved case came.
+func (x *Desk) reach(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, s State, reason string) error {
 	from := c.State
-	c.State = WithPerson
+	c.State = s
 	if err := x.move(ctx, t, from, c); err != nil {
 		return err
 	}
-	return x.act(ctx, t, who, purpose, c, Act{What: WithPerson, By: who.ID})
+	return x.act(ctx, t, who, purpose, c, Act{What: s, By: who.ID, Reason: reason})
 }
 
 // offer posts the notice and stores the offer. The notice's texts come from the catalogue
 // alone: nothing of the case reaches them.
-func (x *Desk) offer(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, to identity.CitizenID, about []identity.CitizenID) error {
+func (x *Desk) offer(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, to identity.CitizenID, about []identity.CitizenID, reason string) error {
 	id, err := x.ids.New("off")
 	if err != nil {
 		return err
@@ -75,14 +76,10 @@ func (x *Desk) offer(ctx context.Context, t tx.Tx, who actor.Staff, purpose audi
 		return err
 	}
 	if len(posted) != 1 || posted[0].Withheld {
-		return x.withPerson(ctx, t, who, purpose, c)
+		return x.reach(ctx, t, who, purpose, c, WithPerson, reason)
 	}
-	from := c.State
-	c.State, c.Guardian, c.Offer, c.Notice, c.OfferedAt = Offered, to, id, posted[0].Notice, x.Now().UTC()
-	if err := x.move(ctx, t, from, c); err != nil {
-		return err
-	}
-	return x.act(ctx, t, who, purpose, c, Act{What: Offered, By: who.ID})
+	c.Guardian, c.Offer, c.Notice, c.OfferedAt = to, id, posted[0].Notice, x.Now().UTC()
+	return x.reach(ctx, t, who, purpose, c, Offered, reason)
 }
 
 // frame is what stands around a support's words in a notice, in one language.

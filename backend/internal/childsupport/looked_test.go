@@ -102,7 +102,7 @@ func TestEveryLookIsRecorded(t *testing.T) {
 			{"approval.ask case.assessed", func() error { return b.Assess(ctx, ann, why, id, propose) }},
 			{"approval.returned case.returned", func() error { return b.Return(ctx, bob, why, id, "理由が足りない。") }},
 			{"approval.ask case.assessed", func() error { return b.Assess(ctx, ann, why, id, propose) }},
-			{"approval.approved case.approved case.offered notice.post", func() error { return b.Approve(ctx, bob, why, id, "案内してよい。") }},
+			{"approval.approved case.offered notice.post", func() error { return b.Approve(ctx, bob, why, id, "案内してよい。") }},
 			{"offer.list", func() error {
 				o, _, err := b.Offers(ctx, head, why)
 				offer = o[0].ID

@@ -18,9 +18,6 @@ import (
 // ContactApproval is the kind of the approval that contact needs. Its object is the case.
 const ContactApproval = "child_contact"
 
-// approved stands in the history of a case beside the states.
-const approved State = "approved"
-
 var (
 	errOwn      = fault.At(fault.Forbidden, approval.OwnWork, "nobody acts in two roles in one case")
 	errState    = fault.At(fault.Conflict, "state", "the case is at another step: look at it again")
@@ -153,10 +150,7 @@ func (x *Desk) end(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.
 // the protectors' list.
 func (x *Desk) Approve(ctx context.Context, who actor.Staff, purpose audit.Purpose, id, reason string) error {
 	return x.decide(ctx, who, purpose, id, approval.Approved, reason, func(ctx context.Context, t tx.Tx, c Stored) error {
-		if err := x.act(ctx, t, who, purpose, c, Act{What: approved, By: who.ID, Reason: strings.TrimSpace(reason)}); err != nil {
-			return err
-		}
-		return x.contact(ctx, t, who, purpose, c)
+		return x.contact(ctx, t, who, purpose, c, strings.TrimSpace(reason))
 	})
 }
 

@@ -55,7 +55,7 @@ func TestFromFlagToOutcome(t *testing.T) {
 		for _, a := range c.History {
 			steps = append(steps, string(a.What)+" by "+a.By)
 		}
-		want := "flagged by worker.child_support, assessed by stf_ann, approved by stf_bob, offered by stf_bob, accepted by family, closed by stf_ann"
+		want := "flagged by worker.child_support, assessed by stf_ann, offered by stf_bob, accepted by family, closed by stf_ann"
 		if got := strings.Join(steps, ", "); got != want {
 			t.Errorf("history: %s", got)
 		}
