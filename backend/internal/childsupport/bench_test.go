@@ -2,6 +2,7 @@ package childsupport_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -237,3 +238,28 @@ func (b *bench) dump(t testing.TB, table string, columns ...string) string {
 var itemColumns = []string{"source", "pseudonym", "item", "part", "as_of", "municipality", "value", "expires_on", "digest"}
 
 const day = 24 * time.Hour
+
+// everything gives every column of every row of every table as text.
+func (b *bench) everything(t testing.TB) string {
+	t.Helper()
+	var out strings.Builder
+	for table := range counts(t, b) {
+		rows, err := b.DB.Writer().QueryContext(t.Context(), "SELECT * FROM "+table)
+		must(t, err)
+		columns, err := rows.Columns()
+		must(t, err)
+		for rows.Next() {
+			values, dest := make([]any, len(columns)), make([]any, len(columns))
+			for i := range values {
+				dest[i] = &values[i]
+			}
+			must(t, rows.Scan(dest...))
+			for _, v := range values {
+				fmt.Fprintf(&out, "%s|", v)
+			}
+			out.WriteString(table + "\n")
+		}
+		must(t, errors.Join(rows.Err(), rows.Close()))
+	}
+	return out.String()
+}

@@ -138,6 +138,12 @@ type Reason struct {
 	Expired bool       // the item is gone, past its retention
 }
 
+// LogValue masks what the item says.
+func (Reason) LogValue() slog.Value { return slog.StringValue(identity.Mask) }
+
+// String masks what the item says.
+func (Reason) String() string { return identity.Mask }
+
 // Assessment is an officer's word on a case.
 type Assessment struct {
 	Contact bool   // propose an offer; otherwise the case closes with NoAction
@@ -157,6 +163,12 @@ type Offer struct {
 	AnsweredAt   time.Time
 	Open         bool // it can be answered, or the answer changed
 }
+
+// LogValue shows the handle alone.
+func (o Offer) LogValue() slog.Value { return slog.StringValue(o.ID) }
+
+// String shows the handle alone.
+func (o Offer) String() string { return o.ID }
 
 // Erasure is the proof that items are gone.
 type Erasure struct {

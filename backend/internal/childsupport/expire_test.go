@@ -70,13 +70,21 @@ func TestItemsPastTheirRetentionAreGoneWithProof(t *testing.T) {
 			t.Errorf("%d entries of the record", n)
 		}
 		b.expire(t)
+		for _, row := range attendance {
+			if cells := strings.Split(row, "|"); strings.Contains(b.everything(t), cells[2]+"|"+cells[3]+"|"+cells[4]) {
+				t.Error("a row still holds what was erased")
+			}
+		}
 		if proofs, err = b.Erasures(t.Context(), bob, why); err != nil || len(proofs) != 1 {
 			t.Errorf("%d proofs after a second run, %v", len(proofs), err)
 		}
 		b.Advance(300 * day)
 		b.expire(t)
-		if n := b.Count(t, `SELECT count(*) FROM child_item`); n != 0 {
-			t.Errorf("%d items left", n)
+		left := b.everything(t)
+		for _, row := range attendance {
+			if strings.Contains(left, strings.Split(row, "|")[1]) {
+				t.Error("some row still holds a pseudonym")
+			}
 		}
 		if other, err := b.Erasures(t.Context(), elsewhere, why); err != nil || len(other) != 0 {
 			t.Errorf("another municipality sees %d proofs, %v", len(other), err)
@@ -152,6 +160,12 @@ func TestFlagsLapseAndClosedCasesEnd(t *testing.T) {
 		wants(t, err, fault.NotFound, "")
 		b.Advance((childsupport.CaseDays - childsupport.FlagDays) * day)
 		b.expire(t)
+		left := b.everything(t)
+		for _, words := range []string{"返事がない", "一度お話をうかがいたい", "案内してよい"} {
+			if strings.Contains(left, words) {
+				t.Errorf("some row still holds what an officer wrote: %q", words)
+			}
+		}
 		for _, table := range []string{"child_case", "child_act"} {
 			if n := b.Count(t, "SELECT count(*) FROM "+table); n != 0 {
 				t.Errorf("%d rows left in %s", n, table)

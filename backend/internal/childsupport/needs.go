@@ -3,6 +3,7 @@ package childsupport
 import (
 	"context"
 	"io"
+	"log/slog"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
@@ -61,6 +62,12 @@ type Item struct {
 	ExpiresOn civil.Date
 }
 
+// LogValue masks the item.
+func (Item) LogValue() slog.Value { return slog.StringValue(identity.Mask) }
+
+// String masks the item.
+func (Item) String() string { return identity.Mask }
+
 // Delivery is one part of a source's file that brought something new.
 type Delivery struct {
 	ID           string // "cdl_…"
@@ -102,6 +109,12 @@ type Stored struct {
 	ClosedAt     time.Time
 	EraseOn      civil.Date // zero: open
 }
+
+// LogValue shows the handle alone.
+func (c Stored) LogValue() slog.Value { return slog.StringValue(c.ID) }
+
+// String shows the handle alone.
+func (c Stored) String() string { return c.ID }
 
 // Ref names an item that a flag rests on. It holds no value.
 type Ref struct {

@@ -96,7 +96,7 @@ func TestAnAnswerHasNoEffectElsewhere(t *testing.T) {
 	})
 }
 
-func counts(t *testing.T, b *bench) map[string]int {
+func counts(t testing.TB, b *bench) map[string]int {
 	t.Helper()
 	q := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
 	if b.DB.Engine() == store.Postgres {

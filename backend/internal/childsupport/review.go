@@ -18,6 +18,10 @@ import (
 // ContactApproval is the kind of the approval that contact needs. Its object is the case.
 const ContactApproval = "child_contact"
 
+// reasonInCase stands at the approval in place of the reason: approvals are kept for longer
+// than cases, so words about a family stay in the case's history and are erased with it.
+const reasonInCase = "理由は案件の記録にあります。"
+
 var (
 	errOwn      = fault.At(fault.Forbidden, approval.OwnWork, "nobody acts in two roles in one case")
 	errState    = fault.At(fault.Conflict, "state", "the case is at another step: look at it again")
@@ -165,7 +169,8 @@ func (x *Desk) Return(ctx context.Context, who actor.Staff, purpose audit.Purpos
 	})
 }
 
-func (x *Desk) decide(ctx context.Context, who actor.Staff, purpose audit.Purpose, id string, v approval.Verdict, reason string, then func(context.Context, tx.Tx, Stored) error) error {
+func (x *Desk) decide(ctx context.Context, who actor.Staff, purpose audit.Purpose, id string, v approval.Verdict, reason string,
+	then func(context.Context, tx.Tx, Stored) error) error {
 	if err := x.approver(who, purpose); err != nil {
 		return err
 	}
@@ -194,7 +199,7 @@ func (x *Desk) decide(ctx context.Context, who actor.Staff, purpose audit.Purpos
 		if !ok {
 			return fault.New(fault.Internal, "the case waits for an approval that was never asked for")
 		}
-		if _, err := x.Approvals.Decide(ctx, t, who, purpose, asked.ID, v, reason); err != nil {
+		if _, err := x.Approvals.Decide(ctx, t, who, purpose, asked.ID, v, reasonInCase); err != nil {
 			return err
 		}
 		return then(ctx, t, c)
