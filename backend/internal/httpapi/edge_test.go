@@ -34,6 +34,8 @@ func everyOperation() []Route {
 		stub(apiv1.SignOut, CitizenOnly), stub(apiv1.GetMe, CitizenOnly),
 		stub(apiv1.IssueCert, CitizenOnly), stub(apiv1.ListCerts, CitizenOnly),
 		stub(apiv1.ListNotice, CitizenOnly), stub(apiv1.GetNotice, CitizenOnly), stub(apiv1.ReadNotice, CitizenOnly),
+		stub(apiv1.ListBenefit, CitizenOnly), stub(apiv1.GetBenefit, CitizenOnly), stub(apiv1.Refuse, CitizenOnly),
+		stub(apiv1.ListOffer, CitizenOnly), stub(apiv1.GetOffer, CitizenOnly), stub(apiv1.Answer, CitizenOnly),
 		stub(apiv1.ResolvePush, CitizenOnly), stub(apiv1.PutDevice, CitizenOnly), stub(apiv1.DeleteDevice, CitizenOnly),
 		stub(apiv1.ListAccesses, CitizenOnly),
 	}

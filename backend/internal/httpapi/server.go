@@ -195,6 +195,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		<-stopped
 	}
 	tracked.closeAll()
+	_ = ln.Close() // a shutdown that came before the first Accept has closed nothing
 	<-served
 	return nil
 }

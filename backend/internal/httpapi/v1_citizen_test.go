@@ -49,6 +49,8 @@ type counterHall struct {
 	mailbox *mailbox.Office
 	pushes  *pushrows.Rows
 	log     *lockedLog
+	awards  *fakeAwards
+	offers  *fakeOffers
 }
 
 // byID takes the bearer for the citizen's id.
@@ -64,7 +66,8 @@ func (byID) Citizen(_ context.Context, c Credentials) (actor.Citizen, error) {
 func openHall(t *testing.T) *counterHall {
 	t.Helper()
 	db := storetest.Open(t, store.SQLite)
-	h := &counterHall{Town: folk.Settle(t, db), pushes: pushrows.New(db.Reads()), log: &lockedLog{}}
+	h := &counterHall{Town: folk.Settle(t, db), pushes: pushrows.New(db.Reads()), log: &lockedLog{}, awards: &fakeAwards{}}
+	h.offers = &fakeOffers{now: h.Now}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +92,7 @@ func openHall(t *testing.T) *counterHall {
 	}
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	routes := CitizenRoutes(CitizenDeps{
-		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now,
+		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now, Benefits: h.awards, Offers: h.offers,
 		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, Protection: h.Protection, IDs: h.IDs, Now: h.Now, Log: logger}),
 	})
 	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, append(routes, JWKSRoute(certificates.JWKS()))...)
