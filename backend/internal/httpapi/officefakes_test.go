@@ -11,6 +11,7 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/office"
+	"madoguchi.example/backend/internal/office/officetest"
 	"madoguchi.example/shared/auditlog"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
@@ -26,9 +27,7 @@ func (allRoles) Staff(_ context.Context, c Credentials) (actor.Staff, error) {
 	if c.Session == "" {
 		return actor.Staff{}, fault.New(fault.Unauthenticated, "no session")
 	}
-	return actor.Staff{ID: "stf_1", Name: "髙橋﨑 ヴァシリエヴィチ", Municipality: "990019", Roles: []actor.Role{
-		actor.Clerk, actor.TerminalManager, actor.Auditor,
-	}}, nil
+	return actor.Staff{ID: "stf_1", Name: "髙橋﨑 ヴァシリエヴィチ", Municipality: "990019", Roles: actor.Roles()}, nil
 }
 
 var officeNow = time.Date(2026, 11, 21, 5, 0, 0, 0, time.UTC)
@@ -111,7 +110,9 @@ func (fakeTrail) PurposeName(string, notice.Language) string { return "お知ら
 func officeRoutes(t *testing.T, rows int) ([]Route, func(*Config)) {
 	t.Helper()
 	f := fakeOffice{rows}
+	canned := &officetest.Canned{Rows: rows, Run: office.RunCounted, Stage: office.CaseAssessed, State: office.Noticed, Listed: "waiting"}
 	o, err := office.New(office.Parts{
+		Benefits: canned.Benefits(), Children: canned.Children(), Protection: canned.Protection(), Approvals: canned,
 		SignIn: f, Notices: f, Terminals: fakeTerminals{}, Trail: fakeTrail{}, Names: f,
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), Now: func() time.Time { return officeNow },
 		IDs: handle.Source{Now: time.Now, Rand: rand.Reader},

@@ -198,6 +198,13 @@ func (v view) Field(form, name string) fieldView {
 	return f
 }
 
+// FieldWith gives a field whose hint has something filled in.
+func (v view) FieldWith(form, name string, with ...any) fieldView {
+	f := v.Field(form, name)
+	f.Hint = v.Fill("form."+form+"."+name+".hint", with...)
+	return f
+}
+
 // mend is one line of the list of what has to be mended.
 type mend struct{ To, Label, Fault string }
 
