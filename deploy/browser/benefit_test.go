@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestBenefit(t *testing.T) {
 	p.press(kb.Enter)
 	p.until("location.pathname.startsWith('/app/benefits/awd_') && document.querySelector('#amount')")
 	benefit := value[string](p.window, "location.pathname")
-	p.has("#why details")
+	p.has("details#step-0")
 	p.keep("app-benefit")
 	p.judgeScreens(rules, map[string]string{"/app/": "#certificate, #ask", "/app/benefits": "main h1", benefit: "#amount", benefit + "?step=refuse": "#refuse"})
 	p.at(benefit)
@@ -94,19 +95,25 @@ func (w *window) choose(name, one string) {
 	w.t.Fatalf("%s: no arrow reached %s of %s", w.name, one, name)
 }
 
-// date types a day into a date field: the year takes six digits, so an arrow ends it.
-func (w *window) date(css, year, rest string) {
+// date types a day or a month into its field, in whichever order the browser's language
+// has its parts. The year takes six digits, and a month alone a name, so an arrow ends them.
+func (w *window) date(css, text string) {
 	w.t.Helper()
 	w.tabTo(css)
-	w.press(strings.Split(year, "")...)
-	w.press(kb.ArrowRight)
-	w.press(strings.Split(rest, "")...)
-}
-
-func (w *window) day(css string, d time.Time) {
-	w.t.Helper()
-	w.date(css, d.Format("2006"), d.Format("0102"))
-	w.until(fmt.Sprintf("document.querySelector(%s).value === %s", quote(css), quote(d.Format(time.DateOnly))))
+	parts := strings.Split(text, "-")
+	for _, order := range [][]string{parts, append(slices.Clone(parts[1:]), parts[0])} {
+		w.js("(e => { e.value = ''; e.blur(); e.focus(); return 0 })(document.activeElement)")
+		for _, part := range order {
+			w.press(part)
+			if len(part) == 4 || len(parts) == 2 {
+				w.press(kb.ArrowRight)
+			}
+		}
+		if value[string](w, "document.activeElement.value") == text {
+			return
+		}
+	}
+	w.t.Fatalf("%s: %s takes %q for %s", w.name, css, value[string](w, "document.activeElement.value"), text)
 }
 
 // startRun drafts a run of the one-off payment, counts and starts it, and gives its page.
@@ -118,9 +125,9 @@ func (c *console) startRun(rules string, deadline time.Time) string {
 	c.has("form[action='/office/benefits/runs']")
 	c.judge(rules, "a new run", officeWidth)
 	c.choose("benefit", "oneoff_kosodate_ouen_2025")
-	c.date("#draft-month", "2026", "02")
-	c.day("#draft-deadline", deadline)
-	c.day("#draft-pay_on", deadline.AddDate(0, 0, 45))
+	c.date("#draft-month", "2026-02")
+	c.date("#draft-deadline", deadline.Format(time.DateOnly))
+	c.date("#draft-pay_on", deadline.AddDate(0, 0, 45).Format(time.DateOnly))
 	c.tabTo("form[action='/office/benefits/runs'] .button")
 	c.press(kb.Enter)
 	c.has("#act-count")
@@ -157,6 +164,9 @@ func (h *house) saysNothing(subs ...string) {
 		}
 		if err := phone.ReadNotice(ctx, all[0].Notice); err != nil {
 			h.t.Fatal(err)
+		}
+		if b, err := phone.Benefit(ctx, all[0].ID); err != nil || b.State != "proven" { // as the app does after reading
+			h.t.Fatalf("the benefit of %s is %s: %v", sub, b.State, err)
 		}
 	}
 }

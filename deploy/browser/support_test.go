@@ -54,7 +54,9 @@ func TestChildSupport(t *testing.T) {
 	}
 	p.sees("ほかの手続き")
 	p.keep("app-offer")
-	p.judgeScreens(rules, map[string]string{value[string](p.window, "location.pathname"): "#answers"})
+	offer := value[string](p.window, "location.pathname")
+	p.judgeScreens(rules, map[string]string{"/app/": "#certificate, #ask", offer: "#answers"})
+	p.at(offer)
 	p.answer(rules, "declined")
 	p.answer(rules, "accepted")
 	p.keep("app-offer-accepted")
