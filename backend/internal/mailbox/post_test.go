@@ -371,23 +371,26 @@ func TestPostRollsBack(t *testing.T) {
 	})
 }
 
-// The largest posting fits into one job and one transaction.
+// The largest posting fits into one job and one transaction. Its time is for the log: a
+// machine under load may need longer for it than a callback is given.
 func TestLargestPosting(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		b := open(t, db)
-		letters := make([]mailbox.Letter, mailbox.MaxLetters)
-		for i := range letters {
-			letters[i] = b.letter(t, "R1", fmt.Sprintf("large-%d", i), "R2", "R3")
-		}
-		begun := time.Now()
-		if out := b.posted(t, letters...); len(out) != len(letters) || b.jobs(t) != 1 {
-			t.Fatalf("%d posted, %d jobs", len(out), b.jobs(t))
-		}
-		t.Logf("%s: %d letters in %v", db.Engine(), len(letters), time.Since(begun))
-		if batches := b.batches(t); len(batches[0].Recipients) != len(letters) || len(batches[0].Notices) != len(letters) {
-			t.Errorf("the job has %d recipients", len(batches[0].Recipients))
-		}
-	})
+	for _, engine := range storetest.Engines {
+		t.Run(string(engine), func(t *testing.T) {
+			b := open(t, storetest.Open(t, engine, func(c *store.Config) { c.CallbackLimit = time.Minute }))
+			letters := make([]mailbox.Letter, mailbox.MaxLetters)
+			for i := range letters {
+				letters[i] = b.letter(t, "R1", fmt.Sprintf("large-%d", i), "R2", "R3")
+			}
+			begun := time.Now()
+			if out := b.posted(t, letters...); len(out) != len(letters) || b.jobs(t) != 1 {
+				t.Fatalf("%d posted, %d jobs", len(out), b.jobs(t))
+			}
+			t.Logf("%d letters in %v", len(letters), time.Since(begun))
+			if batches := b.batches(t); len(batches[0].Recipients) != len(letters) || len(batches[0].Notices) != len(letters) {
+				t.Errorf("the job has %d recipients", len(batches[0].Recipients))
+			}
+		})
+	}
 }
 
 func TestSweepOfPostings(t *testing.T) {
