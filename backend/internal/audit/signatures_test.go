@@ -35,7 +35,7 @@ var without = map[string]string{
 	"citizen.Registry.RefsOf": inAnother, "citizen.Registry.Earlier": inAnother, "citizen.Known": inAnother,
 	"mailbox.Office.Proofs": inAnother, "protection.Register.Flagged": inAnother, "protection.Register.Withhold": inAnother, "approval.Desk.Of": inAnother,
 	"citizen.Registry.Municipalities": inAnother, "citizen.Registry.Young": inAnother, "citizen.Registry.HomeOf": inAnother,
-	"citizen.Registry.Families": inAnother, "citizen.Registry.Named": inAnother,
+	"citizen.Registry.Families": inAnother, "citizen.Registry.Named": inAnother, "citizen.Registry.Housemates": inAnother,
 	"fleet.Fleet.TerminalKey": beforeWho, "fleet.Fleet.InUse": beforeWho,
 	"intake.Intake.Watch": untilEnd,
 }

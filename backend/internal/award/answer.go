@@ -69,14 +69,15 @@ func (x *Office) prove(ctx context.Context, t tx.Tx, awards []Award) ([]Award, e
 	return proven, x.Rows.AddProofs(ctx, t, proven)
 }
 
-// open tells whether a decision with money has not ended.
-func (a Award) open() bool {
+// Open tells whether a decision with money has not ended: only then letters and refusals
+// are noted.
+func (a Award) Open() bool {
 	return slices.Contains([]State{Noticed, Proven, Silent, Listed}, a.State)
 }
 
 // refusable tells whether the payee may refuse now: until 24:00 of AnswerBy.
 func (x *Office) refusable(a Award) bool {
-	return a.open() && (a.AnswerBy.IsZero() || !x.today().After(a.AnswerBy))
+	return a.Open() && (a.AnswerBy.IsZero() || !x.today().After(a.AnswerBy))
 }
 
 // answer does something to one award for an officer who notes what a family answered.
@@ -158,7 +159,7 @@ func checkNote(reason string) error {
 // refuse ends the award as refused, unless it has ended: the key of the settlement decides
 // between a refusal and an approval at the same moment.
 func (x *Office) refuse(ctx context.Context, t tx.Tx, a Award, s Settlement) error {
-	if !a.open() && a.State != Refused {
+	if !a.Open() && a.State != Refused {
 		return errSettled
 	}
 	stored, err := x.Rows.Settle(ctx, t, a, s)
@@ -253,7 +254,7 @@ func (x *Office) Refuse(ctx context.Context, who actor.Citizen, purpose audit.Pu
 		if a, err = x.one(ctx, t, who, id); err != nil {
 			return err
 		}
-		if a.open() && !x.refusable(a) {
+		if a.Open() && !x.refusable(a) {
 			return errLate
 		}
 		before := a.State

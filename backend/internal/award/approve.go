@@ -63,14 +63,19 @@ func (x *Office) List(ctx context.Context, who actor.Staff, purpose audit.Purpos
 	return l, lines, err
 }
 
-// balance tells whether the ledger agrees with the list. Before approval it holds nothing.
+// balance tells whether the list's numbers, its lines, the awards that they name and, once
+// approved, the ledger agree. Before approval the ledger holds nothing of it.
 func (x *Office) balance(ctx context.Context, t tx.Tx, l *List) error {
-	sum, payable, entries, err := x.Rows.Booked(ctx, t, l.ID)
-	if l.State == Passed {
-		l.Balanced = sum == 0 && payable == l.Total && entries == l.Count
-	} else {
-		l.Balanced = sum == 0 && entries == 0
+	lines, total, awards, err := x.Rows.Summed(ctx, t, l.ID)
+	if err != nil {
+		return err
 	}
+	sum, payable, entries, err := x.Rows.Booked(ctx, t, l.ID)
+	booked := sum == 0 && entries == 0
+	if l.State == Passed {
+		booked = sum == 0 && payable == l.Total && entries == l.Count
+	}
+	l.Balanced = booked && lines == l.Count && total == l.Total && awards == l.Total
 	return err
 }
 

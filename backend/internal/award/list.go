@@ -37,8 +37,8 @@ type List struct {
 	MadeAt       time.Time
 	Cursor       string // the last award that was looked at
 	Page         int
-	// Balanced tells that the ledger's entries of this list sum to zero, and that what is
-	// payable is the total. Given by List.
+	// Balanced tells that count and total are those of the lines and of their awards, and
+	// that the ledger's entries sum to zero and, once approved, pay the total. Given by List.
 	Balanced bool
 	Request  approval.Request  // zero while it gathers
 	Verdict  approval.Decision // zero while it waits

@@ -27,6 +27,7 @@ type Programs interface {
 type People interface {
 	Families(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after string, limit int) ([]citizen.Family, error)
 	Named(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]citizen.Standing, error)
+	Housemates(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID][]identity.CitizenID, error)
 	Municipality(ctx context.Context, t tx.Tx, code identity.MunicipalityCode) (citizen.Municipality, error)
 }
 

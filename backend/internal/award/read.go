@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
@@ -333,57 +332,6 @@ func byTime(p, q Event) int {
 		return c
 	}
 	return at(p).Compare(at(q))
-}
-
-// Questions lists the run's cases that need a person. Protected people are left out for
-// officers who do not work for them.
-func (x *Office) Questions(ctx context.Context, who actor.Staff, purpose audit.Purpose, run, after string, limit int) (out []Question, next string, err error) {
-	if err := mayLook(who); err != nil {
-		return nil, "", err
-	}
-	if limit <= 0 || limit > MaxListed {
-		limit = MaxListed
-	}
-	citizen, trouble, _ := strings.Cut(after, " ")
-	place := Question{Citizen: identity.CitizenID(citizen), Trouble: Trouble(trouble)}
-	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		r, err := x.runOf(ctx, t, who, run)
-		if err != nil {
-			return err
-		}
-		if out, err = x.Rows.Questions(ctx, t, run, place, limit+1); err != nil {
-			return err
-		}
-		if len(out) > limit {
-			out = out[:limit]
-			next = string(out[limit-1].Citizen) + " " + string(out[limit-1].Trouble)
-		}
-		return x.nameQuestions(ctx, t, who, purpose, r, &out)
-	})
-	return out, next, err
-}
-
-func (x *Office) nameQuestions(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, r Run, all *[]Question) error {
-	var ids []identity.CitizenID
-	for _, q := range *all {
-		ids = append(ids, q.Citizen)
-	}
-	hidden, err := x.hidden(ctx, t, who, ids)
-	if err != nil {
-		return err
-	}
-	named, err := x.People.Named(ctx, t, slices.Compact(slices.Sorted(slices.Values(ids))))
-	if err != nil {
-		return err
-	}
-	*all = slices.DeleteFunc(*all, func(q Question) bool { return hidden[q.Citizen] })
-	ids = ids[:0]
-	for i := range *all {
-		q := &(*all)[i]
-		q.Ref, q.Name = named[q.Citizen].Resident.Ref.Resident, named[q.Citizen].Resident.Name
-		ids = append(ids, q.Citizen)
-	}
-	return x.looked(ctx, t, who, purpose, "benefit.questions", r.Municipality, r.ID, false, ids)
 }
 
 // Programme is a benefit that a run can be made for.

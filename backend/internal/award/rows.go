@@ -122,6 +122,8 @@ type ListRows interface {
 	SettleList(ctx context.Context, t tx.Tx, l List, by string, at time.Time) (int, error)
 	// Book writes the list's lines into the ledger.
 	Book(ctx context.Context, t tx.Tx, l List, at time.Time) error
+	// Summed counts the list's lines, and sums them and the awards that they name.
+	Summed(ctx context.Context, t tx.Tx, list string) (lines int, total, awards int64, err error)
 	// Booked sums the ledger's entries of the list: of all, and of what is payable.
 	Booked(ctx context.Context, t tx.Tx, list string) (sum, payable int64, entries int, err error)
 	// StalledLists lists lists that gather and did not move since.

@@ -197,6 +197,8 @@ type Rows interface {
 	// Families gives up to limit households of the municipality after the one given, in
 	// order, that have a member born after young who is neither head nor spouse.
 	Families(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after string, young civil.Date, limit int) ([]Family, error)
+	// Housemates gives the members of each citizen's household, the citizen among them.
+	Housemates(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID][]identity.CitizenID, error)
 	AddFacts(ctx context.Context, t tx.Tx, rows []Fact[Told]) ([]importing.Result, error)
 	ReplaceFact(ctx context.Context, t tx.Tx, row Fact[Told]) error
 	// Linked gives the citizen of a provider's subject.

@@ -25,7 +25,7 @@ type Relative struct {
 	Standing
 	Member
 	Incomes []Income // by tax year, newest first
-	Facts   []Told   // newest first
+	Facts   []Told   // by name
 }
 
 // Told is a fact about a person that a file told. Its type is known to the rule that asks
@@ -47,4 +47,10 @@ func (x *Registry) Families(ctx context.Context, t tx.Tx, m identity.Municipalit
 // Named gives the citizens that exist. It records nothing: the caller records what it reads.
 func (x *Registry) Named(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID]Standing, error) {
 	return x.Rows.Standings(ctx, t, ids)
+}
+
+// Housemates gives the members of each citizen's household, the citizen among them. It
+// records nothing: the caller records what it reads.
+func (x *Registry) Housemates(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID][]identity.CitizenID, error) {
+	return x.Rows.Housemates(ctx, t, ids)
 }

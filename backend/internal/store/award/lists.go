@@ -168,6 +168,14 @@ func (*Rows) Book(ctx context.Context, t tx.Tx, l award.List, now time.Time) err
 	return err
 }
 
+// Summed implements award.Rows.
+func (*Rows) Summed(ctx context.Context, t tx.Tx, list string) (lines int, total, awarded int64, err error) {
+	err = sqltx.Of(t).Each(ctx, `SELECT count(*), CAST(coalesce(sum(l.amount), 0) AS BIGINT), CAST(coalesce(sum(a.amount), 0) AS BIGINT)
+		FROM list_line l JOIN award a ON a.citizen_id = l.citizen_id AND a.award_id = l.award_id WHERE l.list_id = $1`, []any{list},
+		func(scan func(...any) error) error { return scan(&lines, &total, &awarded) })
+	return lines, total, awarded, err
+}
+
 // Booked implements award.Rows.
 func (*Rows) Booked(ctx context.Context, t tx.Tx, list string) (sum, due int64, entries int, err error) {
 	err = sqltx.Of(t).Each(ctx, `SELECT CAST(coalesce(sum(amount), 0) AS BIGINT),

@@ -1,8 +1,11 @@
 package citizen
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"madoguchi.example/backend/internal/citizen"
@@ -14,56 +17,83 @@ import (
 	"madoguchi.example/shared/identity"
 )
 
-// familyPart is how many households one statement reads.
+// familyPart is how many keys one statement looks for, and how many households are read at
+// once.
 const familyPart = 100
 
-// Families implements citizen.Rows: a handful of statements for a page, whatever its size.
+// Families implements citizen.Rows. Each statement reads one table by one index: whatever a
+// planner believes of a table that was never analysed, a page costs what a page holds.
 func (r *Rows) Families(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after string, young civil.Date, limit int) ([]citizen.Family, error) {
-	var households []any
-	err := r.from(t).Each(ctx, `
-		SELECT h.household_ref FROM household_member h JOIN resident p ON p.citizen_id = h.citizen_id
-		 WHERE h.municipality = $1 AND h.household_ref > $2 AND h.relation NOT IN ('head', 'spouse') AND p.birth_date > $3
-		 GROUP BY h.household_ref ORDER BY h.household_ref LIMIT $4`, []any{m, after, young.String(), limit},
-		func(scan func(...any) error) error {
-			var h string
-			err := scan(&h)
-			households = append(households, h)
-			return err
-		})
-	if err != nil {
-		return nil, err
-	}
 	var out []citizen.Family
-	for part := range slices.Chunk(households, familyPart) {
-		page := pageOfFamilies{from: r.from(t), args: append([]any{m}, part...), in: bulk.List(2, len(part)),
-			people: map[identity.CitizenID]*citizen.Relative{}}
-		families, err := page.read(ctx, m)
+	for len(out) < limit {
+		households, err := r.households(ctx, t, m, after)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, families...)
+		found, err := r.families(ctx, t, m, households)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			if len(out) < limit && hasYoung(f, young) {
+				out = append(out, f)
+			}
+		}
+		if len(households) < familyPart {
+			break
+		}
+		after = households[len(households)-1].(string)
 	}
 	return out, nil
 }
 
-// pageOfFamilies is one reading of some households.
-type pageOfFamilies struct {
-	from   sqltx.Reader
-	args   []any  // the municipality, then the households
-	in     string // their places
-	people map[identity.CitizenID]*citizen.Relative
-	order  []*citizen.Relative
+func hasYoung(f citizen.Family, young civil.Date) bool {
+	return slices.ContainsFunc(f.Members, func(m citizen.Relative) bool {
+		return m.Relation != citizen.Head && m.Relation != citizen.Spouse && m.Resident.BirthDate.After(young)
+	})
 }
 
-func (p *pageOfFamilies) read(ctx context.Context, m identity.MunicipalityCode) ([]citizen.Family, error) {
-	for _, part := range []func(context.Context) error{p.members, p.deaths, p.moves, p.incomes, p.facts} {
-		if err := part(ctx); err != nil {
+// households gives the next households with somebody beside head and spouse. The keys are
+// compared as a pair and the municipality is cut off here: with the municipality given as
+// equal, PostgreSQL expects few rows where it has no statistics, and sorts all that are left.
+func (r *Rows) households(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, after string) ([]any, error) {
+	var out []any
+	err := r.from(t).Each(ctx, `SELECT municipality, household_ref FROM household_member
+		WHERE (municipality, household_ref) > ($1, $2) AND relation NOT IN ('head', 'spouse')
+		GROUP BY municipality, household_ref ORDER BY municipality, household_ref LIMIT `+strconv.Itoa(familyPart), []any{m, after},
+		func(scan func(...any) error) error {
+			var of identity.MunicipalityCode
+			var h string
+			err := scan(&of, &h)
+			if of == m {
+				out = append(out, h)
+			}
+			return err
+		})
+	return out, err
+}
+
+// families reads households whole.
+func (r *Rows) families(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, households []any) ([]citizen.Family, error) {
+	if len(households) == 0 {
+		return nil, nil
+	}
+	page := map[identity.CitizenID]*citizen.Relative{}
+	if err := r.members(ctx, t, m, households, page); err != nil {
+		return nil, err
+	}
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(page)), familyPart) {
+		if err := r.fill(ctx, t, ids, page); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(p.order, byPlace)
+	// Households keep the engine's order, which the next page goes on from.
+	place := func(x *citizen.Relative) int { return slices.Index(households, any(x.Household)) }
+	order := slices.SortedFunc(maps.Values(page), func(a, b *citizen.Relative) int {
+		return cmp.Or(place(a)-place(b), byPlace(a, b))
+	})
 	var out []citizen.Family
-	for _, one := range p.order {
+	for _, one := range order {
 		if n := len(out); n == 0 || out[n-1].Household != one.Household {
 			out = append(out, citizen.Family{Household: one.Household, Municipality: m})
 		}
@@ -73,8 +103,7 @@ func (p *pageOfFamilies) read(ctx context.Context, m identity.MunicipalityCode) 
 	return out, nil
 }
 
-// byPlace puts households in order, and in each the head first, then the spouse, then the
-// others by birth.
+// byPlace puts the head of a household first, then the spouse, then the others by birth.
 func byPlace(a, b *citizen.Relative) int {
 	rank := func(x *citizen.Relative) int {
 		if i := slices.Index([]citizen.Relation{citizen.Head, citizen.Spouse}, x.Relation); i >= 0 {
@@ -82,107 +111,91 @@ func byPlace(a, b *citizen.Relative) int {
 		}
 		return 2
 	}
-	if c := strings.Compare(a.Household, b.Household); c != 0 {
-		return c
-	}
-	if c := rank(a) - rank(b); c != 0 {
-		return c
-	}
-	if c := a.Resident.BirthDate.Compare(b.Resident.BirthDate.Date); c != 0 {
-		return c
-	}
-	return strings.Compare(string(a.Resident.ID), string(b.Resident.ID))
+	return cmp.Or(rank(a)-rank(b), a.Resident.BirthDate.Compare(b.Resident.BirthDate.Date),
+		strings.Compare(string(a.Resident.ID), string(b.Resident.ID)))
 }
 
-// each runs a query over a table of the households' members.
-func (p *pageOfFamilies) each(ctx context.Context, columns, table string, scan func(func(...any) error) error) error {
-	join := ""
-	if table != "" {
-		join = " JOIN " + table + " x ON x.citizen_id = h.citizen_id"
-	}
-	return p.from.Each(ctx, "SELECT "+columns+" FROM household_member h"+join+
-		" WHERE h.municipality = $1 AND h.household_ref IN "+p.in, p.args, scan)
-}
-
-func (p *pageOfFamilies) members(ctx context.Context) error {
-	columns := "h.household_ref, h.relation, h.since, x." + strings.Join(strings.Split(strings.Join(strings.Fields(residentColumns), " "), ", "), ", x.")
-	return p.each(ctx, columns, "resident", func(scan func(...any) error) error {
-		var one citizen.Relative
-		var since string
-		v, err := scanResident(func(dest ...any) error {
-			return scan(append([]any{&one.Household, &one.Relation, &since}, dest...)...)
+func (r *Rows) members(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, households []any, page map[identity.CitizenID]*citizen.Relative) error {
+	return r.from(t).Each(ctx, `SELECT citizen_id, household_ref, relation, since FROM household_member
+		WHERE municipality = $1 AND household_ref IN `+bulk.List(2, len(households)), append([]any{m}, households...),
+		func(scan func(...any) error) error {
+			var id identity.CitizenID
+			var one citizen.Relative
+			var since string
+			err := scan(&id, &one.Household, &one.Relation, &since)
+			if err != nil {
+				return err
+			}
+			one.Member.Since, err = civil.Parse(since)
+			page[id] = &one
+			return err
 		})
-		if err != nil {
-			return err
-		}
-		if one.Member.Since, err = civil.Parse(since); err != nil {
-			return err
-		}
-		one.Resident = v
-		p.people[v.ID] = &one
-		p.order = append(p.order, &one)
-		return nil
-	})
 }
 
-func (p *pageOfFamilies) deaths(ctx context.Context) error {
-	return p.each(ctx, "x.citizen_id, x.died_on", "death", func(scan func(...any) error) error {
-		var id identity.CitizenID
-		var on string
-		err := scan(&id, &on)
-		if one := p.people[id]; err == nil && one != nil {
-			one.DiedOn, err = civil.Parse(on)
-		}
+// fill adds what the registers and files say of some members.
+func (r *Rows) fill(ctx context.Context, t tx.Tx, ids []identity.CitizenID, page map[identity.CitizenID]*citizen.Relative) error {
+	standings := map[identity.CitizenID]citizen.Standing{}
+	if err := r.standings(ctx, t, ids, standings); err != nil {
 		return err
-	})
-}
-
-func (p *pageOfFamilies) moves(ctx context.Context) error {
-	return p.each(ctx, "x.citizen_id, x.moved_on, x.kind, x.other_municipality", "move", func(scan func(...any) error) error {
-		var id identity.CitizenID
-		var m citizen.Move
-		var on string
-		err := scan(&id, &on, &m.Kind, &m.Other)
-		if one := p.people[id]; err == nil && one != nil {
-			m.On, err = civil.Parse(on)
-			one.Moves = append(one.Moves, m)
-		}
-		return err
-	})
-}
-
-func (p *pageOfFamilies) incomes(ctx context.Context) error {
-	err := p.each(ctx, "x.citizen_id, x.tax_year, x.income_yen, x.resident_tax_yen, x.dependants, x.exempt", "income", func(scan func(...any) error) error {
+	}
+	for id, s := range standings {
+		page[id].Standing = s
+	}
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	in := bulk.List(1, len(args))
+	err := r.from(t).Each(ctx, `SELECT citizen_id, tax_year, income_yen, resident_tax_yen, dependants, exempt FROM income
+		WHERE citizen_id IN `+in+` ORDER BY citizen_id, tax_year DESC`, args, func(scan func(...any) error) error {
 		var id identity.CitizenID
 		var v citizen.Income
 		err := scan(&id, &v.TaxYear, &v.IncomeYen, &v.ResidentTaxYen, &v.Dependants, &v.Exempt)
-		if one := p.people[id]; err == nil && one != nil {
-			one.Incomes = append(one.Incomes, v)
+		if err == nil {
+			page[id].Incomes = append(page[id].Incomes, v)
 		}
 		return err
 	})
-	for _, one := range p.order {
-		slices.SortFunc(one.Incomes, func(a, b citizen.Income) int { return int(b.TaxYear - a.TaxYear) })
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func (p *pageOfFamilies) facts(ctx context.Context) error {
-	err := p.each(ctx, "x.citizen_id, x.fact, x.value, x.since, x.source", "benefit_fact", func(scan func(...any) error) error {
+	return r.from(t).Each(ctx, `SELECT citizen_id, fact, value, since, source FROM benefit_fact
+		WHERE citizen_id IN `+in+` ORDER BY citizen_id, fact`, args, func(scan func(...any) error) error {
 		var id identity.CitizenID
 		var v citizen.Told
 		var since string
 		err := scan(&id, &v.Fact, &v.Value, &since, &v.Source)
-		if one := p.people[id]; err == nil && one != nil {
-			v.Since, err = civil.Parse(since)
-			one.Facts = append(one.Facts, v)
+		if err != nil {
+			return err
 		}
+		v.Since, err = civil.Parse(since)
+		page[id].Facts = append(page[id].Facts, v)
 		return err
 	})
-	for _, one := range p.order {
-		slices.SortFunc(one.Facts, func(a, b citizen.Told) int { return strings.Compare(a.Fact, b.Fact) })
+}
+
+// Housemates implements citizen.Rows.
+func (r *Rows) Housemates(ctx context.Context, t tx.Tx, ids []identity.CitizenID) (map[identity.CitizenID][]identity.CitizenID, error) {
+	out := map[identity.CitizenID][]identity.CitizenID{}
+	for part := range slices.Chunk(ids, familyPart) {
+		args := make([]any, len(part))
+		for i, id := range part {
+			args[i] = id
+			out[id] = append(out[id], id)
+		}
+		err := r.from(t).Each(ctx, `SELECT a.citizen_id, b.citizen_id FROM household_member a
+			JOIN household_member b ON b.municipality = a.municipality AND b.household_ref = a.household_ref AND b.citizen_id <> a.citizen_id
+			WHERE a.citizen_id IN `+bulk.List(1, len(args)), args, func(scan func(...any) error) error {
+			var of, id identity.CitizenID
+			err := scan(&of, &id)
+			out[of] = append(out[of], id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	return err
+	return out, nil
 }
 
 var told = bulk.Table{Name: "benefit_fact", Key: []string{"citizen_id", "fact"}, Columns: []string{"value", "since", "source"}}
