@@ -35,7 +35,7 @@ type phone struct {
 func openPhone(t *testing.T, srv *canned) *phone {
 	t.Helper()
 	path := chromium(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("lang", "ja"), chromedp.Flag("accept-lang", "ja"),
