@@ -53,13 +53,16 @@ func TestBenefit(t *testing.T) {
 	p.judge(rules, "a refused benefit", narrowPhone)
 	p.keep("app-benefit-refused")
 
-	h.saysNothing(population.SubParent, population.SubTwins)
+	h.saysNothing(population.SubParent, population.SubTooLate, population.SubTwins, population.SubLeapDay, population.SubFirstDay)
 	if err := h.Clock.SetTo(time.Date(deadline.Year(), deadline.Month(), deadline.Day()+1, 9, 0, 0, 0, population.Japan)); err != nil {
 		t.Fatal(err)
 	}
 	list := h.console(rules, population.SubMinatoApprover, "決裁 正敏").makeList(rules, run)
 	approver := h.console(rules, population.SubMinatoApprover2, "審査 律子")
-	approver.approveList(rules, list, "2", "60,000")
+	approver.approveList(rules, list, "5", "120,000")
+	approver.visit(h.Public.URL() + run)
+	approver.has("#funnel")
+	approver.keep("office-run")
 	approver.judgePages(rules, "/office/", "/office/benefits", run, run+"/awards", list)
 }
 
@@ -143,7 +146,6 @@ func (c *console) startRun(rules string, deadline time.Time) string {
 	c.press(kb.Enter)
 	c.until("document.querySelector('#funnel') && !document.querySelector('#act-pause')")
 	c.judge(rules, "a run that is done", officeWidth)
-	c.keep("office-run")
 	return run
 }
 

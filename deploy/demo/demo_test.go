@@ -68,6 +68,16 @@ func TestARunningDemonstrationKeepsItsFolder(t *testing.T) {
 	again.Close()
 }
 
+func TestTheClockGoesForwardByWholeDays(t *testing.T) {
+	for _, words := range []string{"later", "later x", "later 0", "later -3", "later 3661", "later 1.5"} {
+		var said bytes.Buffer
+		d := &demo{Env: Env{Stdout: &said}}
+		if d.command(words) || said.Len() == 0 {
+			t.Errorf("%q: %s", words, said.String())
+		}
+	}
+}
+
 func TestATakenAddressIsNotTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -130,7 +130,9 @@ func logsHoldNobody(t *testing.T, s *stage.Stage) {
 	secrets := map[string]string{}
 	c := s.Cast
 	for who, p := range map[string]population.Part{"parent": c.Parent, "child": c.Child, "single": c.Single, "elder": c.Elder,
-		"ambiguous": c.Ambiguous, "nobody": c.Nobody, "unvaccinated": c.Unvaccinated, "changed": c.Changed.Part} {
+		"ambiguous": c.Ambiguous, "nobody": c.Nobody, "unvaccinated": c.Unvaccinated, "changed": c.Changed.Part,
+		"last minute": c.LastMinute, "protected": c.Protected, "protected child": c.ProtectedChild, "offered": c.Offered,
+		"offered child": c.OfferedChild, "twins": c.Twins, "letter": c.Letter} {
 		family, given, _ := strings.Cut(p.Name, " ")
 		secrets[who+" family name"], secrets[who+" given name"] = family, given
 		secrets[who+" kana"], secrets[who+" latin"] = p.NameKana, p.NameLatin

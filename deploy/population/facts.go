@@ -48,13 +48,16 @@ func (t *Town) birth(p *person) {
 	t.row("births.csv", p.ref, p.town.code, day(p.born), day(registered))
 }
 
+// firstIncomeYear is the oldest of which a benefit for a past month asks.
+const firstIncomeYear = 2024
+
 // income writes the tax years of everybody who was of age and a resident on its 1 January:
-// two, and three of a parent, of whom a benefit for a past month asks. What a parent had
-// before moving here was asked of the place where they lived.
+// two, and of a parent those of which benefits ask, too. What a parent had before moving
+// here was asked of the place where they lived.
 func (t *Town) income(p *person) {
 	first, raises := t.asOf.Year()-1, p.raises()
 	if raises {
-		first--
+		first = min(first-1, firstIncomeYear)
 	}
 	for year := first; year <= t.asOf.Year(); year++ {
 		assessed := time.Date(year, time.January, 1, 0, 0, 0, 0, time.UTC)
