@@ -77,12 +77,13 @@ func (*Rows) Free(ctx context.Context, t tx.Tx, run string, today civil.Date, af
 		ORDER BY a.award_id LIMIT $4`, run, after, limit)
 }
 
-// AddLines implements award.Rows. The attempt is one more than the lists that held the
-// award before: two lists that see the same past want the same key, and one gets it.
+// AddLines implements award.Rows. The attempt counts the lists that held the award and were
+// returned: a list that holds it now has the same number, so a second one finds the key
+// taken, whenever it looked.
 func (*Rows) AddLines(ctx context.Context, t tx.Tx, list string, add []award.Award) ([]award.Award, error) {
 	held := map[string]int{}
-	err := each(ctx, t, add, func(a award.Award) any { return a.Payee }, `SELECT award_id, count(*) FROM list_line WHERE citizen_id IN `,
-		` GROUP BY award_id`, nil, func(scan func(...any) error) error {
+	err := each(ctx, t, add, func(a award.Award) any { return a.Payee }, `SELECT l.award_id, count(*) FROM list_line l
+		JOIN payment_list o ON o.list_id = l.list_id WHERE o.state = 'returned' AND l.citizen_id IN `, ` GROUP BY l.award_id`, nil, func(scan func(...any) error) error {
 			var id string
 			var n int
 			err := scan(&id, &n)

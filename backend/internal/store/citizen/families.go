@@ -88,9 +88,12 @@ func (r *Rows) families(ctx context.Context, t tx.Tx, m identity.MunicipalityCod
 		}
 	}
 	// Households keep the engine's order, which the next page goes on from.
-	place := func(x *citizen.Relative) int { return slices.Index(households, any(x.Household)) }
+	place := map[string]int{}
+	for i, h := range households {
+		place[h.(string)] = i
+	}
 	order := slices.SortedFunc(maps.Values(page), func(a, b *citizen.Relative) int {
-		return cmp.Or(place(a)-place(b), byPlace(a, b))
+		return cmp.Or(place[a.Household]-place[b.Household], byPlace(a, b))
 	})
 	var out []citizen.Family
 	for _, one := range order {
