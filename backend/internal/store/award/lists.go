@@ -84,12 +84,12 @@ func (*Rows) AddLines(ctx context.Context, t tx.Tx, list string, add []award.Awa
 	held := map[string]int{}
 	err := each(ctx, t, add, func(a award.Award) any { return a.Payee }, `SELECT l.award_id, count(*) FROM list_line l
 		JOIN payment_list o ON o.list_id = l.list_id WHERE o.state = 'returned' AND l.citizen_id IN `, ` GROUP BY l.award_id`, nil, func(scan func(...any) error) error {
-			var id string
-			var n int
-			err := scan(&id, &n)
-			held[id] = n
-			return err
-		})
+		var id string
+		var n int
+		err := scan(&id, &n)
+		held[id] = n
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
