@@ -225,10 +225,10 @@ func TestNothingIsEchoed(t *testing.T) {
 	t.Logf("%d hostile requests to %d routes", n, len(routes))
 }
 
-// shownBack: the notice's form comes back to the officer who wrote it, with what they
-// wrote: that is no error answer but the form itself.
+// shownBack: a form of the console comes back to the officer who filled it in, with what
+// they wrote: that is no error answer but the form itself.
 func shownBack(r Route, h hostile) bool {
-	return strings.HasPrefix(r.Path, "/office/notices") && h.kind == "application/x-www-form-urlencoded"
+	return strings.HasPrefix(r.Path, "/office/") && h.kind == "application/x-www-form-urlencoded"
 }
 
 func send(t *testing.T, client *http.Client, base string, route Route, h hostile) (int, string) {

@@ -96,7 +96,7 @@ func (o *Office) Failed(r Request, status int, code fault.Code, trace string) Pa
 	if !o.words.has(key) {
 		key = "error.internal"
 	}
-	r.Partial = false
+	r.Partial, r.Param = false, nil // nothing of what was asked for comes back
 	page, err := o.render(context.Background(), r, nil, "failed", failed{key, trace, signedOut || r.Path == callbackPath})
 	if err != nil {
 		return Page{Status: status}

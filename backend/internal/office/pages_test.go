@@ -355,7 +355,7 @@ func TestQueue(t *testing.T) {
 	c := &officetest.Canned{Rows: 5, Run: office.RunCounted}
 	html := get(t, console(t, c), everyRole, "/office/", notice.English)
 	for _, want := range []string{"Approve a payment list", "Approve contact with a family", "Child support: write an assessment", "Settle something that was not sent",
-		"Benefit: counted, check and start", "overdue", "You worked on this yourself", officetest.LongName} {
+		"Benefit: counted, check and start", "Overdue", "You worked on this yourself", officetest.LongName} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the queue does not say %q", want)
 		}

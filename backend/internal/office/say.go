@@ -71,6 +71,9 @@ func (v view) Aged(d civil.Date) bool {
 	return !d.IsZero() && d.AddDays(oldAfter).Before(civil.In(v.office.Now()))
 }
 
+// DayOf writes the day of a time in Japan.
+func (v view) DayOf(t time.Time) string { return v.Day(civil.In(t)) }
+
 // aged is a day with its age in words; Word says that it is old.
 type aged struct {
 	Day, Text, Word string
