@@ -42,8 +42,8 @@ const (
 	DecideDays   = 14  // days in which contact should be decided
 	QuietDays    = 180 // days after a closed case without a new flag of the same indicator
 	CaseDays     = 365 // days for which a closed case is kept
-	pageChildren = 200 // children of one transaction
-	eraseRows    = 200 // rows that one transaction erases
+	pageChildren = 100 // children of one transaction
+	eraseRows    = 100 // rows that one transaction erases
 )
 
 // Texts is one text by language; all three are there.

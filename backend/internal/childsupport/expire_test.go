@@ -216,7 +216,7 @@ func TestExpireInBatches(t *testing.T) {
 		for _, p := range proofs {
 			total += p.Count
 		}
-		if err != nil || total != 250*4 || len(proofs) != 8 {
+		if err != nil || total != 250*4 || len(proofs) != 12 {
 			t.Errorf("%d proofs of %d, %v", len(proofs), total, err)
 		}
 	})

@@ -3,6 +3,7 @@ package childsupport
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
@@ -235,15 +236,16 @@ func (x *Desk) flag(ctx context.Context, t tx.Tx, who actor.System, purpose audi
 	for _, id := range stored {
 		mine[id] = true
 	}
-	for _, c := range cases {
-		if !mine[c.ID] {
-			continue
-		}
-		if err := x.act(ctx, t, who, purpose, c, Act{What: Flagged, By: who.Name}); err != nil {
-			return err
-		}
+	cases = slices.DeleteFunc(cases, func(c Stored) bool { return !mine[c.ID] })
+	a := Act{What: Flagged, By: who.Name, At: x.Now().UTC()}
+	if err := x.Rows.AddFirst(ctx, t, cases, a); err != nil {
+		return err
 	}
-	return nil
+	entries := make([]audit.Event, len(cases))
+	for n, c := range cases {
+		entries[n] = c.entry(purpose, a)
+	}
+	return x.Record.AppendAll(ctx, t, who, entries)
 }
 
 // act adds a line to the case's history and to the access record.
@@ -252,6 +254,11 @@ func (x *Desk) act(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.
 	if err := x.Rows.AddAct(ctx, t, c, a); err != nil {
 		return err
 	}
-	return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "case." + string(a.What), CitizenID: c.Child,
-		Municipality: c.Municipality, Object: c.ID, Items: []string{c.Indicator}})
+	return x.Record.Append(ctx, t, who, c.entry(purpose, a))
+}
+
+// entry is what the access record keeps of an act.
+func (c Stored) entry(purpose audit.Purpose, a Act) audit.Event {
+	return audit.Event{Purpose: purpose, Action: "case." + string(a.What), CitizenID: c.Child,
+		Municipality: c.Municipality, Object: c.ID, Items: []string{c.Indicator}}
 }

@@ -1,6 +1,8 @@
 package childsupport_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -188,6 +190,31 @@ func TestIndicateSeesNewDeliveriesAndNewDays(t *testing.T) {
 		b.indicate(t)
 		if n := len(b.open(t)); n != 2 {
 			t.Errorf("%d cases after another delivery, want 2", n)
+		}
+	})
+}
+
+// Two processes that look at once flag each child once.
+func TestIndicateTwiceAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		var families []family
+		var rows []string
+		for n := range 130 {
+			f := family{fmt.Sprintf("F%03d", n), "2022-08-10"}
+			families, rows = append(families, f), append(rows, unclaimed(f.name, "2026-11-20"))
+		}
+		b := open(t, db, families...)
+		if r := b.childcare(t, rows...); r.Refused() > 0 {
+			t.Fatal(r)
+		}
+		done := make(chan error)
+		for range 2 {
+			go func() { done <- b.Indicate(context.WithoutCancel(t.Context()), system, why) }()
+		}
+		must(t, errors.Join(<-done, <-done))
+		b.indicate(t)
+		if n, acts := b.Count(t, `SELECT count(*) FROM child_case`), b.Count(t, `SELECT count(*) FROM child_act`); n != 130 || acts != 130 {
+			t.Errorf("%d cases with %d acts, want 130 each", n, acts)
 		}
 	})
 }

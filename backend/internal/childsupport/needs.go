@@ -153,6 +153,8 @@ type Rows interface {
 	Get(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, id string) (Stored, bool, error)
 	// Move stores the case if its state is still from, and tells whether it did.
 	Move(ctx context.Context, t tx.Tx, from State, c Stored) (bool, error)
+	// AddFirst stores the act that opened each of the cases.
+	AddFirst(ctx context.Context, t tx.Tx, cases []Stored, a Act) error
 	AddAct(ctx context.Context, t tx.Tx, c Stored, a Act) error
 	Acts(ctx context.Context, t tx.Tx, c Stored) ([]Act, error)
 

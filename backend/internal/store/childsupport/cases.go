@@ -80,22 +80,41 @@ func (*Rows) CasesOf(ctx context.Context, t tx.Tx, children []identity.CitizenID
 
 // Flag implements childsupport.Rows.
 func (*Rows) Flag(ctx context.Context, t tx.Tx, cases []childsupport.Stored) ([]string, error) {
+	const columns = 20
 	var ids []string
-	for _, c := range cases {
-		values, err := caseValues(c)
+	for part := range slices.Chunk(cases, bulk.MaxPlaces/columns) {
+		var args []any
+		for _, c := range part {
+			values, err := caseValues(c)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, values...)
+		}
+		err := sqltx.Of(t).Each(ctx, `INSERT INTO child_case (`+caseColumns+`) VALUES `+bulk.Places(1, len(part), columns)+`
+			ON CONFLICT (citizen_id, indicator, episode) DO NOTHING RETURNING case_id`, args, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		})
 		if err != nil {
 			return nil, err
-		}
-		n, err := sqltx.Of(t).Exec(ctx, `INSERT INTO child_case (`+caseColumns+`) VALUES `+bulk.Places(1, 1, len(values))+`
-			ON CONFLICT (citizen_id, indicator, episode) DO NOTHING`, values...)
-		if err != nil {
-			return nil, err
-		}
-		if n == 1 {
-			ids = append(ids, c.ID)
 		}
 	}
 	return ids, nil
+}
+
+var actColumns = []string{"citizen_id", "case_id", "step", "what", "by_whom", "reason", "at"}
+
+// AddFirst implements childsupport.Rows.
+func (*Rows) AddFirst(ctx context.Context, t tx.Tx, cases []childsupport.Stored, a childsupport.Act) error {
+	rows := make([][]any, len(cases))
+	for i, c := range cases {
+		rows[i] = []any{c.Child, c.ID, 1, a.What, a.By, a.Reason, sqltx.Micros(a.At)}
+	}
+	_, err := bulk.Insert(ctx, sqltx.Of(t), "child_act", actColumns, rows)
+	return err
 }
 
 // Open implements childsupport.Rows.
