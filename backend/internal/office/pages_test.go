@@ -1,6 +1,7 @@
 package office_test
 
 import (
+	"context"
 	"maps"
 	"net/url"
 	"regexp"
@@ -232,6 +233,11 @@ func forms() []form {
 		{"too late to start", run + "/run_1/act", values("act", "start"), conflict, "whole", ""},
 		{"a list", run + "/run_1/list", values(), nil, "", "propose run_1"},
 		{"a second list", run + "/run_1/list", values(), conflict, "whole", ""},
+		{"nobody ready for a list", run + "/run_1/list", values(), fault.At(fault.Conflict, "run", "x"), "whole", ""},
+		{"a start too near the deadline", run + "/run_1/act", values("act", "start"), fault.At(fault.Conflict, "deadline", "x"), "whole", ""},
+		{"a refusal too late", award + "/refusal", values("on", "2026-11-21", "reason", longReason), fault.At(fault.Conflict, "deadline", "x"), "whole", ""},
+		{"a list with a new refusal", list + "/approve", values("count", "2", "total", "1", "reason", longReason), fault.At(fault.Conflict, "list", "x"), "whole", ""},
+		{"nobody to write to", kase + "/assess", values("contact", "yes", "support", "home_visit", "reason", longReason), fault.At(fault.Conflict, "contact", "x"), "assess-contact", ""},
 		{"a letter", award + "/letter", values("on", "2026-11-20"), nil, "", "letter awd_1 2026-11-20"},
 		{"a letter of tomorrow", award + "/letter", values("on", "2026-11-22"), nil, "letter-on", ""},
 		{"a letter before the notice", award + "/letter", values("on", "2026-11-01"), fault.At(fault.InvalidArgument, "delivered_on", "x"), "letter-on", ""},
@@ -407,5 +413,35 @@ func TestDoneWords(t *testing.T) {
 	}
 	if html := get(t, o, everyRole, "/office/benefits/awards/awd_1?done=burnt", notice.Japanese); strings.Contains(html, `class="told"`) {
 		t.Error("the page says what nobody did")
+	}
+}
+
+// hostile is a municipality whose records hold markup.
+type hostile struct{ office.Benefits }
+
+const markup = `"><script>alert(1)</script>`
+
+func (h hostile) Award(ctx context.Context, who actor.Staff, id string) (office.AwardDetail, error) {
+	d, err := h.Benefits.Award(ctx, who, id)
+	d.Name, d.Ref, d.Basis = markup, markup, office.SameText(markup)
+	d.Steps = []office.Step{{Text: office.SameText(markup), Article: markup, Parameters: []office.ParameterRow{{Source: markup}}}}
+	d.Facts = []office.Fact{{Name: office.SameText(markup), Value: office.SameText(markup), Source: office.SameText(markup)}}
+	d.History = []office.Event{{What: markup, By: markup, Note: markup}}
+	return d, err
+}
+
+// Markup in a record or in what was typed is shown as it is written, in every language.
+func TestMarkupIsShownNotObeyed(t *testing.T) {
+	c := &officetest.Canned{State: office.Noticed}
+	o, err := office.New(office.Parts{Benefits: hostile{c.Benefits()}, Names: c, Now: func() time.Time { return officetest.Now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range notice.Languages() {
+		form := values("on", markup, "reason", markup)
+		html := string(ask(t, o, officer(actor.Clerk), "POST", "/office/benefits/awards/awd_1/refusal", form, l).HTML)
+		if strings.Contains(html, "<script>alert") || strings.Count(html, "&lt;script&gt;alert(1)") < 9 {
+			t.Errorf("%s: the page holds markup of a record, or lost it: %d", l, strings.Count(html, "&lt;script&gt;alert(1)"))
+		}
 	}
 }

@@ -160,16 +160,33 @@ func (s *sheet) take(err error, fields ...string) error {
 		s.blame(field, "too_long")
 	case code == fault.InvalidArgument, code == fault.NotFound && field != whole:
 		s.blame(field, "invalid")
-	case code == fault.Conflict && field != whole:
-		s.blame(field, "differs")
 	case code == fault.Conflict:
-		s.blame(whole, "conflict")
+		s.blame(field, s.conflict(place))
 	case code == fault.Forbidden && place == "own_work":
 		s.blame(whole, "own_work")
 	default:
 		return err
 	}
 	return nil
+}
+
+// conflict gives the words for a state that forbids the act, by the fault's place.
+func (s *sheet) conflict(place string) string {
+	switch {
+	case place == "deadline" && s.Act == "act":
+		return "late_start"
+	case place == "deadline":
+		return "late"
+	case place == "run":
+		return "nobody_ready"
+	case place == "list":
+		return "refused_since"
+	case place == "contact":
+		return "no_guardian"
+	case place == "count", place == "total":
+		return "differs"
+	}
+	return "conflict"
 }
 
 // fieldView is one field of a form as a template draws it.
