@@ -120,6 +120,9 @@ func (c *considered) children(p pass) []*citizen.Relative {
 			c.trouble(NotBorn, m)
 		case !p.edition.FutureBirths && born.After(p.run.Month.Last()):
 			c.trouble(BornLater, m)
+		case m.Lives(p.today) && cameAfter(m, month.Last()):
+			c.trouble(MovedIn, m)
+			gone = true
 		case m.Lives(p.today):
 			out = append(out, m)
 		case m.Lives(first) || born.After(first):
@@ -131,6 +134,11 @@ func (c *considered) children(p pass) []*citizen.Relative {
 		return nil
 	}
 	return out
+}
+
+// cameAfter tells whether the person came from elsewhere after the day.
+func cameAfter(m *citizen.Relative, day civil.Date) bool {
+	return slices.ContainsFunc(m.Moves, func(v citizen.Move) bool { return v.Kind == citizen.MoveIn && v.On.After(day) })
 }
 
 // stray notes a minor who is nobody's child in the household.

@@ -2,6 +2,7 @@ package award
 
 import (
 	"context"
+	"slices"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/approval"
@@ -16,7 +17,8 @@ var errNobody = fault.At(fault.Conflict, "run", "nobody's silence counts yet")
 
 // Propose gathers what closed in silence into a list of at most MaxList awards and asks for
 // its approval. A small list waits at once; a larger one is gathered by a job, page by page.
-// While one gathers, it is the answer. Nobody ready is a Conflict.
+// While one gathers, it is the answer. Nobody ready is a Conflict; payees who are gone are
+// noted for a person all the same.
 func (x *Office) Propose(ctx context.Context, who actor.Staff, purpose audit.Purpose, run string) (List, error) {
 	if !who.Has(actor.Clerk) {
 		return List{}, errNotClerk
@@ -49,11 +51,11 @@ func (x *Office) Propose(ctx context.Context, who actor.Staff, purpose audit.Pur
 		if err := x.gather(ctx, t, who, purpose, r, &l); err != nil {
 			return err
 		}
-		if l.State == Empty {
-			return errNobody
-		}
 		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "benefit.propose", Municipality: r.Municipality, Object: l.ID})
 	})
+	if err == nil && l.State == Empty {
+		err = errNobody // what was found out on the way is stored
+	}
 	if err != nil {
 		return List{}, err
 	}
@@ -173,8 +175,8 @@ func (x *Office) grow(ctx context.Context, t tx.Tx, who actor.Actor, purpose aud
 	return x.Record.AppendAll(ctx, t, who, events)
 }
 
-// ask ends the gathering and asks a second person, who is none of those that drafted,
-// started or proposed.
+// ask ends the gathering and asks a second person, who is none of those that drafted or
+// started the run, or made any list of it.
 func (x *Office) ask(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.Purpose, r Run, l *List) error {
 	l.State = Waiting
 	if l.Count == 0 {
@@ -184,8 +186,16 @@ func (x *Office) ask(ctx context.Context, t tx.Tx, who actor.Actor, purpose audi
 	if err := x.Rows.AdvanceList(ctx, t, *l); err != nil {
 		return err
 	}
-	var err error
+	before, err := x.Rows.Lists(ctx, t, r.ID)
+	if err != nil {
+		return err
+	}
+	involved := []string{r.DraftedBy, r.StartedBy, l.MadeBy}
+	for _, b := range before { // what they gathered may stand on this list again
+		involved = append(involved, b.MadeBy)
+	}
+	slices.Sort(involved)
 	l.Request, err = x.Approvals.Ask(ctx, t, who, purpose, approval.Request{Municipality: l.Municipality, Kind: ListKind, Object: l.ID,
-		Role: actor.Approver, AskedBy: l.MadeBy, Due: r.PayOn, Involved: []string{r.DraftedBy, r.StartedBy, l.MadeBy}})
+		Role: actor.Approver, AskedBy: l.MadeBy, Due: r.PayOn, Involved: slices.Compact(involved)})
 	return err
 }

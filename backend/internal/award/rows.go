@@ -103,7 +103,7 @@ type AnswerRows interface {
 type ListRows interface {
 	InsertList(ctx context.Context, t tx.Tx, l List) error
 	ListByID(ctx context.Context, t tx.Tx, id string) (List, bool, error)
-	// Lists gives the run's lists, newest first.
+	// Lists gives the run's lists, newest first, without those that found nobody.
 	Lists(ctx context.Context, t tx.Tx, run string) ([]List, error)
 	// ClaimListPage tells whether this call is the first for the page of a list that gathers.
 	ClaimListPage(ctx context.Context, t tx.Tx, id string, page int, at time.Time) (bool, error)

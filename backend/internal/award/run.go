@@ -84,6 +84,7 @@ const (
 	NotBorn        Trouble = "not_born"        // a child's birth lies after today
 	BornLater      Trouble = "born_later"      // a child was born after the month of the rule
 	ChildGone      Trouble = "child_gone"      // a child died or moved out since the month of the rule
+	MovedIn        Trouble = "moved_in"        // a child came after the month of the rule: it may have been paid elsewhere
 	RelationOpen   Trouble = "relation_open"   // a minor is in the household and nobody's child there
 	FactUnreadable Trouble = "fact_unreadable" // a fact is not of the type that the rule needs
 	NotEvaluated   Trouble = "not_evaluated"   // the rules refused the household as it stands
@@ -92,7 +93,7 @@ const (
 
 // Troubles lists them.
 func Troubles() []Trouble {
-	return []Trouble{NoParent, NotBorn, BornLater, ChildGone, RelationOpen, FactUnreadable, NotEvaluated, PayeeGone}
+	return []Trouble{NoParent, NotBorn, BornLater, ChildGone, MovedIn, RelationOpen, FactUnreadable, NotEvaluated, PayeeGone}
 }
 
 // Question is a case that needs a person.

@@ -240,13 +240,16 @@ func (b *batch) post(ctx context.Context, t tx.Tx) error {
 	return nil
 }
 
-// supersede ends earlier runs' questions to families that have another answer now.
+// supersede ends earlier runs' questions to families that have another answer now, whichever
+// of the parents they went to.
 func (b *batch) supersede(ctx context.Context, t tx.Tx) error {
-	var payees []identity.CitizenID
-	for _, a := range b.awards {
-		payees = append(payees, a.Payee)
+	var people []identity.CitizenID
+	for i := range b.all {
+		if _, ok := b.of[i]; ok {
+			people = append(people, b.all[i].people()...)
+		}
 	}
-	return b.x.Rows.Supersede(ctx, t, b.pass.run, payees, b.who.Name, b.x.now())
+	return b.x.Rows.Supersede(ctx, t, b.pass.run, people, b.who.Name, b.x.now())
 }
 
 // record notes for everybody who was read what became of it. Where a notice was withheld,

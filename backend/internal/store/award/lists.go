@@ -47,7 +47,7 @@ func (*Rows) ListByID(ctx context.Context, t tx.Tx, id string) (award.List, bool
 
 // Lists implements award.Rows.
 func (*Rows) Lists(ctx context.Context, t tx.Tx, run string) ([]award.List, error) {
-	return lists(ctx, t, `WHERE o.run_id = $1 ORDER BY o.made_at DESC, o.list_id DESC`, run)
+	return lists(ctx, t, `WHERE o.run_id = $1 AND o.state <> 'empty' ORDER BY o.made_at DESC, o.list_id DESC`, run)
 }
 
 // ClaimListPage implements award.Rows.
