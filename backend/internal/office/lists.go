@@ -14,7 +14,6 @@ type listed struct {
 	sheet
 	ListDetail
 	Decide bool // the acts are shown
-	More   bool
 	Done   string
 }
 
@@ -28,7 +27,7 @@ func (o *Office) listPage(ctx context.Context, who actor.Staff, r Request, s she
 	if err != nil {
 		return Page{}, err
 	}
-	body := listed{sheet: s, ListDetail: d, More: len(d.Lines) >= MaxShown, Done: doneOf(r)}
+	body := listed{sheet: s, ListDetail: d, Done: doneOf(r)}
 	body.Decide = d.Approval != nil && !d.Approval.Own && d.Balanced && who.Has(actor.Approver)
 	return o.sheetPage(ctx, who, r, "list", s, body)
 }
