@@ -204,9 +204,7 @@ func TestIndicateTwiceAtOnce(t *testing.T) {
 			families, rows = append(families, f), append(rows, unclaimed(f.name, "2026-11-20"))
 		}
 		b := open(t, db, families...)
-		if r := b.childcare(t, rows...); r.Refused() > 0 {
-			t.Fatal(r)
-		}
+		b.childcareAll(t, rows)
 		done := make(chan error)
 		for range 2 {
 			go func() { done <- b.Indicate(context.WithoutCancel(t.Context()), system, why) }()
