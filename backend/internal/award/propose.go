@@ -39,7 +39,8 @@ func (x *Office) Propose(ctx context.Context, who actor.Staff, purpose audit.Pur
 		for _, b := range before {
 			if b.State == Gathering {
 				l = b
-				return x.nameList(&l, r)
+				x.nameList(&l, r)
+				return nil
 			}
 		}
 		if l, err = x.newList(who, r); err != nil {
@@ -68,16 +69,14 @@ func (x *Office) newList(who actor.Staff, r Run) (List, error) {
 		return List{}, err
 	}
 	l := List{ID: id, Run: r.ID, Municipality: r.Municipality, State: Gathering, MadeBy: who.ID, MadeAt: x.now()}
-	return l, x.nameList(&l, r)
+	x.nameList(&l, r)
+	return l, nil
 }
 
 // nameList adds what the run says of a list.
-func (x *Office) nameList(l *List, r Run) error {
-	if err := x.name(&r); err != nil {
-		return err
-	}
+func (x *Office) nameList(l *List, r Run) {
+	x.name(&r)
 	l.Benefit, l.Name, l.Month, l.PayOn = r.Benefit, r.Name, r.Entitlement, r.PayOn
-	return nil
 }
 
 // job is the page that the list waits for.

@@ -2,7 +2,6 @@ package award
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -57,7 +56,7 @@ func (x *Office) funnel(ctx context.Context, t tx.Tx, r Run) (Funnel, error) {
 func (x *Office) sample(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, r Run) ([]Sample, error) {
 	p, err := x.pass(r)
 	if err != nil {
-		return nil, err
+		return nil, nil // the programme is gone: there is nothing to show, and the run's numbers stand
 	}
 	m, err := x.People.Municipality(ctx, t, r.Municipality)
 	if err != nil {
@@ -274,11 +273,7 @@ func (x *Office) complete(ctx context.Context, t tx.Tx, awards []Award) error {
 	}
 	for i := range awards {
 		a := &awards[i]
-		p, err := x.Programs.Program(a.Benefit)
-		if err != nil {
-			return fmt.Errorf("cannot show an award: %w", err)
-		}
-		a.Name, a.Basis = p.Name, p.Basis
+		a.Name, a.Basis, _ = x.about(a.Benefit)
 		a.PayeeRef, a.PayeeName = named[a.Payee].Resident.Ref.Resident, named[a.Payee].Resident.Name
 		for n := range a.Lines {
 			a.Lines[n].Name = named[a.Lines[n].Citizen].Resident.Name

@@ -12,6 +12,7 @@ import (
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/fault"
 )
 
@@ -97,7 +98,8 @@ func (x *Office) draftOnce(ctx context.Context, who actor.Staff, purpose audit.P
 	if err != nil {
 		return Run{}, err
 	}
-	return r, x.name(&r)
+	x.name(&r)
+	return r, nil
 }
 
 func (x *Office) newRun(who actor.Staff, d RunDraft) (Run, error) {
@@ -122,15 +124,18 @@ func (x *Office) newRun(who actor.Staff, d RunDraft) (Run, error) {
 	return r, nil
 }
 
-// name adds what the programme says of itself.
-func (x *Office) name(r *Run) error {
-	p, err := x.Programs.Program(r.Benefit)
+// about gives what a programme says of itself. One that is no longer in the folder goes by
+// its id: what was decided by it stays to be read, refused and paid.
+func (x *Office) about(id string) (name benefit.Words, basis string, procedure benefit.Procedure) {
+	p, err := x.Programs.Program(id)
 	if err != nil {
-		return fmt.Errorf("cannot name a run: %w", err)
+		return benefit.Words{JA: id, JAEasy: id, EN: id}, "", ""
 	}
-	r.Name, r.Procedure = p.Name, p.Procedure
-	return nil
+	return p.Name, p.Basis, p.Procedure
 }
+
+// name adds what the programme says of itself.
+func (x *Office) name(r *Run) { r.Name, _, r.Procedure = x.about(r.Benefit) }
 
 func (x *Office) noteRun(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.Purpose, action string, r Run) error {
 	return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: action, Municipality: r.Municipality, Object: r.ID})
@@ -145,7 +150,8 @@ func (x *Office) runOf(ctx context.Context, t tx.Tx, who actor.Staff, id string)
 	if !ok || r.Municipality != who.Municipality {
 		return r, errNoRun
 	}
-	return r, x.name(&r)
+	x.name(&r)
+	return r, nil
 }
 
 // act does one thing to a run of the officer's municipality, as a clerk.
@@ -253,9 +259,7 @@ func (x *Office) Runs(ctx context.Context, who actor.Staff, purpose audit.Purpos
 			return err
 		}
 		for i := range out {
-			if err := x.name(&out[i]); err != nil {
-				return err
-			}
+			x.name(&out[i])
 		}
 		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "benefit.list_runs", Municipality: who.Municipality})
 	})
