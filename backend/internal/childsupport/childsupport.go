@@ -3,10 +3,10 @@
 // decide so, offers a support.
 //
 // It promises: nothing reaches a family before a named officer's assessment with a reason
-// and the approval of a second person in another role; a protection of the child or of a
-// guardian beats the offer in the same transaction and brings the case to a person; an
-// offer names a support and never why; what a family answers has no effect on anything
-// else. Items lie under a pseudonym for each source, under a named purpose, legal ground
+// and the approval of a second person in another role; a protection of the child or of
+// anybody of the household beats the offer in the same transaction and brings the case to a
+// person; an offer names a support and never why; what a family answers has no effect on
+// anything else. Items lie under a pseudonym for each source, under a named purpose, legal ground
 // and retention, and are erased with proof when it ends. There is no score. Every read and
 // change is recorded in its transaction under a purpose that the family's list of who
 // looked does not show.

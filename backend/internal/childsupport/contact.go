@@ -14,19 +14,15 @@ import (
 )
 
 // contact offers the support to the first guardian, or brings the case to a person where a
-// protection holds or nobody is left to whom the offer could go. reason is the approver's.
+// protection of anybody of the household holds (the register does not say who is whose
+// parent), where nobody is left to whom the offer could go, or where the household is too
+// large for one letter. reason is the approver's.
 func (x *Desk) contact(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, reason string) error {
 	home, err := x.home(ctx, t, c.Child)
 	if err != nil {
 		return err
 	}
-	if len(home.Guardians) == 0 {
-		return x.reach(ctx, t, who, purpose, c, WithPerson, reason)
-	}
-	concerned := []identity.CitizenID{c.Child}
-	for _, g := range home.Guardians {
-		concerned = append(concerned, g.ID)
-	}
+	concerned := append([]identity.CitizenID{c.Child}, home.Members...)
 	flagged, err := x.Protection.Flagged(ctx, t, concerned)
 	if err != nil {
 		return err
@@ -36,13 +32,20 @@ func (x *Desk) contact(ctx context.Context, t tx.Tx, who actor.Staff, purpose au
 			return x.withhold(ctx, t, who, purpose, c, home, reason)
 		}
 	}
+	if len(home.Guardians) == 0 || len(concerned) > mailbox.MaxAbout {
+		return x.reach(ctx, t, who, purpose, c, WithPerson, reason)
+	}
 	return x.offer(ctx, t, who, purpose, c, home.Guardians[0].ID, concerned, reason)
 }
 
 // withhold puts the case on the protectors' list instead of sending.
 func (x *Desk) withhold(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, c Stored, home citizen.Home, reason string) error {
 	s, _ := x.register.Support(c.Support)
-	err := x.Protection.Withhold(ctx, t, []protection.Withheld{{Citizen: home.Guardians[0].ID, Municipality: c.Municipality,
+	to := c.Child
+	if len(home.Guardians) > 0 {
+		to = home.Guardians[0].ID
+	}
+	err := x.Protection.Withhold(ctx, t, []protection.Withheld{{Citizen: to, Municipality: c.Municipality,
 		Object: c.ID, What: protection.Offer, Title: s.Name[notice.Japanese], At: x.Now().UTC()}})
 	if err != nil {
 		return err

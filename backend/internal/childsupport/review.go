@@ -150,7 +150,7 @@ func (x *Desk) end(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.
 
 // Approve allows contact. Whoever assessed the case is Forbidden with the place of own
 // work. In the same transaction the guardian gets the offer; or, where a protection of the
-// child or of a guardian holds, nothing is sent and the case waits with a person and on
+// child or of anybody of the household holds, nothing is sent and the case waits with a person and on
 // the protectors' list.
 func (x *Desk) Approve(ctx context.Context, who actor.Staff, purpose audit.Purpose, id, reason string) error {
 	return x.decide(ctx, who, purpose, id, approval.Approved, reason, func(ctx context.Context, t tx.Tx, c Stored) error {

@@ -2,6 +2,7 @@ package citizen
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"madoguchi.example/backend/internal/tx"
@@ -15,6 +16,8 @@ import (
 type Home struct {
 	Child     Resident
 	Guardians []Resident
+	// Members are the others of the household by id, also those who died or moved out.
+	Members []identity.CitizenID
 }
 
 // Municipalities lists the municipalities of the cell by code.
@@ -71,6 +74,11 @@ func (x *Registry) HomeOf(ctx context.Context, t tx.Tx, child identity.CitizenID
 		return Home{}, fault.New(fault.NotFound, "the child does not live in the municipality any more")
 	}
 	home := Home{Child: standings[child].Resident}
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		if id != child {
+			home.Members = append(home.Members, id)
+		}
+	}
 	slices.SortFunc(ids[1:], func(a, b identity.CitizenID) int {
 		return headFirst(members[a].Relation) - headFirst(members[b].Relation)
 	})
