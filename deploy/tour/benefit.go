@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"madoguchi.example/deploy/population"
-	"madoguchi.example/mobile-api/apiv1"
 	"madoguchi.example/mobile-api/client"
 )
 
@@ -150,17 +149,17 @@ func (w *benefitWalk) start(ctx context.Context) error {
 }
 
 // benefit gives a family's one benefit, and its notice where there is one.
-func (w *benefitWalk) benefit(ctx context.Context, sub string) (apiv1.Benefit, apiv1.Notice, error) {
+func (w *benefitWalk) benefit(ctx context.Context, sub string) (client.Benefit, client.Notice, error) {
 	all, err := w.phones[sub].Benefits(ctx)
 	if err != nil {
-		return apiv1.Benefit{}, apiv1.Notice{}, err
+		return client.Benefit{}, client.Notice{}, err
 	}
 	if len(all) != 1 {
-		return apiv1.Benefit{}, apiv1.Notice{}, fmt.Errorf("%s has %d benefits", sub, len(all))
+		return client.Benefit{}, client.Notice{}, fmt.Errorf("%s has %d benefits", sub, len(all))
 	}
 	b := all[0]
 	if b.Notice == "" {
-		return b, apiv1.Notice{}, fmt.Errorf("%s has a benefit without a notice", sub)
+		return b, client.Notice{}, fmt.Errorf("%s has a benefit without a notice", sub)
 	}
 	n, err := w.phones[sub].Notice(ctx, b.Notice)
 	return b, n, err
@@ -169,7 +168,7 @@ func (w *benefitWalk) benefit(ctx context.Context, sub string) (apiv1.Benefit, a
 // languages are those in which every text is.
 var languages = []string{"en", "ja", "ja-easy"}
 
-func inAll(texts []apiv1.Phrase) bool {
+func inAll(texts []client.Phrase) bool {
 	var have []string
 	for _, t := range texts {
 		if t.Text != "" {
@@ -209,7 +208,7 @@ func (w *benefitWalk) notices(ctx context.Context) error {
 	return nil
 }
 
-func paid(b apiv1.Benefit, yen int64) error {
+func paid(b client.Benefit, yen int64) error {
 	if b.Amount == nil {
 		return fmt.Errorf("the amount cannot be told (%s)", b.State)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"madoguchi.example/deploy/population"
-	"madoguchi.example/mobile-api/apiv1"
+	"madoguchi.example/mobile-api/client"
 )
 
 // listPage is what a payment list's page says.
@@ -368,7 +368,7 @@ func (w *benefitWalk) seen(ctx context.Context) error {
 		return err
 	}
 	for _, action := range []string{"benefit.decide", "benefit.approve"} {
-		if !slices.ContainsFunc(looks, func(e apiv1.Access) bool { return e.Purpose == "benefit_decision" && e.Action == action }) {
+		if !slices.ContainsFunc(looks, func(e client.Access) bool { return e.Purpose == "benefit_decision" && e.Action == action }) {
 			return fmt.Errorf("%d looks, and %s is not among them", len(looks), action)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"madoguchi.example/deploy/population"
-	"madoguchi.example/mobile-api/apiv1"
 	"madoguchi.example/mobile-api/client"
 )
 
@@ -29,7 +28,7 @@ type supportWalk struct {
 	protectedPhone       *client.Client
 	protectedToken       string
 	cases                map[string]string // path of a case by its child's name
-	offer                apiv1.Offer
+	offer                client.Offer
 }
 
 func childSupport(g *Guide) journey {
@@ -331,7 +330,7 @@ func (w *supportWalk) ownCase(ctx context.Context) error {
 }
 
 // reached tells what a family has of offers, notices and pushes.
-func (w *supportWalk) reached(ctx context.Context, phone *client.Client, token string) (offers []apiv1.Offer, notices, pushes int, err error) {
+func (w *supportWalk) reached(ctx context.Context, phone *client.Client, token string) (offers []client.Offer, notices, pushes int, err error) {
 	if offers, err = phone.Offers(ctx); err != nil {
 		return
 	}
@@ -387,7 +386,7 @@ func (w *supportWalk) offerAlone(ctx context.Context) error {
 	for _, t := range n.Texts {
 		said += t.Title + "\n" + t.Body + "\n"
 	}
-	for _, texts := range [][]apiv1.Phrase{w.offer.Name, w.offer.What, w.offer.From, w.offer.Cost, w.offer.How} {
+	for _, texts := range [][]client.Phrase{w.offer.Name, w.offer.What, w.offer.From, w.offer.Cost, w.offer.How} {
 		if !inAll(texts) {
 			return errors.New("the offer is not in three languages")
 		}
@@ -437,8 +436,8 @@ func (w *supportWalk) answer(ctx context.Context) error {
 }
 
 // accesses gives everything that a person's list of looks shows, newest first.
-func (g *Guide) accesses(ctx context.Context, phone *client.Client) ([]apiv1.Access, error) {
-	var out []apiv1.Access
+func (g *Guide) accesses(ctx context.Context, phone *client.Client) ([]client.Access, error) {
+	var out []client.Access
 	for cursor := ""; ; {
 		page, err := phone.AccessLog(ctx, cursor)
 		if err != nil {
