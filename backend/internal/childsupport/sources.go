@@ -3,6 +3,7 @@ package childsupport
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -207,11 +208,16 @@ func (x *Desk) storeLines(ctx context.Context, t tx.Tx, who actor.System, source
 	return verdicts, x.Record.AppendAll(ctx, t, who, touched)
 }
 
-// addItems stores the items of rows and answers one result for each row.
+// addItems stores the items of rows and answers one result for each row. They are stored in
+// the order of their pseudonyms: in the order of the file, in which the access record names
+// the children, their places would tell whose each one is.
 func (x *Desk) addItems(ctx context.Context, t tx.Tx, source string, facts []citizen.Fact[line]) ([]importing.Result, error) {
 	out := make([]importing.Result, len(facts))
-	by := map[identity.MunicipalityCode][]Item{}
-	row := map[identity.MunicipalityCode][]int{}
+	type placed struct {
+		Item
+		row int
+	}
+	by := map[identity.MunicipalityCode][]placed{}
 	for i, f := range facts {
 		items, err := x.itemsOf(source, f.Citizen, f.Value)
 		if err != nil {
@@ -219,18 +225,22 @@ func (x *Desk) addItems(ctx context.Context, t tx.Tx, source string, facts []cit
 		}
 		out[i] = importing.Unchanged
 		m := f.Value.ref.Municipality
-		by[m] = append(by[m], items...)
-		for range items {
-			row[m] = append(row[m], i)
+		for _, item := range items {
+			by[m] = append(by[m], placed{item, i})
 		}
 	}
-	for m, items := range by {
+	for m, all := range by {
+		slices.SortStableFunc(all, func(a, b placed) int { return strings.Compare(a.Pseudonym, b.Pseudonym) })
+		items := make([]Item, len(all))
+		for n, p := range all {
+			items[n] = p.Item
+		}
 		results, err := x.Rows.AddItems(ctx, t, m, items)
 		if err != nil {
 			return nil, err
 		}
 		for n, r := range results {
-			if i := row[m][n]; r == importing.Changed || r == importing.Added && out[i] != importing.Changed {
+			if i := all[n].row; r == importing.Changed || r == importing.Added && out[i] != importing.Changed {
 				out[i] = r
 			}
 		}
