@@ -22,7 +22,7 @@ command -v gcc | gcc libc6-dev | the race detector
 endef
 export NEEDS
 
-.PHONY: help build demo test soak bench check tidy generate screenshots needs clean npm
+.PHONY: help build practice demo test soak bench check tidy generate screenshots needs clean npm
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,12 @@ build: ## build the programs into bin/
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./backend/cmd/... ./agent/cmd/... ./firmware-config/cmd/... ./deploy/cmd/...
 
-demo: build ## start everything with synthetic people; TOUR=1 walks the journeys and ends
-	@$(BIN)/madoguchi-demo --bin $(BIN) --state $(CURDIR)/.demo $(if $(TOUR),--tour)
+practice: ## build programs whose clock a demonstration moves into bin/practice/; never install them
+	@mkdir -p $(BIN)/practice
+	CGO_ENABLED=0 go build -tags practice -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/practice/ ./backend/cmd/... ./agent/cmd/... ./deploy/cmd/...
+
+demo: practice ## start everything with synthetic people; TOUR=1 walks the journeys and ends
+	@$(BIN)/practice/madoguchi-demo --bin $(BIN)/practice --state $(CURDIR)/.demo $(if $(TOUR),--tour)
 
 test: needs npm ## all tests, with the race detector
 	@.ci/test
