@@ -37,7 +37,7 @@ func (o officeBenefits) Award(ctx context.Context, who actor.Staff, id string) (
 		Award: awardLine(a), Run: a.Run, List: a.List, RunName: texts(a.Name), Month: firstOf(a.Month), PayOn: a.PayOn,
 		Basis: office.SameText(a.Basis), NoticeID: a.Notice, RefusalEnds: a.AnswerBy,
 		CanLetter: open && a.Notice != "" && a.Proof.At.IsZero(),
-		CanRefuse: a.Settled.How == "" && a.Amount > 0,
+		CanRefuse: a.Open(),
 	}
 	for _, l := range a.Lines {
 		out.Shares = append(out.Shares, office.Share{Name: l.Name.Kanji(), Birth: l.Birth, Yen: max(l.Amount, 0)})

@@ -117,7 +117,7 @@ func (o officeBenefits) Draft(ctx context.Context, who actor.Staff, d office.Run
 
 // Run implements office.Benefits.
 func (o officeBenefits) Run(ctx context.Context, who actor.Staff, id string) (office.RunDetail, error) {
-	r, funnel, _, err := o.house.awards.Show(ctx, who, audit.BenefitDecision, id)
+	r, funnel, err := o.house.awards.Progress(ctx, who, audit.BenefitDecision, id)
 	if err != nil {
 		return office.RunDetail{}, err
 	}

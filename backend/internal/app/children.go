@@ -171,7 +171,7 @@ func (o officeChildren) Evaluation(ctx context.Context, who actor.Staff) ([]offi
 	for i, e := range all {
 		out[i] = office.Evaluation{
 			Indicator: o.house.indicatorName(e.Indicator), Flagged: e.Flagged, Reviewed: e.Reviewed,
-			Contacted: e.Contacted, Accepted: e.Accepted,
+			Contacted: e.Contacted, Accepted: e.Accepted, Declined: e.Declined, Wrong: e.Wrong,
 		}
 	}
 	return out, err

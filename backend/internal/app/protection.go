@@ -7,6 +7,7 @@ import (
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/office"
 	"madoguchi.example/backend/internal/protection"
+	"madoguchi.example/shared/handle"
 )
 
 // officeProtection lets protectors work.
@@ -17,9 +18,17 @@ func (o officeProtection) Waiting(ctx context.Context, who actor.Staff, limit in
 	tasks, err := o.register.Waiting(ctx, who, audit.Protection, limit)
 	out := make([]office.Withheld, len(tasks))
 	for i, t := range tasks {
-		out[i] = office.Withheld{ID: t.ID, Ref: t.Ref, Name: t.Name, What: office.SameText(t.Title), Since: t.Since()}
+		out[i] = office.Withheld{ID: t.ID, Ref: t.Ref, Name: t.Name, What: office.SameText(t.Title), Link: withheldPage(t.Object), Since: t.Since()}
 	}
 	return out, err
+}
+
+// withheldPage gives the page on which a protector notes what came of it, "" for none.
+func withheldPage(object string) string {
+	if handle.Valid("awd", object) {
+		return "/office/benefits/awards/" + object
+	}
+	return ""
 }
 
 // InForce implements office.Protection.

@@ -14,23 +14,40 @@ import (
 	"madoguchi.example/shared/notice"
 )
 
-// Show gives one run, how far its awards have come, its lists, and a few decisions as a
-// family would read them, made anew for the page. Nothing of them is stored.
-func (x *Office) Show(ctx context.Context, who actor.Staff, purpose audit.Purpose, run string) (Run, Funnel, []Sample, error) {
+// Progress gives one run, how far its awards have come, and its lists. It reads counts
+// alone, so that a page may ask for it again and again while the run works.
+func (x *Office) Progress(ctx context.Context, who actor.Staff, purpose audit.Purpose, run string) (r Run, f Funnel, err error) {
 	if err := mayLook(who); err != nil {
-		return Run{}, Funnel{}, nil, err
+		return r, f, err
 	}
-	var r Run
-	var f Funnel
-	var shown []Sample
-	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
-		if r, err = x.runOf(ctx, t, who, run); err != nil {
+	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		if r, f, err = x.progress(ctx, t, who, run); err != nil {
 			return err
 		}
-		if r.Lists, err = x.Rows.Lists(ctx, t, run); err != nil {
-			return err
-		}
-		if f, err = x.funnel(ctx, t, r); err != nil {
+		return x.noteRun(ctx, t, who, purpose, "benefit.show_run", r)
+	})
+	return r, f, err
+}
+
+func (x *Office) progress(ctx context.Context, t tx.Tx, who actor.Staff, run string) (r Run, f Funnel, err error) {
+	if r, err = x.runOf(ctx, t, who, run); err != nil {
+		return r, f, err
+	}
+	if r.Lists, err = x.Rows.Lists(ctx, t, run); err != nil {
+		return r, f, err
+	}
+	f, err = x.funnel(ctx, t, r)
+	return r, f, err
+}
+
+// Show gives what Progress does, and a few decisions as a family would read them, made anew
+// for the page. Nothing of them is stored.
+func (x *Office) Show(ctx context.Context, who actor.Staff, purpose audit.Purpose, run string) (r Run, f Funnel, shown []Sample, err error) {
+	if err := mayLook(who); err != nil {
+		return r, f, nil, err
+	}
+	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		if r, f, err = x.progress(ctx, t, who, run); err != nil {
 			return err
 		}
 		if shown, err = x.sample(ctx, t, who, purpose, r); err != nil {

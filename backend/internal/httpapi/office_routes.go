@@ -68,6 +68,8 @@ func noticePages(o *office.Office) []Route {
 func benefitPages(o *office.Office) []Route {
 	reads := StaffWith(actor.Clerk, actor.Approver)
 	works, approves := StaffWith(actor.Clerk), StaffWith(actor.Approver)
+	// Protectors bring a withheld notice to its family by hand, and note what came of it.
+	one, answers := StaffWith(actor.Clerk, actor.Approver, actor.Protector), StaffWith(actor.Clerk, actor.Protector)
 	const runs, awards, lists = "/office/benefits/runs", "/office/benefits/awards/{id}", "/office/benefits/lists/{id}"
 	return []Route{
 		Screen(http.MethodGet, "/office/benefits", reads, o.RunList),
@@ -79,9 +81,9 @@ func benefitPages(o *office.Office) []Route {
 		Screen(http.MethodGet, runs+"/{id}/questions", reads, o.QuestionList),
 		Screen(http.MethodPost, runs+"/{id}/act", works, o.ActOnRun).Limit(office.MaxSheet),
 		Screen(http.MethodPost, runs+"/{id}/list", works, o.Propose).Limit(office.MaxSheet),
-		Screen(http.MethodGet, awards, reads, o.AwardPage),
-		Screen(http.MethodPost, awards+"/letter", works, o.RecordLetter).Limit(office.MaxSheet),
-		Screen(http.MethodPost, awards+"/refusal", works, o.RecordRefusal).Limit(office.MaxSheet),
+		Screen(http.MethodGet, awards, one, o.AwardPage),
+		Screen(http.MethodPost, awards+"/letter", answers, o.RecordLetter).Limit(office.MaxSheet),
+		Screen(http.MethodPost, awards+"/refusal", answers, o.RecordRefusal).Limit(office.MaxSheet),
 		Screen(http.MethodGet, lists, reads, o.ListPage),
 		Screen(http.MethodPost, lists+"/approve", approves, o.ApproveList).Limit(office.MaxSheet),
 		Screen(http.MethodPost, lists+"/return", approves, o.ReturnList).Limit(office.MaxSheet),

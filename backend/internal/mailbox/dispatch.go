@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 
 	"madoguchi.example/backend/internal/actor"
@@ -27,8 +28,8 @@ func (p *parcel) add(n Notice, to identity.CitizenID, withheld bool) {
 	c := Copy{Citizen: to, Notice: n.ID, Channel: notice.App, Municipality: n.Municipality, SentAt: n.SentAt}
 	if withheld {
 		c.Channel = Withheld
-		p.withheld = append(p.withheld, protection.Withheld{Citizen: to, Municipality: n.Municipality, Object: n.ID,
-			What: protection.Notice, Title: n.Texts[notice.Japanese].Title, At: n.SentAt})
+		p.withheld = append(p.withheld, protection.Withheld{Citizen: to, Municipality: n.Municipality,
+			Object: cmp.Or(n.Subject.ID, n.ID), What: protection.Notice, Title: n.Texts[notice.Japanese].Title, At: n.SentAt})
 	} else {
 		p.batch.Add(to, n.ID)
 	}

@@ -109,7 +109,7 @@ func (o *Office) awardPage(ctx context.Context, who actor.Staff, r Request, s sh
 	if err != nil {
 		return Page{}, err
 	}
-	if !who.Has(actor.Clerk) {
+	if !who.Has(actor.Clerk) && !who.Has(actor.Protector) {
 		d.CanLetter, d.CanRefuse = false, false
 	}
 	return o.sheetPage(ctx, who, r, "award", s, awarded{s, d, civil.In(o.Now()), doneOf(r)})
