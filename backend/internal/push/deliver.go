@@ -175,15 +175,21 @@ func (x *Desk) recordNew(ctx context.Context, t tx.Tx, who actor.System, purpose
 	for _, s := range made {
 		mine[s.Handle] = true
 	}
-	var entries []audit.Event
-	done := map[Wake]bool{}
+	var fresh []Wake
+	var notices []string
 	for _, s := range open {
-		w := Wake{s.Citizen, s.Notice}
-		if !mine[s.Handle] || done[w] {
-			continue
+		if w := (Wake{s.Citizen, s.Notice}); mine[s.Handle] && !slices.Contains(fresh, w) {
+			fresh, notices = append(fresh, w), append(notices, w.Notice)
 		}
-		done[w] = true
-		entries = append(entries, audit.Event{Purpose: purpose, Action: "push.send", CitizenID: s.Citizen, Object: s.Notice, Items: []string{"device"}})
+	}
+	matters, err := x.Rows.Matters(ctx, t, slices.Compact(slices.Sorted(slices.Values(notices))))
+	if err != nil {
+		return err
+	}
+	var entries []audit.Event
+	for _, w := range fresh {
+		entries = append(entries, audit.Event{Purpose: matters[w.Notice].recordedAs(purpose), Action: "push.send",
+			CitizenID: w.Citizen, Object: w.Notice, Items: []string{"device"}})
 	}
 	entries = append(entries, audit.Event{Purpose: purpose, Action: "push.send", Object: id})
 	return x.Record.AppendAll(ctx, t, who, entries)

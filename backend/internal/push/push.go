@@ -148,18 +148,29 @@ type Rows interface {
 	AddSends(ctx context.Context, t tx.Tx, sends []Send) error
 	// Open lists the sends for the wakes that have no outcome.
 	Open(ctx context.Context, t tx.Tx, wakes []Wake) ([]Send, error)
-	// Matters gives whom each notice tells of besides its recipient.
+	// Matters gives what each notice is about. A notice that is not there is absent.
 	Matters(ctx context.Context, t tx.Tx, notices []string) (map[string]Matter, error)
 	AddOutcomes(ctx context.Context, t tx.Tx, ended []Ended) error
 	// Done notes that all pushes of the notice or the posting have ended.
 	Done(ctx context.Context, t tx.Tx, id string, at time.Time) error
 }
 
-// Matter is what decides, besides its recipient, whether a notice may be pushed.
+// Matter is what decides, besides its recipient, whether a notice may be pushed, and how
+// that is recorded.
 type Matter struct {
 	Municipality identity.MunicipalityCode
 	About        []identity.CitizenID
 	Title        string // in Japanese
+	Subject      notice.SubjectKind
+}
+
+// recordedAs gives the purpose under which a push is recorded. One that brings an offer of
+// support belongs to child support: the person's list of who looked shows nothing of it.
+func (m Matter) recordedAs(purpose audit.Purpose) audit.Purpose {
+	if m.Subject == notice.Offer {
+		return audit.ChildSupport
+	}
+	return purpose
 }
 
 // Protection knows whom nothing may be sent to. *protection.Register implements it.

@@ -188,11 +188,11 @@ func (*Rows) Matters(ctx context.Context, t tx.Tx, ids []string) (map[string]pus
 		for i, id := range part {
 			args[i] = id
 		}
-		err := sqltx.Of(t).Each(ctx, `SELECT notice_id, municipality, about, texts FROM notice WHERE notice_id IN `+bulk.List(1, len(part)), args,
+		err := sqltx.Of(t).Each(ctx, `SELECT notice_id, municipality, about, texts, subject_kind FROM notice WHERE notice_id IN `+bulk.List(1, len(part)), args,
 			func(scan func(...any) error) error {
 				var id, about, texts string
 				var m push.Matter
-				if err := scan(&id, &m.Municipality, &about, &texts); err != nil {
+				if err := scan(&id, &m.Municipality, &about, &texts, &m.Subject); err != nil {
 					return err
 				}
 				for one := range strings.FieldsSeq(about) {
