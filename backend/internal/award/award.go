@@ -36,7 +36,7 @@ const (
 	AnswerDays = 7
 
 	PageHouseholds = 100  // of one transaction of a run
-	MaxList        = 5000 // awards of one list
+	MaxList        = 2000 // awards of one list
 	MaxListed      = 100  // of one page of a table
 	MaxMine        = 200  // awards that a citizen's list shows
 	MaxReason      = 1000 // code points of a reason

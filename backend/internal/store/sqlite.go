@@ -28,7 +28,7 @@ func connectSQLite(ctx context.Context, path string) (*DB, error) {
 	write, err := openSQLite(path, 1, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			"trusted_schema(0)", "journal_size_limit(" + strconv.Itoa(walLimit) + ")"},
+			"trusted_schema(0)", "secure_delete(1)", "journal_size_limit(" + strconv.Itoa(walLimit) + ")"},
 	})
 	if err != nil {
 		return nil, err

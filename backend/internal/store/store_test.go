@@ -100,7 +100,7 @@ func TestSQLiteFileIsPrivateAndDurable(t *testing.T) {
 		t.Errorf("mode %v, want 0600", info.Mode().Perm())
 	}
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "journal_size_limit": "67108864",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "trusted_schema": "0", "secure_delete": "1", "journal_size_limit": "67108864",
 	} {
 		var got string
 		must(t, db.Writer().QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
