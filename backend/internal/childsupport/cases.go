@@ -22,8 +22,9 @@ func (x *Desk) reader(who actor.Staff, purpose audit.Purpose) error {
 	return x.register.purposeOf(purpose)
 }
 
-// Cases lists the open cases of the officer's municipality, oldest first, at most MaxCases.
-// It names nobody and shows no item.
+// Cases lists the open cases of the officer's municipality, at most MaxCases: first those
+// that wait for an officer, then the others, each oldest first. It names nobody and shows
+// no item.
 func (x *Desk) Cases(ctx context.Context, who actor.Staff, purpose audit.Purpose, limit int) ([]Case, error) {
 	if err := x.reader(who, purpose); err != nil {
 		return nil, err
@@ -33,7 +34,7 @@ func (x *Desk) Cases(ctx context.Context, who actor.Staff, purpose audit.Purpose
 	}
 	var out []Case
 	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		found, err := x.Rows.Open(ctx, t, who.Municipality, open, limit)
+		found, err := x.queue(ctx, t, who.Municipality, limit)
 		if err != nil {
 			return err
 		}
@@ -52,6 +53,17 @@ func (x *Desk) Cases(ctx context.Context, who actor.Staff, purpose audit.Purpose
 		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "case.list", Municipality: who.Municipality})
 	})
 	return out, err
+}
+
+// queue gives open cases in the order of Cases: offers that nobody answers may be many, and
+// must not hide a flag until it lapses.
+func (x *Desk) queue(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, limit int) ([]Stored, error) {
+	found, err := x.Rows.Open(ctx, t, m, waiting, limit)
+	if err != nil || len(found) == limit {
+		return found, err
+	}
+	rest, err := x.Rows.Open(ctx, t, m, resting, limit-len(found))
+	return append(found, rest...), err
 }
 
 // line gives what a queue may show of a case.

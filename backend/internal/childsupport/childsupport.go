@@ -29,7 +29,7 @@ import (
 
 // Limits.
 const (
-	MaxCases  = 100  // of one list
+	MaxCases  = 500  // of one list
 	MaxOffers = 200  // of one family
 	MinReason = 4    // code points of an assessment or a decision
 	MaxReason = 1000 // code points of an assessment, a decision or a closing note
@@ -64,8 +64,12 @@ const (
 	Closed     State = "closed"
 )
 
-// open are the states in which a case waits for somebody.
-var open = []State{Flagged, Assessed, Returned, Offered, WithPerson, Accepted, Declined}
+// The states of open cases: those that wait for an officer, and those that wait for the
+// family or for the people who took the case on.
+var (
+	waiting = []State{Flagged, Assessed, Returned, Accepted, Declined}
+	resting = []State{Offered, WithPerson}
+)
 
 // Outcome says how a case ended.
 type Outcome string

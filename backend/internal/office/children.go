@@ -14,7 +14,7 @@ import (
 // A fault of what was typed is told with the field's name in its place: "contact",
 // "support", "reason", "outcome", "note". One's own work is fault.Forbidden at "own_work".
 type Children interface {
-	// Cases gives the open ones, oldest first.
+	// Cases gives the open ones: those that wait for an officer first, each oldest first.
 	Cases(ctx context.Context, who actor.Staff, limit int) ([]Case, error)
 	Case(ctx context.Context, who actor.Staff, id string) (CaseDetail, error)
 	Assess(ctx context.Context, who actor.Staff, id string, a Assessment) error
