@@ -17,13 +17,19 @@ import (
 
 // onList gives the list that an award stands on, ” for none: lists that were returned, and
 // those that found nobody, hold nothing.
-const onList = `coalesce((SELECT max(l.list_id) FROM list_line l JOIN payment_list o ON o.list_id = l.list_id
-	WHERE l.citizen_id = a.citizen_id AND l.award_id = a.award_id AND o.state NOT IN ('returned', 'empty')), '')`
+const onList = `coalesce((SELECT max(l.list_id) ` + heldBy + `), '')`
+
+// heldBy finds an award's line on a list that holds it: there is one at most.
+const heldBy = `FROM list_line l JOIN payment_list o ON o.list_id = l.list_id
+	WHERE l.citizen_id = a.citizen_id AND l.award_id = a.award_id AND o.state NOT IN ('returned', 'empty')`
 
 // stateOf gives an award's state on the day that is the first argument.
-const stateOf = `CASE WHEN s.how IS NOT NULL THEN s.how WHEN a.kind <> 'noticed' THEN a.kind
-	WHEN ` + onList + ` <> '' THEN 'listed' WHEN p.answer_by IS NULL THEN 'noticed'
-	WHEN p.answer_by < $1 THEN 'silent' ELSE 'proven' END`
+const stateOf = stateWhen + onList + ` <> ''` + stateThen
+
+const (
+	stateWhen = `CASE WHEN s.how IS NOT NULL THEN s.how WHEN a.kind <> 'noticed' THEN a.kind WHEN `
+	stateThen = ` THEN 'listed' WHEN p.answer_by IS NULL THEN 'noticed' WHEN p.answer_by < $1 THEN 'silent' ELSE 'proven' END`
+)
 
 const fromAwards = ` FROM award a
 	LEFT JOIN award_proof p ON p.citizen_id = a.citizen_id AND p.award_id = a.award_id
@@ -111,10 +117,13 @@ func (*Rows) OfPayee(ctx context.Context, t tx.Tx, id identity.CitizenID, today 
 	return awards(ctx, t, today, `WHERE a.citizen_id = $2 ORDER BY a.decided_at DESC, a.award_id DESC LIMIT $3`, id, limit)
 }
 
-// Tallies implements award.Rows.
+// Tallies implements award.Rows. It reads the run's lines at once, where a page of awards
+// looks for its own.
 func (*Rows) Tallies(ctx context.Context, t tx.Tx, run string, today civil.Date) (map[award.State]award.Tally, error) {
 	out := map[award.State]award.Tally{}
-	err := sqltx.Of(t).Each(ctx, `SELECT state, count(*), CAST(sum(amount) AS BIGINT) FROM (SELECT `+stateOf+` AS state, a.amount`+fromAwards+`
+	err := sqltx.Of(t).Each(ctx, `SELECT state, count(*), CAST(sum(amount) AS BIGINT) FROM (SELECT `+stateWhen+`h.award_id IS NOT NULL`+stateThen+` AS state, a.amount`+fromAwards+`
+		LEFT JOIN (SELECT l.citizen_id, l.award_id FROM list_line l JOIN payment_list o ON o.list_id = l.list_id
+			WHERE o.run_id = $2 AND o.state NOT IN ('returned', 'empty')) AS h ON h.citizen_id = a.citizen_id AND h.award_id = a.award_id
 		WHERE a.run_id = $2) AS each_award GROUP BY state`, []any{today.String(), run}, func(scan func(...any) error) error {
 		var s award.State
 		var tally award.Tally
@@ -157,7 +166,7 @@ func (*Rows) Questions(ctx context.Context, t tx.Tx, run string, after award.Que
 func (*Rows) Unproven(ctx context.Context, t tx.Tx, run string, after string, limit int) ([]award.Award, error) {
 	var out []award.Award
 	err := sqltx.Of(t).Each(ctx, `SELECT a.citizen_id, a.award_id, a.notice_id, a.deadline, a.withheld`+fromAwards+`
-		WHERE a.run_id = $1 AND a.award_id > $2 AND a.kind = 'noticed' AND p.answer_by IS NULL AND s.how IS NULL
+		WHERE a.run_id = $1 AND a.award_id > $2 AND a.kind = 'noticed' AND p.award_id IS NULL AND s.award_id IS NULL
 		ORDER BY a.award_id LIMIT $3`, []any{run, after, limit}, func(scan func(...any) error) error {
 		a := award.Award{Run: run, State: award.Noticed}
 		var deadline string

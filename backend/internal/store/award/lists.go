@@ -71,9 +71,11 @@ func (*Rows) TurnList(ctx context.Context, t tx.Tx, id string, from, to award.Li
 	return rows == 1, err
 }
 
-// Free implements award.Rows.
+// Free implements award.Rows. It asks for keys that are absent and rows that do not exist:
+// PostgreSQL guesses that an expression leaves nearly nothing, and reads all the run for one
+// page.
 func (*Rows) Free(ctx context.Context, t tx.Tx, run string, today civil.Date, after string, limit int) ([]award.Award, error) {
-	return awards(ctx, t, today, `WHERE a.run_id = $2 AND a.award_id > $3 AND a.kind = 'noticed' AND s.how IS NULL AND `+onList+` = ''
+	return awards(ctx, t, today, `WHERE a.run_id = $2 AND a.award_id > $3 AND a.kind = 'noticed' AND s.award_id IS NULL AND NOT EXISTS (SELECT 1 `+heldBy+`)
 		ORDER BY a.award_id LIMIT $4`, run, after, limit)
 }
 

@@ -20,7 +20,8 @@ CREATE TABLE award (
     CONSTRAINT award_pkey PRIMARY KEY (citizen_id, award_id)
 ) {{strict}};
 CREATE INDEX award_by_id ON award (award_id);
-CREATE INDEX award_of_run ON award (run_id, award_id);
+-- With what a run's awards are counted and chosen by: a row is long.
+CREATE INDEX award_of_run ON award (run_id, award_id, citizen_id, kind, amount);
 
 -- Money moves once: the key holds over all payees and all runs.
 CREATE TABLE entitlement (
