@@ -59,8 +59,12 @@ func families() map[string]string {
 			files["residents.csv"] += fmt.Sprintf("%s,990019,%s,%s,ユキノ,カナ,YUKINO,KANA,%s,1,100-0001,みなと市1,%s\n", ref, f.name, ref, p.born, p.born)
 			files["households.csv"] += fmt.Sprintf("H%s,990019,%s,%s,%s\n", f.ref, ref, p.relation, p.born)
 		}
+		files["residents.csv"] += fmt.Sprintf("%sk,990019,%s,%sk,ユキノ,カナ,YUKINO,KANA,2023-06-10,1,100-0001,みなと市1,2023-06-10\n", f.ref, f.name, f.ref)
+		files["households.csv"] += fmt.Sprintf("H%s,990019,%sk,child,2023-06-10\n", f.ref, f.ref)
 		files["benefit_facts.csv"] += fmt.Sprintf("%sh,990019,paid_by_workplace,false,2026-04-01,勤務先の申告\n", f.ref)
 	}
+	files["checkups.csv"] = "resident_ref,municipality_code,as_of,checkup,due_on,result,contacted_on\n" +
+		"Sk,990019,2026-11-20,m18,2025-06-01,missed,\nSk,990019,2026-11-20,y3,2026-09-01,missed,2026-08-01\n"
 	return files
 }
 
@@ -148,6 +152,7 @@ func (w *world) live(t *testing.T, protected bool) {
 	r, err := w.awards.Draft(ctx, clerk, audit.BenefitDecision, award.RunDraft{ClientID: "onc_00000000000000000000000002",
 		Benefit: "oneoff_kosodate_ouen_2025", Month: benefit.Month{Year: 2026, Month: 2}, Deadline: today.AddDays(14), PayOn: today.AddDays(30)})
 	must(t, err)
+	must(t, w.children.Indicate(ctx, actor.System{Name: "worker.child_support"}, audit.ChildSupport))
 	machine := actor.System{Name: "worker.award"}
 	must(t, w.awards.Count(ctx, clerk, audit.BenefitDecision, r.ID))
 	must(t, w.awards.Work(ctx, machine, audit.BenefitDecision, award.RunJob{Phase: award.PhaseCount, Run: r.ID}))
