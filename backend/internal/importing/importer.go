@@ -41,6 +41,9 @@ type Sheet[T any] struct {
 	// anything is stored, and a fault in any row, a last row without a line break, or an
 	// objection of Whole refuses all of it. What Store refuses is refused alone.
 	Whole func(ctx context.Context, t tx.Tx, who actor.System, all []Entry[T]) ([]Objection, error)
+	// Ended refuses a last row without a line break: where a cut row could pass for another
+	// whole one, it must not be taken in.
+	Ended bool
 	// Replace stores one changed row in a transaction of its own. Nil where rows never
 	// change.
 	Replace func(ctx context.Context, t tx.Tx, who actor.System, e Entry[T]) error
@@ -152,7 +155,7 @@ func (p *pass[T]) row(l line) {
 	case len(values) != len(p.header):
 		p.rep.refuse(Fault{Line: l.number, Reason: fmt.Sprintf("has %d cells where the header has %d", len(values), len(p.header))})
 		return
-	case !l.ended && (p.sheet.Whole != nil || p.free(p.header[len(p.header)-1])):
+	case !l.ended && (p.sheet.Ended || p.sheet.Whole != nil || p.free(p.header[len(p.header)-1])):
 		p.rep.refuse(Fault{Line: l.number, Reason: reasonCut})
 		return
 	}

@@ -25,6 +25,7 @@ func (x *Register) Importer() importing.Importer {
 		File:    "protections.csv",
 		Columns: importing.Columns("resident_ref", "municipality_code", "kind", "since", "until"),
 		Parse:   parseLine,
+		Ended:   true, // a cut number may be somebody else's, and a cut day is no end
 		Key:     func(l line) string { return string(l.ref.Municipality) + " " + l.ref.Resident + " " + string(l.Kind) },
 		Store:   x.storeLines,
 		Replace: x.replaceLine,
