@@ -245,13 +245,38 @@ func (x *Office) One(ctx context.Context, who actor.Citizen, purpose audit.Purpo
 	return a, err
 }
 
+// sent reads one of the citizen's awards whose notice was sent to them. Where a protection
+// holds since then, it says nothing of anybody.
+func (x *Office) sent(ctx context.Context, t tx.Tx, who actor.Citizen, id string) (Award, error) {
+	a, ok, err := x.Rows.ByID(ctx, t, id, x.today())
+	if err != nil {
+		return a, err
+	}
+	if !ok || a.Payee != who.ID || a.Withheld {
+		return Award{}, errNoAward
+	}
+	flagged, err := x.Protections.Flagged(ctx, t, a.people())
+	if err != nil {
+		return a, err
+	}
+	if slices.ContainsFunc(a.people(), func(id identity.CitizenID) bool { return flagged[id] }) {
+		a.Decision = Decision{Version: a.Version}
+	}
+	one := []Award{a}
+	if _, err := x.prove(ctx, t, one); err != nil {
+		return a, err
+	}
+	return one[0], x.complete(ctx, t, one)
+}
+
 // Refuse notes that the citizen does not want the payment, until 24:00 of AnswerBy in Japan,
 // and gives the award as it stands. Again it changes nothing. Later it is a Conflict at
-// "deadline".
+// "deadline". A family that was told can refuse also where a protection hides the award
+// since then, because its silence would count.
 func (x *Office) Refuse(ctx context.Context, who actor.Citizen, purpose audit.Purpose, id string) (Award, error) {
 	var a Award
 	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
-		if a, err = x.one(ctx, t, who, id); err != nil {
+		if a, err = x.sent(ctx, t, who, id); err != nil {
 			return err
 		}
 		if a.Open() && !x.refusable(a) {
@@ -261,7 +286,7 @@ func (x *Office) Refuse(ctx context.Context, who actor.Citizen, purpose audit.Pu
 		if err := x.refuse(ctx, t, a, Settlement{How: HowRefused, At: x.now(), By: string(who.ID), ReceivedOn: x.today(), Channel: notice.App}); err != nil {
 			return err
 		}
-		if a, err = x.one(ctx, t, who, id); err != nil {
+		if a, err = x.sent(ctx, t, who, id); err != nil {
 			return err
 		}
 		action := "benefit.refuse"

@@ -450,3 +450,60 @@ func TestAProgrammeThatIsGone(t *testing.T) {
 		o.balanced(t)
 	})
 }
+
+// A family that was told, and of whom somebody is protected since, can still refuse: its
+// silence would count. It is told nothing of anybody.
+func TestARefusalAfterAProtection(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		r, of := decided(t, o, "F1", "F2")
+		a := of["F1"]
+		o.read(t, a)
+		o.settle(t, nil, map[string]string{"protections.csv": "resident_ref,municipality_code,kind,since,until\nF1c,990019,non_disclosure,2026-11-21,\n"})
+		_, err := o.One(t.Context(), o.payee(a), audit.Self, a.ID)
+		refused(t, err, fault.NotFound, "")
+		o.until(r.Deadline, -time.Second)
+		_, err = o.Refuse(t.Context(), o.payee(of["F2"]), audit.Self, a.ID)
+		refused(t, err, fault.NotFound, "")
+		for range 2 {
+			got, err := o.Refuse(t.Context(), o.payee(a), audit.Self, a.ID)
+			must(t, err)
+			if got.State != award.Refused || len(got.Lines) != 0 || len(got.Steps) != 0 || len(got.Facts) != 0 {
+				t.Errorf("%s, %d lines, %d steps, %d facts", got.State, len(got.Lines), len(got.Steps), len(got.Facts))
+			}
+		}
+		o.until(r.Deadline, time.Hour)
+		_, err = o.Propose(t.Context(), clerk, decide, r.ID)
+		refused(t, err, fault.Conflict, "run")
+		o.balanced(t)
+	})
+}
+
+// A run that was paused for so long that its notices would name a day that is near or over
+// goes no further: a new run finds who is left.
+func TestARunThatWasPausedTooLong(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		o.settle(t, family("F1"), facts("F1a paid_by_workplace=false"))
+		r, err := o.Draft(t.Context(), clerk, decide, draftOf(o, "1"))
+		must(t, err)
+		must(t, o.Office.Count(t.Context(), clerk, decide, r.ID))
+		must(t, o.Pause(t.Context(), clerk, decide, r.ID))
+		o.Advance(48 * time.Hour)
+		must(t, o.Resume(t.Context(), clerk, decide, r.ID)) // a count tells nobody a day
+		o.Advance(-48 * time.Hour)
+		o.drain(t)
+		must(t, o.Start(t.Context(), clerk, decide, r.ID))
+		must(t, o.Pause(t.Context(), clerk, decide, r.ID))
+		o.until(r.Deadline.AddDays(-award.AnswerDays), -time.Second)
+		must(t, o.Resume(t.Context(), clerk, decide, r.ID))
+		must(t, o.Pause(t.Context(), clerk, decide, r.ID))
+		o.until(r.Deadline.AddDays(-award.AnswerDays), 0)
+		refused(t, o.Resume(t.Context(), clerk, decide, r.ID), fault.Conflict, "deadline")
+		o.drain(t)
+		if n := o.Town.Count(t, `SELECT count(*) FROM award`); n != 0 {
+			t.Errorf("%d awards", n)
+		}
+		if r := o.run(t, "2"); r.Result.Awards != 1 {
+			t.Errorf("%+v", r.Result)
+		}
+	})
+}

@@ -218,7 +218,8 @@ func (x *Office) Pause(ctx context.Context, who actor.Staff, purpose audit.Purpo
 	})
 }
 
-// Resume goes on after the last page that was stored.
+// Resume goes on after the last page that was stored: a run only while its notices leave
+// AnswerDays until the deadline that they name. A new run finds who is left.
 func (x *Office) Resume(ctx context.Context, who actor.Staff, purpose audit.Purpose, run string) error {
 	return x.act(ctx, who, purpose, run, "benefit.resume_run", func(ctx context.Context, t tx.Tx, r Run) error {
 		done, err := x.Rows.SetPaused(ctx, t, r.ID, false, x.now())
@@ -229,8 +230,11 @@ func (x *Office) Resume(ctx context.Context, who actor.Staff, purpose audit.Purp
 			return errState
 		}
 		r, _, err = x.Rows.RunByID(ctx, t, r.ID)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case r.State == Running && r.Deadline.Before(x.today().AddDays(AnswerDays)):
+			return fault.At(fault.Conflict, "deadline", "the deadline is less than %d days ahead: make a new run for those who are left", AnswerDays)
 		}
 		return x.Queue.Enqueue(ctx, t, r.job())
 	})
