@@ -28,17 +28,7 @@ func TestChildSupport(t *testing.T) {
 	officer.judgePages(rules, "/office/", "/office/children", path)
 
 	chief := h.console(rules, population.SubMinatoChildChief, "見守 宏")
-	chief.tabTo("main a[href=" + quote(path) + "]")
-	chief.press(kb.Enter)
-	chief.has("#contact-reason")
-	chief.judge(rules, "contact to be approved", officeWidth)
-	chief.keep("office-case-approval")
-	chief.tabTo("#contact-reason")
-	chief.write("評価のとおり、案内することを承認します")
-	chief.tabTo("form[action$='/approve'] .button")
-	chief.press(kb.Enter)
-	chief.until("!document.querySelector('#contact-reason') && document.querySelector('main h1')")
-	chief.judge(rules, "approved contact", officeWidth)
+	chief.approveContact(rules, path)
 	chief.judgePages(rules, "/office/children", "/office/children/erasures", path)
 
 	p.deliver(worker, h.pushPayload())
@@ -107,6 +97,22 @@ func (c *console) assess(rules, path string) {
 	c.press(kb.Enter)
 	c.until("!document.querySelector('#assess-reason') && document.querySelector('main h1')")
 	c.judge(rules, "an assessed case", officeWidth)
+}
+
+// approveContact goes from the queue to the case and approves.
+func (c *console) approveContact(rules, path string) {
+	c.t.Helper()
+	c.tabTo("main a[href=" + quote(path) + "]")
+	c.press(kb.Enter)
+	c.has("#contact-reason")
+	c.judge(rules, "contact to be approved", officeWidth)
+	c.keep("office-case-approval")
+	c.tabTo("#contact-reason")
+	c.write("評価のとおり、案内することを承認します")
+	c.tabTo("form[action$='/approve'] .button")
+	c.press(kb.Enter)
+	c.until("!document.querySelector('#contact-reason') && document.querySelector('main h1')")
+	c.judge(rules, "approved contact", officeWidth)
 }
 
 // answer answers the offer that is in sight.

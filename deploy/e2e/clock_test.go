@@ -41,7 +41,7 @@ func TestThreeWeeksLater(t *testing.T) {
 	if status, err := officer.Status(ctx, "/office/"); err != nil || status == http.StatusOK {
 		t.Errorf("an officer's session outlived three weeks: %d %v", status, err)
 	}
-	if officer, err = g.Console(ctx, population.SubMinatoClerk); err != nil {
+	if _, err := g.Console(ctx, population.SubMinatoClerk); err != nil {
 		t.Errorf("the officer: %v", err)
 	}
 	if _, err := g.SignIn(ctx, population.SubSingle); err != nil {
