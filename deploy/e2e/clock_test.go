@@ -1,8 +1,10 @@
 package e2e_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -49,5 +51,28 @@ func TestThreeWeeksLater(t *testing.T) {
 	}
 	if out, err := s.Tool(ctx, "import", s.PeopleDir()); err != nil {
 		t.Errorf("the import: %v\n%s", err, out)
+	}
+}
+
+// TestDeliveredProgramsKnowNoPracticeClock looks into the built files themselves.
+func TestDeliveredProgramsKnowNoPracticeClock(t *testing.T) {
+	const variable = "MADOGUCHI_PRACTICE_CLOCK"
+	for _, c := range []struct {
+		programs stage.Programs
+		knows    bool
+	}{{programs(t), false}, {forPractice(t), true}} {
+		moves, err := c.programs.MoveClocks()
+		if err != nil || moves != c.knows {
+			t.Errorf("the programs move their clocks: %v %v, want %v", moves, err, c.knows)
+		}
+		for _, name := range []string{stage.Backend, stage.Agent, stage.Practice} {
+			raw, err := os.ReadFile(c.programs.Path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(raw, []byte(variable)) != c.knows {
+				t.Errorf("%s knows the practice clock: %v", name, !c.knows)
+			}
+		}
 	}
 }
