@@ -15,7 +15,7 @@ import (
 var (
 	errNotApprover = fault.New(fault.Forbidden, "only approvers decide lists")
 	errNotWaiting  = fault.At(fault.Conflict, "state", "the list does not wait for approval")
-	errRefusedOne  = fault.At(fault.Conflict, "list", "somebody refused since the list was made: return it and make a new one")
+	errRefusedOne  = fault.At(fault.Conflict, "list", "somebody on the list refused or may still refuse: return it and make a new one")
 	errUnbalanced  = fault.At(fault.Conflict, "total", "the list does not balance: return it and make a new one")
 )
 

@@ -152,21 +152,32 @@ func TestTheLastDayToRefuse(t *testing.T) {
 	})
 }
 
-// A clock that is put back gives the family its time back: until the approval.
+// A clock that is put back gives the family its time back: until the approval, which waits
+// for it.
 func TestAClockThatIsPutBack(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		r, of := decided(t, o, "F1", "F2")
 		for _, a := range of {
 			o.read(t, a)
 		}
-		o.until(r.Deadline, time.Hour)
-		l, err := o.Propose(t.Context(), clerk, decide, r.ID)
-		must(t, err)
-		o.until(r.Deadline, -time.Hour)
-		if a, err := o.Refuse(t.Context(), o.payee(of["F1"]), audit.Self, of["F1"].ID); err != nil || a.State != award.Refused {
-			t.Errorf("%s %v", a.State, err)
+		for _, refuses := range []bool{true, false} {
+			o.until(r.Deadline, time.Hour)
+			l, err := o.Propose(t.Context(), clerk, decide, r.ID)
+			must(t, err)
+			o.until(r.Deadline, -time.Hour)
+			if refuses {
+				if a, err := o.Refuse(t.Context(), o.payee(of["F1"]), audit.Self, of["F1"].ID); err != nil || a.State != award.Refused {
+					t.Errorf("%s %v", a.State, err)
+				}
+			}
+			refused(t, o.Approve(t.Context(), second, decide, l.ID, l.Count, l.Total, "確認しました"), fault.Conflict, "list")
+			o.until(r.Deadline, time.Hour)
+			if refuses {
+				must(t, o.Return(t.Context(), second, decide, l.ID, "辞退がありました"))
+			} else {
+				must(t, o.Approve(t.Context(), second, decide, l.ID, 1, 20000, "確認しました"))
+			}
 		}
-		refused(t, o.Approve(t.Context(), second, decide, l.ID, l.Count, l.Total, "確認しました"), fault.Conflict, "list")
 		o.balanced(t)
 	})
 }

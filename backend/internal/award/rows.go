@@ -118,7 +118,8 @@ type ListRows interface {
 	// have been faster.
 	AddLines(ctx context.Context, t tx.Tx, list string, awards []Award) ([]Award, error)
 	Lines(ctx context.Context, t tx.Tx, list, after string, limit int) ([]ListLine, error)
-	// SettleList ends the list's awards that have not ended as approved, and counts them.
+	// SettleList ends as approved the list's awards that have not ended, whose delivery is
+	// proven and whose last day to refuse is over, and counts them.
 	SettleList(ctx context.Context, t tx.Tx, l List, by string, at time.Time) (int, error)
 	// Book writes the list's lines into the ledger.
 	Book(ctx context.Context, t tx.Tx, l List, at time.Time) error

@@ -146,9 +146,10 @@ func (*Rows) Lines(ctx context.Context, t tx.Tx, list, after string, limit int) 
 func (*Rows) SettleList(ctx context.Context, t tx.Tx, l award.List, by string, now time.Time) (int, error) {
 	rows, err := sqltx.Of(t).Exec(ctx, `
 		INSERT INTO award_settlement (citizen_id, award_id, how, at, settled_by, received_on, channel, reason, list_id)
-		SELECT citizen_id, award_id, CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), '', '', '', list_id FROM list_line
-		 WHERE list_id = $4 ORDER BY citizen_id, award_id
-		ON CONFLICT DO NOTHING`, award.HowApproved, sqltx.Micros(now), by, l.ID)
+		SELECT l.citizen_id, l.award_id, CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT), '', '', '', l.list_id
+		  FROM list_line l JOIN award_proof p ON p.citizen_id = l.citizen_id AND p.award_id = l.award_id
+		 WHERE l.list_id = $4 AND p.answer_by < $5 ORDER BY l.citizen_id, l.award_id
+		ON CONFLICT DO NOTHING`, award.HowApproved, sqltx.Micros(now), by, l.ID, civil.In(now).String())
 	return int(rows), err
 }
 
