@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +41,17 @@ type world struct {
 	base     string
 	log      *lockedBuffer
 	officers map[actor.Role]actor.Staff
+	clock    *clock
 }
+
+// clock stands still until it is told to go on.
+type clock struct{ seconds atomic.Int64 }
+
+func (c *clock) now() time.Time {
+	return storetest.Now().Add(time.Duration(c.seconds.Load()) * time.Second)
+}
+
+func (c *clock) advance() { c.seconds.Add(1) }
 
 // hidden is the family name of the people who are protected in one of the two worlds.
 const hidden = "雪野"
@@ -72,8 +83,8 @@ func families() map[string]string {
 func inhabit(t *testing.T, more string) *world {
 	t.Helper()
 	_, file := site(t, more)
-	w := &world{log: &lockedBuffer{}}
-	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: w.log, now: storetest.Now, rand: storetest.Rand("world")}
+	w := &world{log: &lockedBuffer{}, clock: &clock{}}
+	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: w.log, now: w.clock.now, rand: storetest.Rand("world")}
 	c, err := p.load(file, config.Config.Validate)
 	must(t, err)
 	w.house, err = p.open(t.Context(), c, p.logger(c))

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/shared/fault"
 )
 
 const (
@@ -81,6 +82,9 @@ func (o *Office) ApproveContact(ctx context.Context, who actor.Staff, r Request)
 	s := newSheet("contact", r.Form)
 	reason := s.reason("reason")
 	return o.actOnCase(ctx, who, r, s, "approved", []string{"reason"}, func() error {
+		if err := o.sameAssessment(ctx, who, r); err != nil {
+			return err
+		}
 		return o.Children.Approve(ctx, who, r.Param["id"], reason)
 	})
 }
@@ -90,8 +94,25 @@ func (o *Office) ReturnCase(ctx context.Context, who actor.Staff, r Request) (Pa
 	s := newSheet("return", r.Form)
 	reason := s.reason("reason")
 	return o.actOnCase(ctx, who, r, s, "returned", []string{"reason"}, func() error {
+		if err := o.sameAssessment(ctx, who, r); err != nil {
+			return err
+		}
 		return o.Children.Return(ctx, who, r.Param["id"], reason)
 	})
+}
+
+// sameAssessment refuses a form that was opened before the case was returned and assessed
+// anew: nobody allows an offer that they have not seen.
+func (o *Office) sameAssessment(ctx context.Context, who actor.Staff, r Request) error {
+	seen := r.Form.Get("seen")
+	if seen == "" {
+		return nil
+	}
+	d, err := o.Children.Case(ctx, who, r.Param["id"])
+	if err == nil && (d.Assessed == nil || d.Assessed.Stamp() != seen) {
+		err = fault.At(fault.Conflict, "state", "the case was assessed anew since the page was opened")
+	}
+	return err
 }
 
 // CloseCase ends a case with what came of it.

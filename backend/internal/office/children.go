@@ -2,6 +2,7 @@ package office
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
@@ -97,6 +98,9 @@ type Assessed struct {
 	Contact bool
 	Reason  string
 }
+
+// Stamp tells this assessment from every other of its case.
+func (a *Assessed) Stamp() string { return strconv.FormatInt(a.At.UnixMicro(), 10) }
 
 // Support is one entry of the catalogue, as the offer will name it.
 type Support struct {
