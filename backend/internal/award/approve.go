@@ -16,6 +16,7 @@ var (
 	errNotApprover = fault.New(fault.Forbidden, "only approvers decide lists")
 	errNotWaiting  = fault.At(fault.Conflict, "state", "the list does not wait for approval")
 	errRefusedOne  = fault.At(fault.Conflict, "list", "somebody on the list refused or may still refuse: return it and make a new one")
+	errGone        = fault.At(fault.Conflict, "list", "somebody on the list died or moved out: return it and make a new one")
 	errUnbalanced  = fault.At(fault.Conflict, "total", "the list does not balance: return it and make a new one")
 )
 
@@ -108,8 +109,8 @@ func (x *Office) nameLines(ctx context.Context, t tx.Tx, who actor.Staff, purpos
 
 // Approve approves the list: every award on it ends as approved, and the ledger gets its
 // entries, or nothing is done. The approver types the count and the total; both, the lines
-// and the ledger must agree. A refusal that came in between, and another approval at the
-// same moment, are Conflicts.
+// and the ledger must agree. A refusal that came in between, a payee who is gone, and
+// another approval at the same moment are Conflicts.
 func (x *Office) Approve(ctx context.Context, who actor.Staff, purpose audit.Purpose, list string, count int, total int64, reason string) error {
 	return x.decide(ctx, who, purpose, list, approval.Approved, reason, func(ctx context.Context, t tx.Tx, l List) error {
 		switch {
@@ -139,14 +140,25 @@ func (x *Office) Approve(ctx context.Context, who actor.Staff, purpose audit.Pur
 	})
 }
 
-// approved records the approval for every payee.
+// approved records the approval for every payee, all of whom still live here.
 func (x *Office) approved(ctx context.Context, t tx.Tx, who actor.Staff, purpose audit.Purpose, l List) error {
 	lines, err := x.Rows.Lines(ctx, t, l.ID, "", MaxList)
 	if err != nil {
 		return err
 	}
+	payees := make([]identity.CitizenID, len(lines))
+	for i, line := range lines {
+		payees[i] = line.Payee
+	}
+	standing, err := x.People.Named(ctx, t, payees)
+	if err != nil {
+		return err
+	}
 	events := make([]audit.Event, len(lines))
 	for i, line := range lines {
+		if !standing[line.Payee].Lives(x.today()) {
+			return errGone
+		}
 		events[i] = audit.Event{Purpose: hiding(purpose, line.Withheld), Action: "benefit.approve", CitizenID: line.Payee,
 			Municipality: l.Municipality, Object: line.Award, Items: []string{"benefit"}}
 	}

@@ -103,6 +103,33 @@ func TestOnlyPayeesWhoAreGone(t *testing.T) {
 	})
 }
 
+// A payee who died while the list waited is not paid.
+func TestAPayeeWhoIsGoneBeforeTheApproval(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		r, of := decided(t, o, "F1", "F2")
+		for _, a := range of {
+			o.read(t, a)
+		}
+		o.until(r.Deadline, time.Hour)
+		l, err := o.Propose(t.Context(), clerk, decide, r.ID)
+		must(t, err)
+		o.settle(t, nil, map[string]string{"deaths.csv": "resident_ref,municipality_code,died_on,registered_on\nF1a,990019,2026-12-01,2026-12-02\n"})
+		before := o.everything(t)
+		refused(t, o.Approve(t.Context(), second, decide, l.ID, l.Count, l.Total, "確認しました"), fault.Conflict, "list")
+		if after := o.everything(t); !equal(before, after) {
+			t.Errorf("%v, then %v", before, after)
+		}
+		must(t, o.Return(t.Context(), second, decide, l.ID, "確認してください"))
+		l, err = o.Propose(t.Context(), clerk, decide, r.ID)
+		must(t, err)
+		must(t, o.Approve(t.Context(), second, decide, l.ID, 1, 20000, "確認しました"))
+		if _, f, err := o.Progress(t.Context(), clerk, decide, r.ID); err != nil || f.ForPerson[award.PayeeGone] != 1 {
+			t.Errorf("%+v, %v", f.ForPerson, err)
+		}
+		o.balanced(t)
+	})
+}
+
 // The last day to refuse is seven days after the day of delivery, over the ends of months
 // and 29 February, and never before the run's deadline.
 func TestTheLastDayToRefuse(t *testing.T) {
