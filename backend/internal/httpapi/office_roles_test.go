@@ -25,6 +25,7 @@ func TestOfficePagesByRole(t *testing.T) {
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	clerk, both := []actor.Role{actor.Clerk}, []actor.Role{actor.Clerk, actor.Approver}
 	approver, protector := []actor.Role{actor.Approver}, []actor.Role{actor.Protector}
+	awards, answers := slices.Concat(both, protector), slices.Concat(clerk, protector)
 	child, second := []actor.Role{actor.ChildOfficer}, []actor.Role{actor.ChildApprover}
 	for _, c := range []struct {
 		method, path string
@@ -35,7 +36,7 @@ func TestOfficePagesByRole(t *testing.T) {
 		{"GET", "/office/benefits/runs/run_1", both}, {"GET", "/office/benefits/runs/run_1/progress", both},
 		{"GET", "/office/benefits/runs/run_1/awards", both}, {"GET", "/office/benefits/runs/run_1/questions", both},
 		{"POST", "/office/benefits/runs/run_1/act", clerk}, {"POST", "/office/benefits/runs/run_1/list", clerk},
-		{"GET", "/office/benefits/awards/awd_1", both}, {"POST", "/office/benefits/awards/awd_1/letter", clerk}, {"POST", "/office/benefits/awards/awd_1/refusal", clerk},
+		{"GET", "/office/benefits/awards/awd_1", awards}, {"POST", "/office/benefits/awards/awd_1/letter", answers}, {"POST", "/office/benefits/awards/awd_1/refusal", answers},
 		{"GET", "/office/benefits/lists/lst_1", both}, {"POST", "/office/benefits/lists/lst_1/approve", approver}, {"POST", "/office/benefits/lists/lst_1/return", approver},
 		{"GET", "/office/children", slices.Concat(child, second)}, {"GET", "/office/children/cases/chc_1", slices.Concat(child, second)},
 		{"GET", "/office/children/erasures", []actor.Role{actor.ChildApprover, actor.Auditor}},
