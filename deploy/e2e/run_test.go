@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	runResidents = 6000 // a run of several pages
+	runResidents = 12000 // a run of several pages
 	runKills     = 3
 )
 
