@@ -121,7 +121,8 @@ type Decision struct {
 // Line is one beneficiary's part.
 type Line struct {
 	Citizen identity.CitizenID `json:"citizen"`
-	Birth   civil.Date         `json:"birth,omitzero"`
+	// Birth is zero where the part is the household's: its eldest child stands for it.
+	Birth civil.Date `json:"birth,omitzero"`
 	// Amount is yen; negative while it cannot be told.
 	Amount int64 `json:"amount"`
 	// Name is read from the register when the award is shown; it is not stored.

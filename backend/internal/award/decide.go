@@ -234,7 +234,8 @@ func (c *considered) conclude(p pass, d benefit.Decision, children []*citizen.Re
 		c.line(children[i].Resident.ID, children[i].Resident.BirthDate.Date, part.Amount, len(d.Unknown) > 0)
 	}
 	if d.PerChild == nil {
-		c.line(c.payee.Resident.ID, civil.Date{}, d.Amount, len(d.Unknown) > 0)
+		// the eldest child stands for the household, because the payee may be another next time
+		c.line(children[0].Resident.ID, civil.Date{}, d.Amount, len(d.Unknown) > 0)
 	}
 	switch {
 	case len(d.Unknown) > 0:

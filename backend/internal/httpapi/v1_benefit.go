@@ -113,7 +113,7 @@ func amountOf(a award.Award) *int64 {
 	return &a.Amount
 }
 
-// children leaves out lines without a birth date: they are the payee's own.
+// children leaves out lines without a birth date: they are the household's.
 func children(lines []award.Line) []apiv1.BenefitChild {
 	out := []apiv1.BenefitChild{}
 	for _, l := range lines {
