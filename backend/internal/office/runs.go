@@ -128,6 +128,9 @@ func (o *Office) runPage(ctx context.Context, who actor.Staff, r Request, s shee
 		return Page{}, err
 	}
 	body.sheet, body.Done = s, doneOf(r)
+	if !body.Working && (body.Done == "count" || body.Done == "start" || body.Done == "resume") {
+		body.Done = "" // what began has ended: the state says so
+	}
 	return o.sheetPage(ctx, who, r, "run", s, body)
 }
 
