@@ -1,6 +1,7 @@
 package award
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,12 +15,14 @@ import (
 // afterSteps is the room in code points that is kept for what stands after the reasons.
 const afterSteps = 900
 
-// letter makes the notice of one award.
-func (x *Office) letter(p pass, m citizen.Municipality, a Award) mailbox.Letter {
-	about := []identity.CitizenID{a.Payee}
-	for _, l := range a.Lines {
-		if l.Citizen != a.Payee {
-			about = append(about, l.Citizen)
+// letter makes the notice of one award. It is about whom the award is for, and about the
+// others of the household, the head and the spouse before the rest, as far as a letter
+// names people: a protection of any of them withholds it.
+func (x *Office) letter(p pass, m citizen.Municipality, a Award, household []identity.CitizenID) mailbox.Letter {
+	about := a.people()
+	for _, id := range household {
+		if !slices.Contains(about, id) && len(about) < mailbox.MaxAbout {
+			about = append(about, id)
 		}
 	}
 	return mailbox.Letter{To: a.Payee, About: about, Municipality: a.Municipality, Kind: notice.Action, Deadline: a.Deadline,

@@ -224,8 +224,8 @@ func (b *batch) post(ctx context.Context, t tx.Tx) error {
 		return err
 	}
 	letters := make([]mailbox.Letter, len(b.awards))
-	for i, a := range b.awards {
-		letters[i] = b.x.letter(b.pass, m, a)
+	for i, at := range b.of {
+		letters[at] = b.x.letter(b.pass, m, b.awards[at], b.all[i].people())
 	}
 	posted, err := b.x.Mail.Post(ctx, t, b.who, b.purpose, letters)
 	if err != nil {
