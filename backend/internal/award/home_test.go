@@ -1,9 +1,11 @@
 package award_test
 
 import (
+	"slices"
 	"testing"
 
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/award"
 	"madoguchi.example/backend/internal/protection"
 	"madoguchi.example/shared/civil"
 )
@@ -17,7 +19,7 @@ func TestAProtectionOfAnybodyAtHomeWithholdsTheNotice(t *testing.T) {
 		for _, ref := range []string{"F1b", "F2b"} {
 			must(t, o.Protection.Set(t.Context(), protector, audit.Protection, ref, protection.NonDisclosure, civil.Date{}))
 		}
-		o.run(t, "1")
+		r := o.run(t, "1")
 		for ref, want := range map[string]int{"F1a": 0, "F2a": 0, "F3a": 1} {
 			who := o.Citizen(t, home, ref)
 			if n := o.Town.Count(t, `SELECT count(*) FROM delivery WHERE citizen_id = $1 AND channel = 'app'`, who.ID); n != want {
@@ -26,6 +28,10 @@ func TestAProtectionOfAnybodyAtHomeWithholdsTheNotice(t *testing.T) {
 			if mine, _, err := o.Mine(t.Context(), who, audit.Self); err != nil || len(mine) != want {
 				t.Errorf("%s sees %d awards, want %d, %v", ref, len(mine), want, err)
 			}
+		}
+		seen, _, err := o.Awards(t.Context(), clerk, decide, r.ID, "", "", 10)
+		if err != nil || slices.ContainsFunc(seen, func(a award.Award) bool { return a.PayeeRef == "F1a" || a.PayeeRef == "F2a" }) {
+			t.Errorf("a clerk sees who was withheld, %v", err)
 		}
 		tasks, err := o.Protection.Waiting(t.Context(), protector, audit.Protection, 10)
 		if err != nil || len(tasks) != 2 {

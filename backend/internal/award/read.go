@@ -184,7 +184,8 @@ func peopleOf(awards []Award) []identity.CitizenID {
 func (x *Office) visible(ctx context.Context, t tx.Tx, who actor.Staff, awards []Award) ([]Award, error) {
 	hidden, err := x.hidden(ctx, t, who, peopleOf(awards))
 	return slices.DeleteFunc(awards, func(a Award) bool {
-		return slices.ContainsFunc(a.people(), func(id identity.CitizenID) bool { return hidden[id] })
+		withheld := a.Withheld && !who.Has(actor.Protector) // of whomever in the household
+		return withheld || slices.ContainsFunc(a.people(), func(id identity.CitizenID) bool { return hidden[id] })
 	}), err
 }
 
