@@ -132,7 +132,7 @@ type RunDetail struct {
 // Question is a household that no rule can decide.
 type Question struct {
 	Ref, Name string // of a person of it
-	Trouble   string // no_parent, not_born, born_later, child_gone, relation_open, fact_unreadable, not_evaluated
+	Trouble   string // a key of award.Troubles
 }
 
 // Sample is one decision as a family would read it.
