@@ -15,7 +15,7 @@ import (
 	"madoguchi.example/shared/identity"
 )
 
-// onList gives the list that an award stands on, ” for none: lists that were returned, and
+// onList gives the list that an award stands on, nothing for none: lists that were returned, and
 // those that found nobody, hold nothing.
 const onList = `coalesce((SELECT max(l.list_id) ` + heldBy + `), '')`
 
