@@ -37,6 +37,11 @@ func connectPostgres(ctx context.Context, cfg Config) (*DB, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "madoguchi-backend"
 	}
+	if c.RuntimeParams["jit"] == "" {
+		// Compiling a statement takes a second, the statements that are compiled because of a
+		// wrong guess of rows take milliseconds, and a transaction has two seconds.
+		c.RuntimeParams["jit"] = "off"
+	}
 	db := stdlib.OpenDB(*c)
 	db.SetMaxOpenConns(cfg.Connections)
 	db.SetMaxIdleConns(cfg.Connections)
