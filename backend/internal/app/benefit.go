@@ -6,11 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"madoguchi.example/shared/benefit/jsonlines"
-	"madoguchi.example/shared/benefit/programs"
 	"madoguchi.example/shared/benefit/rule"
 )
 
@@ -27,11 +25,7 @@ func (p *program) benefit(ctx context.Context, args []string) error {
 	if err := f.Parse(args[1:]); err != nil || f.NArg() != 1 {
 		return fmt.Errorf("cannot evaluate: name one file, or - for the standard input: %w", ErrUsage)
 	}
-	var from fs.FS = programs.FS
-	if *dir != "" {
-		from = os.DirFS(*dir)
-	}
-	engine, err := rule.Load(from)
+	engine, err := programmes(*dir)
 	if err != nil {
 		return fmt.Errorf("cannot use the programmes:\n%w", err)
 	}
