@@ -261,7 +261,7 @@ func TestFault4LimitIsTwoSeconds(t *testing.T) {
 		if took := time.Since(begin); took != 2*time.Second {
 			t.Errorf("the callback ended after %s, want 2s", took)
 		}
-	})
+	}, func(c *store.Config) { c.CallbackLimit = 0 }) // the default
 }
 
 func TestFault4StatementOverstaysOnPostgres(t *testing.T) {
