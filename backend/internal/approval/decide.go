@@ -4,13 +4,12 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/remark"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
-	"madoguchi.example/shared/jptext"
 )
 
 // OwnWork is the place of the fault that refuses the first person.
@@ -46,7 +45,7 @@ func (x *Desk) Decide(ctx context.Context, t tx.Tx, who actor.Staff, purpose aud
 	case r.Own(who.ID):
 		return Request{}, errOwn
 	}
-	if err := checkReason(reason); err != nil {
+	if err := remark.Check("reason", reason, MinReason, MaxReason); err != nil {
 		return Request{}, err
 	}
 	return r, x.end(ctx, t, who, purpose, r, Decision{Verdict: verdict, Reason: reason})
@@ -79,25 +78,4 @@ func (x *Desk) end(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.
 		return errDecided
 	}
 	return x.note(ctx, t, who, purpose, "approval."+string(d.Verdict), r)
-}
-
-func checkReason(reason string) error {
-	if len(reason) > 4*MaxReason {
-		return fault.At(fault.TooLarge, "reason", "the reason is longer than %d characters", MaxReason)
-	}
-	switch n := utf8.RuneCountInString(reason); {
-	case n > MaxReason:
-		return fault.At(fault.TooLarge, "reason", "the reason is longer than %d characters", MaxReason)
-	case n < MinReason:
-		return fault.At(fault.InvalidArgument, "reason", "the reason needs at least %d characters", MinReason)
-	}
-	if !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f
-	}) {
-		return fault.At(fault.InvalidArgument, "reason", "the reason is not text or holds control characters")
-	}
-	if jptext.HoldsMyNumber(reason) {
-		return fault.At(fault.MyNumberRefused, "reason", "the reason holds a My Number; it was not kept")
-	}
-	return nil
 }

@@ -8,16 +8,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/mailbox"
+	"madoguchi.example/backend/internal/remark"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/identity"
-	"madoguchi.example/shared/jptext"
 	"madoguchi.example/shared/notice"
 )
 
@@ -129,7 +128,7 @@ func (x *Office) RecordLetter(ctx context.Context, who actor.Staff, purpose audi
 // wins until the list is approved; the same again changes nothing.
 func (x *Office) RecordRefusal(ctx context.Context, who actor.Staff, purpose audit.Purpose, award string, receivedOn civil.Date, reason string) error {
 	reason = strings.TrimSpace(reason)
-	if err := checkNote(reason); err != nil {
+	if err := remark.Check("reason", reason, 0, MaxReason); err != nil {
 		return err
 	}
 	return x.answer(ctx, who, purpose, award, "benefit.refusal_received", func(ctx context.Context, t tx.Tx, a Award) error {
@@ -141,19 +140,6 @@ func (x *Office) RecordRefusal(ctx context.Context, who actor.Staff, purpose aud
 		}
 		return x.refuse(ctx, t, a, Settlement{How: HowRefused, At: x.now(), By: who.ID, ReceivedOn: receivedOn, Channel: notice.Counter, Reason: reason})
 	})
-}
-
-// checkNote checks an officer's words, which may be missing.
-func checkNote(reason string) error {
-	switch {
-	case len(reason) > 4*MaxReason || utf8.RuneCountInString(reason) > MaxReason:
-		return fault.At(fault.TooLarge, "reason", "the reason is longer than %d characters", MaxReason)
-	case !utf8.ValidString(reason) || strings.ContainsFunc(reason, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }):
-		return fault.At(fault.InvalidArgument, "reason", "the reason is not text or holds control characters")
-	case jptext.HoldsMyNumber(reason):
-		return fault.At(fault.MyNumberRefused, "reason", "the reason holds a My Number; it was not kept")
-	}
-	return nil
 }
 
 // refuse ends the award as refused, unless it has ended: the key of the settlement decides

@@ -4,15 +4,13 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/approval"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/remark"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
-	"madoguchi.example/shared/jptext"
 )
 
 // ContactApproval is the kind of the approval that contact needs. Its object is the case.
@@ -44,24 +42,6 @@ func (x *Desk) approver(who actor.Staff, purpose audit.Purpose) error {
 	return x.register.purposeOf(purpose)
 }
 
-// checkWords checks what an officer typed. The fault never repeats it.
-func checkWords(place, words string, least int) error {
-	n := utf8.RuneCountInString(words)
-	switch {
-	case len(words) > 4*MaxReason || n > MaxReason:
-		return fault.At(fault.TooLarge, place, "the text is longer than %d characters", MaxReason)
-	case n < least:
-		return fault.At(fault.InvalidArgument, place, "a reason has at least %d characters", least)
-	case !utf8.ValidString(words):
-		return fault.At(fault.InvalidArgument, place, "this is not text")
-	case strings.ContainsFunc(words, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }):
-		return fault.At(fault.InvalidArgument, place, "the text holds control characters")
-	case jptext.HoldsMyNumber(words):
-		return fault.At(fault.MyNumberRefused, place, "the text holds a My Number; it was not kept")
-	}
-	return nil
-}
-
 // Assess keeps an officer's assessment with its reason: it proposes contact and asks the
 // second role, or closes the case. Somebody who decided about the case before is Forbidden
 // with the place of own work.
@@ -70,7 +50,7 @@ func (x *Desk) Assess(ctx context.Context, who actor.Staff, purpose audit.Purpos
 		return err
 	}
 	a.Reason = strings.TrimSpace(a.Reason)
-	if err := checkWords("reason", a.Reason, MinReason); err != nil {
+	if err := remark.Check("reason", a.Reason, MinReason, MaxReason); err != nil {
 		return err
 	}
 	return x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
@@ -174,7 +154,7 @@ func (x *Desk) decide(ctx context.Context, who actor.Staff, purpose audit.Purpos
 	if err := x.approver(who, purpose); err != nil {
 		return err
 	}
-	if err := checkWords("reason", strings.TrimSpace(reason), MinReason); err != nil {
+	if err := remark.Check("reason", strings.TrimSpace(reason), MinReason, MaxReason); err != nil {
 		return err
 	}
 	return x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
@@ -212,7 +192,7 @@ func (x *Desk) Close(ctx context.Context, who actor.Staff, purpose audit.Purpose
 		return err
 	}
 	note = strings.TrimSpace(note)
-	if err := checkWords("note", note, 0); err != nil {
+	if err := remark.Check("note", note, 0, MaxReason); err != nil {
 		return err
 	}
 	if !slices.Contains(Outcomes(), o) {

@@ -5,14 +5,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/remark"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/identity"
-	"madoguchi.example/shared/jptext"
 )
 
 // Task is something withheld that waits for a protector.
@@ -67,7 +66,7 @@ func (x *Register) Settle(ctx context.Context, who actor.Staff, purpose audit.Pu
 		return fault.At(fault.InvalidArgument, "how", "there is no such way")
 	}
 	note = strings.TrimSpace(note)
-	if err := checkNote(note); err != nil {
+	if err := remark.Check("note", note, 0, MaxNote); err != nil {
 		return err
 	}
 	return x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
@@ -89,19 +88,4 @@ func (x *Register) Settle(ctx context.Context, who actor.Staff, purpose audit.Pu
 		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "withheld.settle", CitizenID: w.Citizen,
 			Municipality: w.Municipality, Object: w.Object, Items: []string{string(how)}})
 	})
-}
-
-func checkNote(note string) error {
-	if len(note) > 4*MaxNote || utf8.RuneCountInString(note) > MaxNote {
-		return fault.At(fault.TooLarge, "note", "the note is longer than %d characters", MaxNote)
-	}
-	if !utf8.ValidString(note) || strings.ContainsFunc(note, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f
-	}) {
-		return fault.At(fault.InvalidArgument, "note", "the note is not text or holds control characters")
-	}
-	if jptext.HoldsMyNumber(note) {
-		return fault.At(fault.MyNumberRefused, "note", "the note holds a My Number; it was not kept")
-	}
-	return nil
 }
