@@ -81,7 +81,10 @@ func askForChild(p *phone) string {
 	p.tabTo(".back a")
 	p.press(kb.Enter)
 	p.reaches("/app/certificates")
-	child := value[string](p.window, `[...document.querySelectorAll(".person")].find(s => s.textContent.includes("`+p.house.Cast.Child.Name[strings.IndexAny(p.house.Cast.Child.Name, " 　")+1:]+`")).querySelector(".button").id`)
+	given := p.house.Cast.Child.Name[strings.IndexAny(p.house.Cast.Child.Name, " 　")+1:]
+	button := `[...document.querySelectorAll(".person")].find(s => s.textContent.includes(` + quote(given) + `))?.querySelector(".button")`
+	p.until(button) // the address changes before the page is drawn
+	child := value[string](p.window, button+".id")
 	p.tabTo("#" + child)
 	p.press(kb.Enter)
 	p.reaches("/app/certificates/new")
