@@ -68,6 +68,16 @@ function strip(words: HTMLElement, key: Key, act: () => void): HTMLElement {
   return h("div", { class: "strip" }, words, h("button", { type: "button", class: "quiet", on: { click: act } }, w(key)));
 }
 
+let wished = "";
+
+/**
+ * focusOnceDrawn gives the focus to what is drawn next under this id, by whichever drawing
+ * comes first: one that was asked for may be overtaken by one that new data asked for.
+ */
+export function focusOnceDrawn(id: string): void {
+  wished = id;
+}
+
 /** drawMain puts the screen into the main part, keeping focus and place when it is the same page. */
 export function drawMain(screen: Screen, same: boolean): void {
   const main = part("main");
@@ -79,7 +89,9 @@ export function drawMain(screen: Screen, same: boolean): void {
   append(main, [screen.above, heading, ...screen.nodes]);
   for (const id of openParts) document.getElementById(id)?.setAttribute("open", "");
   if (onHeading) main.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
-  if (focused !== "") document.getElementById(focused)?.focus({ preventScroll: true });
+  const next = wished === "" ? null : document.getElementById(wished);
+  if (next !== null || !same) wished = "";
+  if (focused !== "" || next !== null) (next ?? document.getElementById(focused))?.focus({ preventScroll: true });
 }
 
 /** focusHeading brings a person who went to a new page to its beginning. */

@@ -13,7 +13,7 @@ import { age, back, counterCard, group, needsLine, progress, reference, refusalW
 import { visit as go } from "../router";
 import type { Draw, Screen } from "../screen";
 import { session } from "../session";
-import { say } from "../shell";
+import { focusOnceDrawn, say } from "../shell";
 import { state } from "../state";
 import { fetchOne, keepOne } from "../sync";
 import { phrase, show, tag, w, type Key } from "../words";
@@ -92,11 +92,11 @@ async function send(o: Offer, answer: Answer, outcome: HTMLElement, me: Me | und
   outcome.replaceChildren(progress("answer.running"));
   try {
     const a = await api({ method: "PUT", path: `/v1/offers/${encodeURIComponent(o.id)}/answer`, body: { answer } });
+    focusOnceDrawn("answered"); // the button that had the focus cannot be pressed any more
     await keepOne("offers", a.body as Offer);
     busy = "";
     say(phrase("offer.done"));
     await go(location.pathname, "replace");
-    document.getElementById("answered")?.focus({ preventScroll: true }); // the button that had the focus cannot be pressed any more
   } catch (e) {
     const final = e instanceof Refused && [403, 404, 409].includes(e.problem.status);
     for (const b of able) b.disabled = final;
