@@ -5,34 +5,55 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"time"
 )
 
-// Bundle is a snapshot to be written. Its documents are published as they are: JWKS and
-// CRLs are the texts that the issuer serves.
+// Bundle is a snapshot to be written. Its files are published as they are: the texts that
+// the issuers serve.
 type Bundle struct {
 	AsOf   time.Time
-	MaxAge time.Duration // zero: never stale
-	SHC    []SHCIssuer
+	MaxAge time.Duration     // zero: never stale
+	Files  map[string][]byte // by name within the layout, "shc/….json"
+	// Sections read the files back before they are written: a bundle holds nothing that a
+	// terminal would refuse or leave out. Files outside of them are refused.
+	Sections []Section
 }
 
-// SHCIssuer is one pinned issuer of SMART Health Cards.
-type SHCIssuer struct {
-	ISS  string            `json:"iss"`
-	JWKS json.RawMessage   `json:"jwks"`
-	CRLs []json.RawMessage `json:"crls"`
+// IssuerFile gives the file of one issuer in the section whose folder is given, as
+// LoadIssuers reads it, and its name within the layout.
+func IssuerFile(folder, iss string, jwks json.RawMessage, crls ...json.RawMessage) (name string, text []byte, err error) {
+	if crls == nil {
+		crls = []json.RawMessage{}
+	}
+	text, err = json.Marshal(struct {
+		ISS  string            `json:"iss"`
+		JWKS json.RawMessage   `json:"jwks"`
+		CRLs []json.RawMessage `json:"crls"`
+	}{iss, jwks, crls})
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot write an issuer: %w", err)
+	}
+	sum := sha256.Sum256([]byte(iss))
+	return folder + "/" + hex.EncodeToString(sum[:8]) + ".json", text, nil
 }
 
-// Files gives the layout as file names and contents. It refuses what Load would refuse,
-// and what Load would only note: a bundle is our own.
-func (b Bundle) Files() (map[string][]byte, error) {
-	files := map[string][]byte{}
+// files gives the whole layout, read back as a terminal would.
+func (b Bundle) files() (map[string][]byte, error) {
+	files := maps.Clone(b.Files)
+	if files == nil {
+		files = map[string][]byte{}
+	}
+	for name := range files {
+		if !slices.ContainsFunc(b.Sections, func(s Section) bool { return path.Dir(name) == s.Name }) {
+			return nil, fmt.Errorf("cannot write the trust bundle: %s is of no format that is read", name)
+		}
+	}
 	if !b.AsOf.IsZero() {
 		age := struct {
 			AsOf   time.Time `json:"as_of"`
@@ -47,42 +68,19 @@ func (b Bundle) Files() (map[string][]byte, error) {
 		}
 		files[snapshotFile] = text
 	}
-	for _, issuer := range b.SHC {
-		if issuer.CRLs == nil {
-			issuer.CRLs = []json.RawMessage{}
-		}
-		text, err := json.Marshal(issuer)
-		if err != nil {
-			return nil, fmt.Errorf("cannot write an issuer: %w", err)
-		}
-		files[issuerName(issuer.ISS)] = text
-	}
-	return files, check(files, len(b.SHC))
-}
-
-// check reads the layout as a terminal would.
-func check(files map[string][]byte, issuers int) error {
-	s, err := Load(memory(files))
+	s, err := Load(memory(files), b.Sections)
 	if err != nil {
-		return err
-	}
-	if len(s.shc) != issuers {
-		return errors.New("cannot write the layout: an issuer stands twice")
+		return nil, err
 	}
 	if len(s.notes) > 0 {
-		return fmt.Errorf("cannot write the layout: %s: %s", s.notes[0].Place, s.notes[0].Reason)
+		return nil, fmt.Errorf("cannot write the trust bundle: %s: %s", s.notes[0].Place, s.notes[0].Reason)
 	}
-	return nil
-}
-
-func issuerName(iss string) string {
-	sum := sha256.Sum256([]byte(iss))
-	return shcFolder + "/" + hex.EncodeToString(sum[:8]) + ".json"
+	return files, nil
 }
 
 // WriteTar writes the layout as a tar. The same bundle gives the same bytes.
 func (b Bundle) WriteTar(w io.Writer) error {
-	files, err := b.Files()
+	files, err := b.files()
 	if err != nil {
 		return err
 	}
@@ -104,7 +102,7 @@ func (b Bundle) WriteTar(w io.Writer) error {
 
 // FS gives the layout as a file system in memory, for Load.
 func (b Bundle) FS() (fs.FS, error) {
-	files, err := b.Files()
+	files, err := b.files()
 	if err != nil {
 		return nil, err
 	}

@@ -21,13 +21,14 @@ const (
 	MaxJWKS         = 256 << 10 // bytes of one key set
 	MaxKeys         = 64        // keys of one issuer
 	MaxChain        = 8         // certificates in one x5c
+	maxKeyID        = 512       // characters of a kid that the issuer chose
 	coordinateSize  = 32        // bytes of x and of y on P-256
 	uncompressedTag = 4         // SEC 1 section 2.3.3
 )
 
-// Key is one public key of an issuer of SMART Health Cards.
+// Key is one public key of an issuer.
 type Key struct {
-	ID          string // RFC 7638 thumbprint, checked
+	ID          string // kid; for SMART Health Cards the RFC 7638 thumbprint, checked
 	Public      *ecdsa.PublicKey
 	CRLVersion  int64     // 0: the issuer publishes no revocation list for it
 	NotBefore   time.Time // of the x5c leaf; zero without x5c. A remark at most: keys are pinned
@@ -65,7 +66,14 @@ func coordinates(key *ecdsa.PublicKey) (x, y string, err error) {
 // issuers leave them out), kid the RFC 7638 thumbprint, never d; with x5c the leaf must
 // hold the same key and name iss as its URI. An empty iss leaves that name unchecked but
 // still wants one. Keys that keep the rules are returned beside the faults of the others.
-func ParseJWKS(text []byte, iss string) ([]Key, error) {
+func ParseJWKS(text []byte, iss string) ([]Key, error) { return parseJWKS(text, iss, false) }
+
+// ParseLooseJWKS is ParseJWKS for formats that leave a key's id to the issuer (RFC 7517
+// section 4.5): kid is any text, and where it is absent the key's ID is its thumbprint. The
+// leaf of x5c need not name the issuer.
+func ParseLooseJWKS(text []byte, iss string) ([]Key, error) { return parseJWKS(text, iss, true) }
+
+func parseJWKS(text []byte, iss string, loose bool) ([]Key, error) {
 	if len(text) > MaxJWKS {
 		return nil, fmt.Errorf("cannot read the key set: larger than %d bytes", MaxJWKS)
 	}
@@ -77,7 +85,7 @@ func ParseJWKS(text []byte, iss string) ([]Key, error) {
 	var faults []error
 	seen := map[string]bool{}
 	for i, raw := range raws {
-		key, err := raw.key(iss)
+		key, err := raw.key(iss, loose)
 		if err == nil && seen[key.ID] {
 			err = errors.New("kid stands twice")
 		}
@@ -159,7 +167,7 @@ func readKey(r *jsonpull.Reader) rawKey {
 	return k
 }
 
-func (k rawKey) key(iss string) (Key, error) {
+func (k rawKey) key(iss string, loose bool) (Key, error) {
 	switch {
 	case k.private:
 		return Key{}, errors.New("it holds a private key")
@@ -176,14 +184,20 @@ func (k rawKey) key(iss string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	if k.kid != thumbprint(k.x, k.y) {
+	id := thumbprint(k.x, k.y)
+	switch {
+	case loose && len(k.kid) > maxKeyID:
+		return Key{}, errors.New("kid is too long")
+	case loose && k.kid != "":
+		id = k.kid
+	case !loose && k.kid != id:
 		return Key{}, errors.New("kid is not the thumbprint of the key")
 	}
-	key := Key{ID: k.kid, Public: public, CRLVersion: k.crlVersion}
+	key := Key{ID: id, Public: public, CRLVersion: k.crlVersion}
 	if len(k.x5c) == 0 {
 		return key, nil
 	}
-	return key, key.checkChain(k.x5c, iss)
+	return key, key.checkChain(k.x5c, iss, loose)
 }
 
 func point(x, y string) (*ecdsa.PublicKey, error) {
@@ -202,7 +216,7 @@ func point(x, y string) (*ecdsa.PublicKey, error) {
 
 // checkChain holds the leaf of x5c against the key and the issuer's name. The chain
 // above it is read but trusted for nothing: the key is what is pinned.
-func (k *Key) checkChain(chain []string, iss string) error {
+func (k *Key) checkChain(chain []string, iss string, loose bool) error {
 	var leaf *x509.Certificate
 	for i, text := range chain {
 		der, err := base64.StdEncoding.Strict().DecodeString(text)
@@ -221,7 +235,7 @@ func (k *Key) checkChain(chain []string, iss string) error {
 	if !ok || !k.Public.Equal(public) {
 		return errors.New("the leaf of x5c holds another key")
 	}
-	if !names(leaf, iss) {
+	if !loose && !names(leaf, iss) {
 		return errors.New("the leaf of x5c does not name the issuer as URI")
 	}
 	k.NotBefore, k.NotAfter, k.Certificate = leaf.NotBefore, leaf.NotAfter, true

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,46 +16,100 @@ import (
 // Limits of the layout.
 const (
 	MaxIssuer     = 512      // characters of an issuer's name
-	MaxIssuers    = 4096     // files below shc
-	MaxIssuerFile = 16 << 20 // bytes of one file below shc
+	MaxFiles      = 4096     // files of one section
+	MaxIssuerFile = 16 << 20 // bytes of one issuer's file
 	MaxTotal      = 64 << 20 // bytes of the whole layout
 	maxSnapshot   = 64 << 10 // bytes of snapshot.json
 	snapshotFile  = "snapshot.json"
-	shcFolder     = "shc"
 )
 
-// Load reads the layout: shc/*.json, each {"iss","jwks","crls"}, and snapshot.json
-// {"as_of","max_age"} (a Go duration or seconds; absent: never stale). Other files and
-// folders are left to the formats that know them. It fails where a file cannot be read as
-// what it is; a bad key or list inside a readable file is left out and noted.
-func Load(fsys fs.FS) (Snapshot, error) {
-	s := Snapshot{shc: map[string]*Issuer{}}
+// Section is the part of a layout that one format reads: the folder of its name. Load gives
+// the format's anchors, which Snapshot.Section hands back; the folder may be empty or
+// absent. It fails where a file cannot be read as what it is, and notes what it leaves out.
+type Section struct {
+	Name string
+	Load func(f *Folder) (anchors any, err error)
+}
+
+// Folder is one section's folder while it is loaded.
+type Folder struct {
+	fsys   fs.FS
+	name   string
+	names  []string
+	dated  bool
+	budget *int64 // bytes that the layout may still hold
+	note   func(Note)
+}
+
+// Names lists the files whose names end in one of the suffixes, sorted.
+func (f *Folder) Names(suffixes ...string) []string {
+	var out []string
+	for _, name := range f.names {
+		if slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(name, s) }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Read gives a file of at most limit bytes. Files absent are fs.ErrNotExist.
+func (f *Folder) Read(name string, limit int64) ([]byte, error) {
+	text, err := readBounded(f.fsys, path.Join(f.name, name), min(limit, *f.budget))
+	*f.budget -= int64(len(text))
+	return text, err
+}
+
+// Dated tells whether the layout says when it was made. One that does not is never stale.
+func (f *Folder) Dated() bool { return f.dated }
+
+// Place names a file of the folder within the layout.
+func (f *Folder) Place(name string) string { return path.Join(f.name, name) }
+
+// Note tells of something that was left out of the file.
+func (f *Folder) Note(name string, err error) {
+	f.note(Note{Place: f.Place(name), Reason: err.Error()})
+}
+
+// Load reads the layout: snapshot.json {"as_of","max_age"} (a Go duration or seconds;
+// absent: never stale) and one folder for each of the sections. Other files and folders
+// are left alone.
+func Load(fsys fs.FS, sections []Section) (Snapshot, error) {
+	s := Snapshot{sections: map[string]any{}}
 	if _, err := fs.Stat(fsys, "."); err != nil {
 		return Snapshot{}, fmt.Errorf("cannot read the trust folder: %w", err)
 	}
 	if err := s.readAge(fsys); err != nil {
 		return Snapshot{}, fmt.Errorf("cannot read %s: %w", snapshotFile, err)
 	}
-	entries, err := fs.ReadDir(fsys, shcFolder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Snapshot{}, fmt.Errorf("cannot read the folder %s: %w", shcFolder, err)
-	}
-	total, files := int64(0), 0
-	for _, entry := range entries {
-		if entry.IsDir() || !strings.HasSuffix(entry.Name(), ".json") {
-			continue
+	budget := int64(MaxTotal)
+	for _, section := range sections {
+		f := &Folder{fsys: fsys, name: section.Name, dated: !s.asOf.IsZero(), budget: &budget, note: func(n Note) { s.notes = append(s.notes, n) }}
+		if err := f.list(); err != nil {
+			return Snapshot{}, fmt.Errorf("cannot read the folder %s: %w", section.Name, err)
 		}
-		if files++; files > MaxIssuers {
-			return Snapshot{}, fmt.Errorf("cannot read the folder %s: more than %d issuers", shcFolder, MaxIssuers)
-		}
-		name := shcFolder + "/" + entry.Name()
-		size, err := s.readIssuer(fsys, name, MaxTotal-total)
+		anchors, err := section.Load(f)
 		if err != nil {
-			return Snapshot{}, fmt.Errorf("cannot read %s: %w", name, err)
+			return Snapshot{}, err
 		}
-		total += size
+		s.sections[section.Name] = anchors
 	}
 	return s, nil
+}
+
+func (f *Folder) list() error {
+	entries, err := fs.ReadDir(f.fsys, f.name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			f.names = append(f.names, entry.Name())
+		}
+	}
+	if len(f.names) > MaxFiles {
+		return fmt.Errorf("more than %d files", MaxFiles)
+	}
+	return nil
 }
 
 func (s *Snapshot) readAge(fsys fs.FS) error {
@@ -110,102 +166,6 @@ func readDuration(r *jsonpull.Reader) time.Duration {
 		r.Fault("max_age is out of range")
 	}
 	return d
-}
-
-func (s *Snapshot) readIssuer(fsys fs.FS, name string, budget int64) (int64, error) {
-	text, err := readBounded(fsys, name, min(MaxIssuerFile, budget))
-	if err != nil {
-		return 0, err
-	}
-	file, err := parseIssuer(string(text))
-	if err != nil {
-		return 0, err
-	}
-	if _, twice := s.shc[file.iss]; twice {
-		return 0, errors.New("its issuer has another file")
-	}
-	issuer := &Issuer{ISS: file.iss, keys: map[string]Key{}, crls: map[string]CRL{}}
-	s.shc[file.iss] = issuer
-	keys, err := ParseJWKS([]byte(file.jwks), file.iss)
-	if err != nil {
-		s.note(name+" jwks", err)
-	}
-	for _, key := range keys {
-		issuer.keys[key.ID] = key
-	}
-	s.readLists(issuer, name, file.crls)
-	issuer.unlisted = s.asOf.IsZero() && len(file.crls) == 0
-	return int64(len(text)), nil
-}
-
-func (s *Snapshot) readLists(issuer *Issuer, name string, lists []string) {
-	twice := map[string]bool{}
-	for i, text := range lists {
-		place := fmt.Sprintf("%s crls %d", name, i)
-		crl, err := ParseCRL([]byte(text))
-		if err != nil {
-			s.note(place, err)
-			continue
-		}
-		key, known := issuer.keys[crl.KeyID]
-		_, held := issuer.crls[crl.KeyID]
-		switch {
-		case !known:
-			s.note(place, errors.New("no usable key has its kid"))
-		case held || twice[crl.KeyID]:
-			s.note(place, errors.New("a second list for its kid: neither is used"))
-			delete(issuer.crls, crl.KeyID)
-			twice[crl.KeyID] = true
-		default:
-			if key.CRLVersion != 0 && crl.Version != key.CRLVersion {
-				s.note(place, errors.New("ctr is not the key's crlVersion"))
-			}
-			issuer.crls[crl.KeyID] = crl
-		}
-	}
-}
-
-func (s *Snapshot) note(place string, err error) {
-	s.notes = append(s.notes, Note{Place: place, Reason: err.Error()})
-}
-
-type issuerFile struct {
-	iss  string
-	jwks string
-	crls []string
-}
-
-func parseIssuer(text string) (issuerFile, error) {
-	var f issuerFile
-	r := jsonpull.New(text)
-	for m := r.Object(); m.Next(); {
-		switch m.Name {
-		case "iss":
-			f.iss = r.Text()
-		case "jwks":
-			f.jwks = r.Raw()
-		case "crls":
-			if r.Kind() == jsonpull.Null {
-				continue
-			}
-			for a := r.Array(); a.Next(); {
-				if a.Index >= MaxKeys {
-					r.Fault("more than %d lists", MaxKeys)
-					continue
-				}
-				f.crls = append(f.crls, r.Raw())
-			}
-		}
-	}
-	switch {
-	case r.End() != nil:
-		return f, r.End()
-	case !ValidIssuer(f.iss):
-		return f, errors.New("iss is not an https address without trailing slash")
-	case f.jwks == "":
-		return f, errors.New("no jwks")
-	}
-	return f, nil
 }
 
 // readBounded reads a file of at most limit bytes.

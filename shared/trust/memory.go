@@ -10,7 +10,7 @@ import (
 )
 
 // maxFiles bounds what ReadTar unpacks.
-const maxFiles = 2 * MaxIssuers
+const maxFiles = 2 * MaxFiles
 
 // ReadTar unpacks a layout that WriteTar wrote into memory, for Load and for keeping.
 // Only regular files with plain relative names are taken.

@@ -13,12 +13,12 @@ import (
 )
 
 // Snapshot is what is believed, as of a moment. The zero value trusts nobody and is
-// never stale.
+// never stale. It never changes and is safe for concurrent use.
 type Snapshot struct {
-	asOf   time.Time
-	maxAge time.Duration
-	shc    map[string]*Issuer
-	notes  []Note
+	asOf     time.Time
+	maxAge   time.Duration
+	sections map[string]any
+	notes    []Note
 }
 
 // Note tells of something in the layout that was left out. Place is a file's name and
@@ -28,15 +28,8 @@ type Note struct {
 	Reason string
 }
 
-// Issuer is a pinned issuer of SMART Health Cards.
-type Issuer struct {
-	ISS  string
-	keys map[string]Key
-	crls map[string]CRL
-	// unlisted: the snapshot is undated, so nothing in it is stale, and it holds no list of
-	// this issuer, good or bad.
-	unlisted bool
-}
+// Section gives what the section of this name loaded; nil where it was not loaded.
+func (s Snapshot) Section(name string) any { return s.sections[name] }
 
 // AsOf gives when the snapshot was made; zero where it does not say.
 func (s Snapshot) AsOf() time.Time { return s.asOf }
@@ -60,48 +53,3 @@ func (s Snapshot) Age(at time.Time) time.Duration {
 
 // Notes gives what was left out of the layout.
 func (s Snapshot) Notes() []Note { return append([]Note(nil), s.notes...) }
-
-// Issuers gives the number of pinned issuers of SMART Health Cards.
-func (s Snapshot) Issuers() int { return len(s.shc) }
-
-// SHCIssuer gives the pinned issuer with exactly this iss.
-func (s Snapshot) SHCIssuer(iss string) (*Issuer, bool) {
-	issuer, ok := s.shc[iss]
-	return issuer, ok
-}
-
-// Key gives the issuer's own key with this kid. A key is valid for its own issuer alone.
-func (i *Issuer) Key(kid string) (Key, bool) {
-	key, ok := i.keys[kid]
-	return key, ok
-}
-
-// Revocation is what a snapshot knows of one card's revocation.
-type Revocation int
-
-// The answers.
-const (
-	NotRevoked        Revocation = iota // the list in force does not name it, or there is no list to ask
-	IsRevoked                           // a list of its key names it
-	RevocationUnknown                   // the issuer keeps a list, and the snapshot has not that version of it
-	RevocationUnasked                   // the issuer keeps a list; the snapshot is undated and made without lists
-)
-
-// Revocation tells what is known of the card with this rid (may be empty), signed by key
-// at nbf. A card without a rid can be on no list.
-func (i *Issuer) Revocation(key Key, rid string, nbf time.Time) Revocation {
-	if rid == "" {
-		return NotRevoked
-	}
-	crl, held := i.crls[key.ID]
-	switch {
-	case held && crl.Revokes(rid, nbf):
-		return IsRevoked
-	case key.CRLVersion == 0, held && crl.Version == key.CRLVersion:
-		return NotRevoked
-	case i.unlisted:
-		return RevocationUnasked
-	default:
-		return RevocationUnknown
-	}
-}

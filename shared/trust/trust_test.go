@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
 	"net/url"
@@ -22,6 +23,16 @@ import (
 )
 
 const iss = "https://madoguchi.example"
+
+// section is one as a format declares it.
+var section = trust.Section{Name: "shc", Load: func(f *trust.Folder) (any, error) { return trust.LoadIssuers(f) }}
+
+func load(fsys fs.FS) (trust.Snapshot, error) { return trust.Load(fsys, []trust.Section{section}) }
+
+func issuersOf(snap trust.Snapshot) *trust.Issuers {
+	issuers, _ := snap.Section("shc").(*trust.Issuers)
+	return issuers
+}
 
 func newKey(t testing.TB, curve elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
@@ -171,7 +182,7 @@ func TestLoadAge(t *testing.T) {
 		`{"as_of":"2026-11-01T09:00:00+09:00","max_age":3600}`: time.Hour,
 		`{"as_of":"2026-11-01T00:00:00Z"}`:                     0,
 	} {
-		snap, err := trust.Load(fstest.MapFS{"snapshot.json": {Data: []byte(text)}})
+		snap, err := load(fstest.MapFS{"snapshot.json": {Data: []byte(text)}})
 		if err != nil || !snap.AsOf().Equal(asOf) || snap.MaxAge() != want {
 			t.Errorf("%s: %v %v %v", text, snap.AsOf(), snap.MaxAge(), err)
 			continue
@@ -182,11 +193,11 @@ func TestLoadAge(t *testing.T) {
 	}
 	for _, text := range []string{`{"as_of":"yesterday"}`, `{"max_age":"1h"}`, `{"as_of":"2026-11-01T00:00:00Z","max_age":"-1h"}`,
 		`{"as_of":"2026-11-01T00:00:00Z","max_age":1e300}`, `[]`, ``, `{"as_of":"2026-11-01T00:00:00Z","max_age":null}`} {
-		if _, err := trust.Load(fstest.MapFS{"snapshot.json": {Data: []byte(text)}}); err == nil {
+		if _, err := load(fstest.MapFS{"snapshot.json": {Data: []byte(text)}}); err == nil {
 			t.Errorf("%s: read", text)
 		}
 	}
-	if snap, err := trust.Load(fstest.MapFS{}); err != nil || snap.Stale(time.Unix(1e10, 0)) {
+	if snap, err := load(fstest.MapFS{}); err != nil || snap.Stale(time.Unix(1e10, 0)) {
 		t.Errorf("without snapshot.json: %v", err)
 	}
 }
@@ -196,18 +207,18 @@ func TestLoadLeavesOthersAlone(t *testing.T) {
 	fsys := layout(string(jwks(t, trust.PublishedKey{Public: &key.PublicKey})))
 	fsys["hcert/x.pem"] = &fstest.MapFile{Data: []byte("not read here")}
 	fsys["shc/README"] = &fstest.MapFile{Data: []byte("not read either")}
-	snap, err := trust.Load(fsys)
-	if err != nil || snap.Issuers() != 1 || len(snap.Notes()) != 0 {
-		t.Fatalf("%d issuers, notes %v, error %v", snap.Issuers(), snap.Notes(), err)
+	snap, err := load(fsys)
+	if err != nil || issuersOf(snap).Len() != 1 || len(snap.Notes()) != 0 {
+		t.Fatalf("%d issuers, notes %v, error %v", issuersOf(snap).Len(), snap.Notes(), err)
 	}
-	issuer, ok := snap.SHCIssuer(iss)
+	issuer, ok := issuersOf(snap).Find(iss)
 	if !ok {
 		t.Fatal("no issuer")
 	}
 	if _, ok := issuer.Key(kid(t, key)); !ok {
 		t.Error("no key")
 	}
-	if _, ok := snap.SHCIssuer(iss + "/x"); ok {
+	if _, ok := issuersOf(snap).Find(iss + "/x"); ok {
 		t.Error("another issuer is trusted")
 	}
 }
@@ -223,7 +234,7 @@ func TestLoadRefusesBrokenFiles(t *testing.T) {
 		"member twice":   fstest.MapFS{"shc/a.json": {Data: []byte(`{"iss":"https://a.example","iss":"https://b.example","jwks":{"keys":[]}}`)}},
 		"shc not folder": fstest.MapFS{"shc": {Data: []byte("x")}},
 	} {
-		if _, err := trust.Load(fsys); err == nil {
+		if _, err := load(fsys); err == nil {
 			t.Errorf("%s: loaded", name)
 		}
 	}
@@ -260,11 +271,11 @@ func TestRevocation(t *testing.T) {
 		"a third list is noted": {2, []string{list(2, "x"), list(2, "y"), list(2, "z")}, "r", trust.RevocationUnknown, 2},
 	} {
 		published := string(jwks(t, trust.PublishedKey{Public: &key.PublicKey, CRLVersion: c.version}))
-		snap, err := trust.Load(layout(published, c.lists...))
+		snap, err := load(layout(published, c.lists...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		issuer, _ := snap.SHCIssuer(iss)
+		issuer, _ := issuersOf(snap).Find(iss)
 		held, _ := issuer.Key(kid(t, key))
 		if got := issuer.Revocation(held, c.rid, time.Unix(100, 0)); got != c.want || len(snap.Notes()) != c.notes {
 			t.Errorf("%s: %v, notes %v", name, got, snap.Notes())
@@ -275,24 +286,17 @@ func TestRevocation(t *testing.T) {
 // TestADatedSnapshotOwesTheLists: a terminal's own snapshot is dated; a folder that somebody
 // put together without a date is never stale, but a list that is in it must be good.
 func TestADatedSnapshotOwesTheLists(t *testing.T) {
-	b := bundle(t, newKey(t, elliptic.P256()))
-	b.SHC[0].CRLs = nil
+	key := newKey(t, elliptic.P256())
 	for dated, want := range map[bool]trust.Revocation{true: trust.RevocationUnknown, false: trust.RevocationUnasked} {
-		files, err := b.Files()
+		fsys := layout(string(jwks(t, trust.PublishedKey{Public: &key.PublicKey, CRLVersion: 1})))
+		if dated {
+			fsys["snapshot.json"] = &fstest.MapFile{Data: []byte(`{"as_of":"2026-11-01T00:00:00Z"}`)}
+		}
+		snap, err := load(fsys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fsys := fstest.MapFS{}
-		for name, content := range files {
-			if dated || name != "snapshot.json" {
-				fsys[name] = &fstest.MapFile{Data: content}
-			}
-		}
-		snap, err := trust.Load(fsys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		issuer, _ := snap.SHCIssuer(iss)
+		issuer, _ := issuersOf(snap).Find(iss)
 		if got := issuer.Revocation(trust.Key{ID: "k", CRLVersion: 1}, "r", time.Unix(100, 0)); got != want {
 			t.Errorf("dated %v: %v, want %v", dated, got, want)
 		}
@@ -305,10 +309,18 @@ func bundle(t testing.TB, key *ecdsa.PrivateKey) trust.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	published := jwks(t, trust.PublishedKey{Public: &key.PublicKey, CRLVersion: 1})
+	return bundleOf(t, iss, jwks(t, trust.PublishedKey{Public: &key.PublicKey, CRLVersion: 1}), crl)
+}
+
+func bundleOf(t testing.TB, iss string, published []byte, crls ...json.RawMessage) trust.Bundle {
+	t.Helper()
+	name, text, err := trust.IssuerFile("shc", iss, published, crls...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return trust.Bundle{
 		AsOf: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), MaxAge: 168 * time.Hour,
-		SHC: []trust.SHCIssuer{{ISS: iss, JWKS: published, CRLs: []json.RawMessage{crl}}},
+		Files: map[string][]byte{name: text}, Sections: []trust.Section{section},
 	}
 }
 
@@ -325,8 +337,8 @@ func TestBundleRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := trust.Load(fsys)
-	if err != nil || snap.Issuers() != 1 || snap.MaxAge() != b.MaxAge || !snap.AsOf().Equal(b.AsOf) {
+	snap, err := load(fsys)
+	if err != nil || issuersOf(snap).Len() != 1 || snap.MaxAge() != b.MaxAge || !snap.AsOf().Equal(b.AsOf) {
 		t.Errorf("%+v %v", snap, err)
 	}
 }
@@ -334,14 +346,29 @@ func TestBundleRoundTrip(t *testing.T) {
 func TestBundleRefusesItsOwnFaults(t *testing.T) {
 	key := newKey(t, elliptic.P256())
 	good := bundle(t, key)
-	twice := good
-	twice.SHC = append(twice.SHC[:1:1], good.SHC[0])
-	mismatch := good
-	mismatch.SHC = []trust.SHCIssuer{{ISS: iss, JWKS: jwks(t, trust.PublishedKey{Public: &key.PublicKey, CRLVersion: 2}), CRLs: good.SHC[0].CRLs}}
-	for name, b := range map[string]trust.Bundle{"issuer twice": twice, "list and key differ": mismatch, "slash": {SHC: []trust.SHCIssuer{{ISS: iss + "/", JWKS: good.SHC[0].JWKS}}}} {
-		if _, err := b.Files(); err == nil {
+	published := jwks(t, trust.PublishedKey{Public: &key.PublicKey})
+	twice := bundle(t, key)
+	for _, text := range good.Files {
+		twice.Files["shc/again.json"] = text
+	}
+	stray := bundle(t, key)
+	stray.Files["other/x.json"] = []byte("{}")
+	crl, err := trust.WriteCRL(kid(t, key), 1, []string{"r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]trust.Bundle{
+		"issuer twice":        twice,
+		"list and key differ": bundleOf(t, iss, jwks(t, trust.PublishedKey{Public: &key.PublicKey, CRLVersion: 2}), crl),
+		"slash":               bundleOf(t, iss+"/", published),
+		"of no known format":  stray,
+	} {
+		if err := b.WriteTar(io.Discard); err == nil {
 			t.Errorf("%s: written", name)
 		}
+	}
+	if err := good.WriteTar(io.Discard); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -379,7 +406,7 @@ func TestReadTarIsBounded(t *testing.T) {
 		return &out
 	}
 	small := tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 10}
-	many := make([]tar.Header, 2*trust.MaxIssuers+1)
+	many := make([]tar.Header, 2*trust.MaxFiles+1)
 	for i := range many {
 		many[i] = tar.Header{Name: fmt.Sprint("f", i), Typeflag: tar.TypeReg}
 	}

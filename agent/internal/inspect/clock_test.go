@@ -45,7 +45,7 @@ func TestAClockSomeMinutesSlowKeepsNobodyOut(t *testing.T) {
 // The leeway forgives the clock alone: a forged or revoked card stays what it is.
 func TestTheLeewayForgivesNothingElse(t *testing.T) {
 	d := newDesk(t)
-	d.bundle.SHC = nil
+	d.bundle.Files = nil
 	v, _, _, err := inspect.NewReader(func(ctx context.Context) (trust.Snapshot, error) { return d.own(ctx, "") }, func() time.Time { return at.Add(-time.Minute) }).
 		Verify(t.Context(), []byte(d.qrText))
 	if err != nil || v.Outcome != cert.UntrustedIssuer || slices.Contains(v.Findings, inspect.ClockSlow) {

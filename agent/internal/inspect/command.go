@@ -138,7 +138,7 @@ func (c Command) read(name string) ([]byte, error) {
 
 func (c Command) snapshot(ctx context.Context, ask request) (trust.Snapshot, error) {
 	if ask.trust != "" {
-		return trust.Load(os.DirFS(ask.trust))
+		return verify.LoadTrust(os.DirFS(ask.trust))
 	}
 	snap, err := c.Snapshot(ctx, ask.config)
 	if err != nil {

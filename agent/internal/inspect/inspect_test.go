@@ -19,6 +19,7 @@ import (
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/qr"
 	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/trust"
@@ -54,7 +55,11 @@ func newDesk(t *testing.T) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := desk{t: t, dir: t.TempDir(), bundle: trust.Bundle{AsOf: at, MaxAge: time.Hour, SHC: []trust.SHCIssuer{{ISS: iss, JWKS: jwks}}}}
+	name, text, err := trust.IssuerFile("shc", iss, jwks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := desk{t: t, dir: t.TempDir(), bundle: trust.Bundle{AsOf: at, MaxAge: time.Hour, Files: map[string][]byte{name: text}, Sections: verify.Sections()}}
 	if d.qrText, err = shc.QRText(jws); err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +71,12 @@ func newDesk(t *testing.T) desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := d.bundle.Files()
+	d.write("trust/"+name, text)
+	age, err := json.Marshal(map[string]string{"as_of": at.Format(time.RFC3339), "max_age": "1h"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range files {
-		d.write("trust/"+name, text)
-	}
+	d.write("trust/snapshot.json", age)
 	d.write("card.txt", []byte(d.qrText+"\n"))
 	d.write("card.png", picture)
 	d.write("card"+shc.FileName, file)
@@ -101,7 +105,7 @@ func (d desk) own(_ context.Context, config string) (trust.Snapshot, error) {
 	if err != nil {
 		return trust.Snapshot{}, err
 	}
-	return trust.Load(fsys)
+	return verify.LoadTrust(fsys)
 }
 
 func (d desk) run(stdin string, args ...string) (code int, stdout, stderr string) {
@@ -172,7 +176,7 @@ func TestTamperedPictureIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := inspect.Bytes(picture, snap, at); v.Outcome == cert.Valid || v.Format != cert.SHC {
+		if v := inspect.Bytes(picture, snap, at); v.Outcome == cert.Valid || v.Format != shc.Format {
 			t.Errorf("digit %d changed: %s %s", i, v.Outcome, v.Reason)
 		}
 	}
@@ -223,7 +227,7 @@ func TestPictureVectors(t *testing.T) {
 		ran++
 		text := fmt.Sprintf(`{"iss":"https://spec.smarthealth.cards/examples/issuer","jwks":%s,"crls":[%s]}`,
 			read(dir, c.Key), read(dir, "trust/spec-issuer-crl-3Kfdg.json"))
-		snap, err := trust.Load(fstest.MapFS{"shc/a.json": {Data: []byte(text)}})
+		snap, err := verify.LoadTrust(fstest.MapFS{"shc/a.json": {Data: []byte(text)}})
 		if err != nil {
 			t.Fatal(err)
 		}

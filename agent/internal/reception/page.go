@@ -16,7 +16,6 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
-	"madoguchi.example/shared/cert/shc"
 	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
@@ -283,7 +282,7 @@ func stale(o cert.Outcome) bool { return o == cert.StaleTrust || o == cert.Stale
 
 // clockDoubt tells whether the certificate or the trust list speaks against the clock.
 func clockDoubt(v *cert.Verdict) bool {
-	return slices.Contains(v.Findings, inspect.ClockSlow) || slices.Contains(v.Findings, shc.ClockBeforeSnapshot)
+	return slices.Contains(v.Findings, inspect.ClockSlow) || slices.Contains(v.Findings, cert.ClockBeforeSnapshot)
 }
 
 func trustAge(w words, d time.Duration) string {

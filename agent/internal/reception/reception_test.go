@@ -25,6 +25,7 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/shc"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
@@ -288,10 +289,10 @@ func TestFaultsHaveWordsInEveryLanguage(t *testing.T) {
 }
 
 func TestVerificationShowsWhyAndHidesTheHolder(t *testing.T) {
-	holder := &cert.Certificate{Format: cert.SHC, Issuer: "https://madoguchi.example", HolderRaw: "山田 花", Doses: []cert.Dose{{Number: 1, On: civil.In(noon)}}}
+	holder := &cert.Certificate{Format: shc.Format, Issuer: "https://madoguchi.example", HolderRaw: "山田 花", Doses: []cert.Dose{{Number: 1, On: civil.In(noon)}}}
 	for outcome, want := range map[cert.Outcome]string{cert.Valid: "有効な証明書です", cert.BadSignature: "署名が正しくありません", cert.StaleTrust: "信頼情報が古くなっています", cert.Malformed: "証明書として読めません"} {
 		s := open(t)
-		s.reader.verdict = cert.Verdict{Format: cert.SHC, Outcome: outcome, Certificate: holder}
+		s.reader.verdict = cert.Verdict{Format: shc.Format, Outcome: outcome, Certificate: holder}
 		status, body := s.post(t, "/verify", url.Values{"text": {"shc:/567"}})
 		if status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, %q is not on the page", outcome, status, want)

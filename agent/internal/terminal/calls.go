@@ -20,6 +20,7 @@ import (
 	"filippo.io/age"
 
 	"madoguchi.example/firmware-config/profile"
+	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/trust"
 	"madoguchi.example/shared/wire"
@@ -185,7 +186,7 @@ func (t *Terminal) readCurrentTrust() error {
 		return errors.New("cannot read the trust bundle: its folder is not a number")
 	}
 	var err error
-	if b.snapshot, err = trust.Load(os.DirFS(t.trustPath(b.Folder))); err != nil {
+	if b.snapshot, err = verify.LoadTrust(os.DirFS(t.trustPath(b.Folder))); err != nil {
 		return err
 	}
 	t.bundle = b
@@ -207,7 +208,7 @@ func (t *Terminal) RefreshTrust(ctx context.Context) (changed bool, err error) {
 		return false, fault.Wrap(fault.InvalidArgument, err, "the trust bundle cannot be unpacked")
 	}
 	b := bundle{ETag: r.etag, FetchedAt: t.opts.Now().UTC()}
-	if b.snapshot, err = trust.Load(fsys); err != nil {
+	if b.snapshot, err = verify.LoadTrust(fsys); err != nil {
 		return false, fault.Wrap(fault.InvalidArgument, err, "the trust bundle cannot be used")
 	}
 	if b.snapshot.AsOf().IsZero() { // an empty answer would be one, and would never grow old

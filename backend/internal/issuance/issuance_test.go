@@ -22,6 +22,7 @@ import (
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/trust"
@@ -84,7 +85,7 @@ func (b *bench) verify(t *testing.T, c issuance.Certificate) cert.Verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := trust.Load(files)
+	snap, err := verify.LoadTrust(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func (x *Office) sign(who actor.Citizen, p citizen.Person, use Use, records []Re
 	at := x.Now().UTC()
 	c := Certificate{ID: id, Person: p.ID, AskedBy: who.ID, Use: use, IssuedAt: at, Issuer: x.Issuer, KeyID: x.kid,
 		RID: shc.RevocationID(x.Secret, x.kid, id), Records: stated, Claims: claims(p, use, records)}
-	claimed := cert.Certificate{Format: cert.SHC, Issuer: x.Issuer, ID: c.RID, Holder: p.Name, BirthDate: p.BirthDate.Date,
+	claimed := cert.Certificate{Format: shc.Format, Issuer: x.Issuer, ID: c.RID, Holder: p.Name, BirthDate: p.BirthDate.Date,
 		IssuedAt: at, Doses: doses(records)}
 	opts := shc.Options{}
 	if use == Overseas {

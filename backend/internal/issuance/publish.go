@@ -9,6 +9,8 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/trust"
 )
 
@@ -28,9 +30,13 @@ func (x *Office) JWKS() []byte { return x.jwks }
 // TrustBundle gives what terminals check certificates against: a tar in the layout of
 // verify's --trust, and a version that changes with its content.
 func (x *Office) TrustBundle(_ context.Context, _ actor.Terminal, _ audit.Purpose) (bundle []byte, version string, err error) {
+	name, text, err := trust.IssuerFile(shc.Section.Name, x.Issuer, x.jwks)
+	if err != nil {
+		return nil, "", err
+	}
 	b := trust.Bundle{
 		AsOf: x.Now().UTC().Truncate(TrustRenewal), MaxAge: TrustMaxAge,
-		SHC: []trust.SHCIssuer{{ISS: x.Issuer, JWKS: x.jwks}},
+		Files: map[string][]byte{name: text}, Sections: verify.Sections(),
 	}
 	var out bytes.Buffer
 	if err := b.WriteTar(&out); err != nil {

@@ -90,10 +90,10 @@ func (p *payload) closeBundle(r *jsonpull.Reader, references []string) {
 		}
 	}
 	if len(p.doses) == 0 {
-		p.find(NoVaccination)
+		p.find(cert.NoVaccination)
 	}
 	if p.holder.nameless() {
-		p.find(NoHolderName)
+		p.find(cert.NoHolderName)
 	}
 }
 
@@ -374,7 +374,7 @@ func (p *payload) readDate(r *jsonpull.Reader) civil.Date {
 		if _, err := civil.Parse((day + "-01-01")[:min(len(day)+len("-01-01"), len("YYYY-MM-DD"))]); err != nil || (len(day) != 4 && len(day) != 7) {
 			r.Fault("not a date")
 		}
-		p.find(PartialDate)
+		p.find(cert.PartialDate)
 		return civil.Date{}
 	}
 	d, err := civil.Parse(day)

@@ -11,7 +11,7 @@ import (
 // check wants a verdict with its words, and valid never for what our key did not sign.
 func check(t *testing.T, v cert.Verdict, original bool) {
 	t.Helper()
-	if v.Findings == nil || v.Format != cert.SHC || v.Outcome == "" || (v.Outcome != cert.Valid && v.Reason == "") {
+	if v.Findings == nil || v.Format != shc.Format || v.Outcome == "" || (v.Outcome != cert.Valid && v.Reason == "") {
 		t.Errorf("a verdict without its words: %+v", v)
 	}
 	if v.Outcome == cert.Valid && !original {

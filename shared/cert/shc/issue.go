@@ -1,6 +1,7 @@
 package shc
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -44,11 +45,12 @@ const (
 // of at most MaxSingleQR characters: one QR code of at most version 22. Nbf is at, cut to
 // the second; exp is c.ExpiresAt where set; rid is c.ID where set (see RevocationID). Of a
 // dose it writes code, day, lot, performer and, where it is an MVX code, manufacturer.
-// The same call gives the same text. It keeps no reference to its arguments.
+// With a key in memory the same call gives the same text. It keeps no reference to its
+// arguments.
 //
 // Faults: NoRecord without a dose, InvalidArgument with one of the places above where c
 // lacks what a card must have, TooLarge where it does not fit.
-func Issue(key *ecdsa.PrivateKey, iss string, at time.Time, c cert.Certificate, opts Options) (string, error) {
+func Issue(key crypto.Signer, iss string, at time.Time, c cert.Certificate, opts Options) (string, error) {
 	kid, err := keyIDOf(key)
 	if err != nil {
 		return "", err
@@ -89,11 +91,15 @@ func reasons(c Check) string {
 // KeyID gives the kid of a signing key: its RFC 7638 thumbprint.
 func KeyID(key *ecdsa.PublicKey) (string, error) { return trust.KeyID(key) }
 
-func keyIDOf(key *ecdsa.PrivateKey) (string, error) {
+func keyIDOf(key crypto.Signer) (string, error) {
 	if key == nil {
 		return "", fault.New(fault.Internal, "cannot sign the card: no key")
 	}
-	kid, err := KeyID(&key.PublicKey)
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	if !ok {
+		return "", fault.New(fault.Internal, "cannot sign the card: not an elliptic curve key")
+	}
+	kid, err := KeyID(public)
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, err, "cannot sign the card")
 	}

@@ -155,9 +155,12 @@ func (p *payload) timeOutcome(at time.Time) (cert.Outcome, string) {
 // certificate gives the claims in neutral words.
 func (p *payload) certificate() *cert.Certificate {
 	c := &cert.Certificate{
-		Format: cert.SHC, Issuer: p.iss, ID: p.rid,
+		Format: Format, Issuer: p.iss, ID: p.rid,
 		Holder: p.holder.name(), HolderRaw: p.holder.raw(), BirthDate: p.holder.birth,
-		IssuedAt: p.nbf, Doses: p.doses,
+		IssuedAt: p.nbf, Doses: p.doses, Content: cert.Vaccination,
+	}
+	if len(p.doses) == 0 {
+		c.Content = cert.OtherContent
 	}
 	if p.expires {
 		c.ExpiresAt = p.exp

@@ -11,7 +11,16 @@
 // profile: fhir-shc-vaccination-ig, data minimisation (DM) profiles.
 package shc
 
-import "madoguchi.example/shared/cert"
+import (
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/trust"
+)
+
+// Format names this format.
+const Format cert.Format = "shc"
+
+// Section is this format's part of a trust layout: the folder shc of issuers' key sets.
+var Section = trust.Section{Name: "shc", Load: func(f *trust.Folder) (any, error) { return trust.LoadIssuers(f) }}
 
 // Limits. Each is checked before the text is decoded.
 const (
@@ -41,14 +50,9 @@ const (
 
 // Findings that this format gives.
 const (
-	SeveralCards        cert.Finding = "several_cards"          // the file holds more than one; the verdict is of the worst
-	HoldersDiffer       cert.Finding = "holders_differ"         // and they are not of one person
-	TimeInMilliseconds  cert.Finding = "time_in_milliseconds"   // nbf or exp looks like milliseconds
-	CertificateOutdated cert.Finding = "key_certificate_dated"  // the key's x5c is not of this time; keys are pinned, so a remark
-	NoRevocationList    cert.Finding = "revocation_list_absent" // the issuer keeps a list that the snapshot has not
-	ClockBeforeSnapshot cert.Finding = "clock_before_snapshot"  // the clock is earlier than the snapshot
-	NoVaccination       cert.Finding = "no_vaccination"         // a card of other content
-	OtherResource       cert.Finding = "other_resource"         // a resource that is neither Patient nor Immunization
+	TimeInMilliseconds  cert.Finding = "time_in_milliseconds"  // nbf or exp looks like milliseconds
+	CertificateOutdated cert.Finding = "key_certificate_dated" // the key's x5c is not of this time; keys are pinned, so a remark
+	OtherResource       cert.Finding = "other_resource"        // a resource that is neither Patient nor Immunization
 	PatientNotFirst     cert.Finding = "patient_not_first"
 	FullURLForm         cert.Finding = "full_url_form"        // not resource:0, resource:1, …
 	PatientReference    cert.Finding = "patient_reference"    // does not point at the Patient
@@ -60,9 +64,7 @@ const (
 	BundleType          cert.Finding = "bundle_type"          // not "collection"
 	FHIRVersion         cert.Finding = "fhir_version"         // not 4.x
 	NotMinimal          cert.Finding = "not_minimal"          // members outside the DM profile
-	PartialDate         cert.Finding = "partial_date"         // a date without day or month
 	CodeNotCVX          cert.Finding = "vaccine_code_not_cvx" // the first code is shown
-	NoHolderName        cert.Finding = "no_holder_name"       // nothing to compare with a person's document
 	DeprecatedChunks    cert.Finding = "split_code"           // several QR codes: deprecated since December 2022
 	QRSingleSegment     cert.Finding = "qr_single_segment"    // readable, but no issuer may print it so
 )

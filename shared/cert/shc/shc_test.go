@@ -3,7 +3,6 @@ package shc_test
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"encoding/json"
 	"math/big"
 	"reflect"
 	"strings"
@@ -45,11 +44,11 @@ func believe(t testing.TB, keys ...*ecdsa.PrivateKey) trust.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(trust.SHCIssuer{ISS: iss, JWKS: jwks})
+	_, text, err := trust.IssuerFile("shc", iss, jwks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := trust.Load(fstest.MapFS{"shc/a.json": {Data: text}})
+	snap, err := trust.Load(fstest.MapFS{"shc/a.json": {Data: text}}, []trust.Section{shc.Section})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +96,7 @@ func TestIssuedCardVerifies(t *testing.T) {
 		if again := issue(t, want, shc.Options{Name: c.form}); again != jws {
 			t.Errorf("%s: the same call gives another card", name)
 		}
-		want.Format, want.Issuer, want.IssuedAt = cert.SHC, iss, at.Truncate(time.Second)
+		want.Format, want.Content, want.Issuer, want.IssuedAt = shc.Format, cert.Vaccination, iss, at.Truncate(time.Second)
 		want.Holder = c.holder
 		want.HolderRaw = strings.TrimSpace(c.holder.FamilyKanji + c.holder.FamilyLatin + " " + c.holder.GivenKanji + c.holder.GivenLatin)
 		text, err := shc.QRText(jws)
@@ -215,10 +214,10 @@ func TestFileTellsItsWorstCard(t *testing.T) {
 		findings []cert.Finding
 	}{
 		"one":        {[]string{good}, cert.Valid, []cert.Finding{}},
-		"two":        {[]string{good, good}, cert.Valid, []cert.Finding{shc.SeveralCards}},
-		"two people": {[]string{good, issue(t, somebody, shc.Options{})}, cert.Valid, []cert.Finding{shc.SeveralCards, shc.HoldersDiffer}},
-		"one bad":    {[]string{good, other}, cert.UnknownKey, []cert.Finding{shc.SeveralCards}},
-		"broken":     {[]string{good, other, "x"}, cert.Malformed, []cert.Finding{shc.SeveralCards}},
+		"two":        {[]string{good, good}, cert.Valid, []cert.Finding{cert.SeveralCertificates}},
+		"two people": {[]string{good, issue(t, somebody, shc.Options{})}, cert.Valid, []cert.Finding{cert.SeveralCertificates, cert.HoldersDiffer}},
+		"one bad":    {[]string{good, other}, cert.UnknownKey, []cert.Finding{cert.SeveralCertificates}},
+		"broken":     {[]string{good, other, "x"}, cert.Malformed, []cert.Finding{cert.SeveralCertificates}},
 	} {
 		file, err := shc.File(c.cards...)
 		if err != nil {

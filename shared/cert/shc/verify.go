@@ -3,7 +3,6 @@ package shc
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"madoguchi.example/shared/cert"
@@ -42,15 +41,15 @@ func VerifyFile(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	for _, card := range cards[1:] {
 		v := VerifyJWS([]byte(card), snap, at)
 		differ = differ || !sameHolder(first, v.Certificate)
-		if rank(v.Outcome) < rank(worst.Outcome) {
+		if v.Outcome.Before(worst.Outcome) {
 			worst = v
 		}
 	}
 	if len(cards) > 1 {
-		worst.Findings = append(worst.Findings, SeveralCards)
+		worst.Findings = append(worst.Findings, cert.SeveralCertificates)
 	}
 	if differ {
-		worst.Findings = append(worst.Findings, HoldersDiffer)
+		worst.Findings = append(worst.Findings, cert.HoldersDiffer)
 	}
 	return worst
 }
@@ -58,14 +57,6 @@ func VerifyFile(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 func sameHolder(a, b *cert.Certificate) bool {
 	return a == nil || b == nil || (a.HolderRaw == b.HolderRaw && a.BirthDate == b.BirthDate)
 }
-
-// order is the precedence of the outcomes: the first is told.
-var order = [...]cert.Outcome{
-	cert.Malformed, cert.Unsupported, cert.UnknownKey, cert.UntrustedIssuer, cert.BadSignature, cert.KeyUsageMismatch,
-	cert.Revoked, cert.NotYetValid, cert.Expired, cert.StaleTrust, cert.StaleRevocation, cert.Valid,
-}
-
-func rank(o cert.Outcome) int { return slices.Index(order[:], o) }
 
 // VerifyJWS verifies one compact JWS. Its steps and the precedence of its outcomes are
 // those of the architecture note: form and content first, then issuer and key, signature,
@@ -75,7 +66,7 @@ func VerifyJWS(compact []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	if err != nil {
 		return malformed(err)
 	}
-	v := cert.Verdict{Format: cert.SHC, Certificate: card.payload.certificate()}
+	v := cert.Verdict{Format: Format, Certificate: card.payload.certificate()}
 	remark := func(f cert.Finding) { card.payload.find(f) }
 	v.Outcome, v.Reason = card.judge(snap, at, remark)
 	v.Findings = nonNil(card.payload.findings)
@@ -83,7 +74,7 @@ func VerifyJWS(compact []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 }
 
 func malformed(err error) cert.Verdict {
-	return cert.Verdict{Format: cert.SHC, Outcome: cert.Malformed, Findings: []cert.Finding{}, Reason: err.Error()}
+	return cert.Verdict{Format: Format, Outcome: cert.Malformed, Findings: []cert.Finding{}, Reason: err.Error()}
 }
 
 // card is a well-formed card that nobody has vouched for yet.
@@ -150,7 +141,8 @@ func readHeader(text []byte) (kid string, err error) {
 
 // judge gives the outcome of a well-formed card.
 func (c *card) judge(snap trust.Snapshot, at time.Time, remark func(cert.Finding)) (cert.Outcome, string) {
-	issuer, pinned := snap.SHCIssuer(c.payload.iss)
+	pinnedIssuers, _ := snap.Section(Section.Name).(*trust.Issuers)
+	issuer, pinned := pinnedIssuers.Find(c.payload.iss)
 	if !pinned {
 		return cert.UntrustedIssuer, "the issuer is not on the trust list"
 	}
@@ -165,7 +157,7 @@ func (c *card) judge(snap trust.Snapshot, at time.Time, remark func(cert.Finding
 		remark(CertificateOutdated)
 	}
 	if at.Before(snap.AsOf()) {
-		remark(ClockBeforeSnapshot)
+		remark(cert.ClockBeforeSnapshot)
 	}
 	revocation := issuer.Revocation(key, c.payload.rid, c.payload.nbf)
 	if revocation == trust.IsRevoked {
@@ -178,10 +170,10 @@ func (c *card) judge(snap trust.Snapshot, at time.Time, remark func(cert.Finding
 		return cert.StaleTrust, "the trust list is older than it may be"
 	}
 	if revocation == trust.RevocationUnasked {
-		remark(NoRevocationList)
+		remark(cert.NoRevocationList)
 	}
 	if revocation == trust.RevocationUnknown {
-		remark(NoRevocationList)
+		remark(cert.NoRevocationList)
 		return cert.StaleRevocation, "the trust list lacks the issuer's revocation list in force"
 	}
 	return cert.Valid, ""

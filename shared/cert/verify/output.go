@@ -8,23 +8,6 @@ import (
 	"madoguchi.example/shared/cert"
 )
 
-// Title gives a format's name for people.
-func Title(f cert.Format) string {
-	switch f {
-	case cert.SHC:
-		return "SMART Health Card"
-	case cert.HCERT:
-		return "health certificate (HC1)"
-	case cert.VDSNC:
-		return "ICAO VDS-NC document"
-	case cert.SDJWTVC:
-		return "SD-JWT credential"
-	case cert.SHLink:
-		return "SMART Health Link"
-	}
-	return "input"
-}
-
 // JSON writes a verdict as one line, {"format","outcome","findings":[],"certificate":{…}},
 // with "reason" where there is one.
 func JSON(v cert.Verdict) ([]byte, error) {

@@ -69,7 +69,7 @@ func (r vectorRun) snapshot(v vector) trust.Snapshot {
 		crls = []string{string(r.read("badcrl/" + rest + "/crl.json"))}
 	}
 	text := fmt.Sprintf(`{"iss":%q,"jwks":%s,"crls":[%s]}`, iss, r.read(v.Key), strings.Join(crls, ","))
-	snap, err := trust.Load(fstest.MapFS{"shc/issuer.json": {Data: []byte(text)}})
+	snap, err := verify.LoadTrust(fstest.MapFS{"shc/issuer.json": {Data: []byte(text)}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ package verify
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"madoguchi.example/shared/cert"
@@ -22,24 +23,58 @@ const MaxInput = shc.MaxInput
 // row is one form in which a format arrives.
 type row struct {
 	format    cert.Format
+	title     string // the format's name for people
 	recognise func(trimmed []byte) bool
 	verify    func(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict // nil: not read yet
+	section   trust.Section                                                      // its part of the trust layout; zero: it has none, or another row names it
 }
 
 // table is searched from the top; the first row that recognises the input judges it.
-var table = [...]row{
-	{cert.SHC, starts("shc:"), shc.VerifyQR},
-	{cert.SHC, jsonWith("verifiableCredential"), shc.VerifyFile},
-	{cert.SHLink, isSHLink, nil},
-	{cert.HCERT, starts("HC1:"), nil},
-	{cert.VDSNC, jsonWith("data", "sig"), nil},
-	{cert.SDJWTVC, isSDJWT, nil},
-	{cert.SHC, isJWS, shc.VerifyJWS},
+var table = []row{
+	{shc.Format, "SMART Health Card", starts("shc:"), shc.VerifyQR, shc.Section},
+	{shc.Format, "SMART Health Card", jsonWith("verifiableCredential"), shc.VerifyFile, trust.Section{}},
+	{"shlink", "SMART Health Link", isSHLink, nil, trust.Section{}},
+	{"hcert", "health certificate (HC1)", starts("HC1:"), nil, trust.Section{}},
+	{"vdsnc", "ICAO VDS-NC document", jsonWith("data", "sig"), nil, trust.Section{}},
+	{"sdjwtvc", "SD-JWT credential", isSDJWT, nil, trust.Section{}},
+	{shc.Format, "SMART Health Card", isJWS, shc.VerifyJWS, trust.Section{}},
+}
+
+// Sections gives the parts of the trust layout that the formats read.
+func Sections() []trust.Section {
+	var out []trust.Section
+	for _, r := range table {
+		if r.section.Load != nil {
+			out = append(out, r.section)
+		}
+	}
+	return out
+}
+
+// LoadTrust reads a trust layout for all formats. See trust.Load.
+func LoadTrust(fsys fs.FS) (trust.Snapshot, error) { return trust.Load(fsys, Sections()) }
+
+// Title gives a format's name for people, "input" for none.
+func Title(f cert.Format) string {
+	for _, r := range table {
+		if r.format == f {
+			return r.title
+		}
+	}
+	return "input"
 }
 
 // Verify gives the verdict on QR text (the parts of a split code one a line), a card file
 // or a document. Pictures are decoded before. Findings is never nil.
 func Verify(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
+	v := judge(input, snap, at)
+	if asOf := snap.AsOf(); !asOf.IsZero() {
+		v.TrustAsOf, v.TrustAge = asOf, snap.Age(at).Truncate(time.Second).String()
+	}
+	return v
+}
+
+func judge(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	if len(input) > MaxInput {
 		return verdict("", cert.Malformed, fmt.Sprintf("larger than %d bytes", MaxInput))
 	}

@@ -24,18 +24,18 @@ func TestFormatsAreRecognised(t *testing.T) {
 		format  cert.Format
 		outcome cert.Outcome
 	}{
-		"QR text":         {w.qr(jws), cert.SHC, cert.Valid},
-		"with line ends":  {"\r\n " + w.qr(jws) + "\r\n", cert.SHC, cert.Valid},
-		"JWS":             {jws + "\n", cert.SHC, cert.Valid},
-		"file":            {string(file), cert.SHC, cert.Valid},
-		"broken QR text":  {"shc:5676", cert.SHC, cert.Malformed},
-		"broken file":     {`{"verifiableCredential":["e`, cert.SHC, cert.Malformed},
-		"other token":     {"eyJhbGciOiJIUzI1NiJ9.e30.aaaa", cert.SHC, cert.Malformed},
-		"HC1":             {"HC1:6BF+70790T9WJWG", cert.HCERT, cert.Unsupported},
-		"VDS-NC":          {`{"data":{"hdr":{}},"sig":{}}`, cert.VDSNC, cert.Unsupported},
-		"SD-JWT":          {jws + "~WyJhIiwiYiIsImMiXQ~", cert.SDJWTVC, cert.Unsupported},
-		"link":            {"shlink:/eyJ1cmwiOiJ", cert.SHLink, cert.Unsupported},
-		"link in address": {"https://viewer.example/#shlink:/eyJ1cmwiOiJ", cert.SHLink, cert.Unsupported},
+		"QR text":         {w.qr(jws), shc.Format, cert.Valid},
+		"with line ends":  {"\r\n " + w.qr(jws) + "\r\n", shc.Format, cert.Valid},
+		"JWS":             {jws + "\n", shc.Format, cert.Valid},
+		"file":            {string(file), shc.Format, cert.Valid},
+		"broken QR text":  {"shc:5676", shc.Format, cert.Malformed},
+		"broken file":     {`{"verifiableCredential":["e`, shc.Format, cert.Malformed},
+		"other token":     {"eyJhbGciOiJIUzI1NiJ9.e30.aaaa", shc.Format, cert.Malformed},
+		"HC1":             {"HC1:6BF+70790T9WJWG", "hcert", cert.Unsupported},
+		"VDS-NC":          {`{"data":{"hdr":{}},"sig":{}}`, "vdsnc", cert.Unsupported},
+		"SD-JWT":          {jws + "~WyJhIiwiYiIsImMiXQ~", "sdjwtvc", cert.Unsupported},
+		"link":            {"shlink:/eyJ1cmwiOiJ", "shlink", cert.Unsupported},
+		"link in address": {"https://viewer.example/#shlink:/eyJ1cmwiOiJ", "shlink", cert.Unsupported},
 		"nothing":         {" \n", "", cert.Malformed},
 		"an address":      {"https://a.example", "", cert.Unsupported},
 		"other JSON":      {`{"a":1}`, "", cert.Unsupported},
@@ -70,7 +70,7 @@ func TestPrecedence(t *testing.T) {
 	}
 	for _, step := range steps {
 		step.worsen()
-		w.cached, w.bundle.SHC = nil, nil
+		w.cached = nil
 		v := verify.Verify([]byte(jws), w.snapshot(), w.at)
 		if v.Outcome != step.outcome {
 			t.Fatalf("%s, want %s (%s)", v.Outcome, step.outcome, v.Reason)
@@ -99,7 +99,7 @@ func TestRevocationListThatIsNotHere(t *testing.T) {
 		w := newWorld(t)
 		w.version, w.bundle.AsOf, w.bundle.MaxAge = 3, snapshot.of, time.Hour
 		v := verify.Verify([]byte(w.issue(c)), w.snapshot(), w.at)
-		if v.Outcome != snapshot.want || len(v.Findings) != 1 || v.Findings[0] != shc.NoRevocationList {
+		if v.Outcome != snapshot.want || len(v.Findings) != 1 || v.Findings[0] != cert.NoRevocationList {
 			t.Errorf("snapshot of %v: %s %v", snapshot.of, v.Outcome, v.Findings)
 		}
 	}
@@ -121,7 +121,7 @@ func TestNotYetValidAndEarlyClock(t *testing.T) {
 	w.bundle.AsOf = w.at
 	jws := w.issue(threeDoses())
 	v := verify.Verify([]byte(jws), w.snapshot(), w.at.Add(-time.Second))
-	if v.Outcome != cert.NotYetValid || len(v.Findings) != 1 || v.Findings[0] != shc.ClockBeforeSnapshot {
+	if v.Outcome != cert.NotYetValid || len(v.Findings) != 1 || v.Findings[0] != cert.ClockBeforeSnapshot {
 		t.Errorf("%s %v", v.Outcome, v.Findings)
 	}
 }
@@ -132,7 +132,7 @@ func TestJSONShape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"format":"shc","outcome":"valid","findings":[],"certificate":{"format":"shc","issuer":"https://madoguchi.example",` +
+	want := `{"format":"shc","outcome":"valid","findings":[],"certificate":{"format":"shc","content":"vaccination","issuer":"https://madoguchi.example",` +
 		`"holder":{"family_kanji":"見本","given_kanji":"花子"},"holder_text":"見本 花子","birth_date":"1990-04-01","issued_at":"2026-11-21T10:00:00Z",` +
 		`"doses":[{"number":1,"code":"208","lot":"EW0001","on":"2021-07-01","performer":"みなと市"},` +
 		`{"number":2,"code":"208","lot":"EW0002","on":"2022-07-02","performer":"みなと市"},` +

@@ -10,6 +10,7 @@ import (
 
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/trust"
@@ -61,20 +62,24 @@ func (w *world) snapshot() trust.Snapshot {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	issuer := trust.SHCIssuer{ISS: testIssuer, JWKS: jwks}
+	var crls []json.RawMessage
 	if w.revoked != nil {
 		crl, err := trust.WriteCRL(w.kid(), w.version, w.revoked)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		issuer.CRLs = []json.RawMessage{crl}
+		crls = append(crls, crl)
 	}
-	w.bundle.SHC = append(w.bundle.SHC, issuer)
+	name, text, err := trust.IssuerFile("shc", testIssuer, jwks, crls...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.bundle.Files, w.bundle.Sections = map[string][]byte{name: text}, verify.Sections()
 	fsys, err := w.bundle.FS()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	snap, err := trust.Load(fsys)
+	snap, err := verify.LoadTrust(fsys)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"madoguchi.example/backend/internal/store/bulk"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
-	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/shc"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/identity"
 )
@@ -93,7 +93,7 @@ func (*Rows) Insert(ctx context.Context, t tx.Tx, c issuance.Certificate) error 
 	_, err = sqltx.Of(t).Exec(ctx, `
 		INSERT INTO certificate (citizen_id, certificate_id, asked_by, format, used_for, issued_at, issuer, key_id, rid, records, claims, signed)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		c.Person, c.ID, c.AskedBy, string(cert.SHC), c.Use, sqltx.Micros(c.IssuedAt), c.Issuer, c.KeyID, c.RID, c.Records, string(claims), c.Signed)
+		c.Person, c.ID, c.AskedBy, string(shc.Format), c.Use, sqltx.Micros(c.IssuedAt), c.Issuer, c.KeyID, c.RID, c.Records, string(claims), c.Signed)
 	return err
 }
 

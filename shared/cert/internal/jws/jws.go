@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 
+	"madoguchi.example/shared/cert/internal/ecsig"
 	"madoguchi.example/shared/internal/base64url"
 )
 
@@ -70,25 +71,28 @@ func (t *Token) signature(text []byte) error {
 // VerifyES256 tells whether key signed the token. The key is on P-256.
 func (t *Token) VerifyES256(key *ecdsa.PublicKey) bool {
 	hash := sha256.Sum256(t.Signed)
-	var room [maxDER]byte
-	return ecdsa.VerifyASN1(key, hash[:], appendDER(room[:0], &t.Signature))
+	return ecsig.Verify(key, hash[:], t.Signature[:])
 }
 
-// SignES256 gives the compact JWS of header and payload. The signature is deterministic
-// (RFC 6979), so that the same card signed twice is the same text.
-func SignES256(key *ecdsa.PrivateKey, header, payload []byte) (string, error) {
-	if key == nil || key.Curve != elliptic.P256() {
+// SignES256 gives the compact JWS of header and payload. A key in memory signs
+// deterministically (RFC 6979), so that the same card signed twice is the same text.
+func SignES256(signer crypto.Signer, header, payload []byte) (string, error) {
+	if !onP256(signer) {
 		return "", errors.New("cannot sign: the key is not on P-256")
 	}
 	signed := base64url.Encode(header) + "." + base64url.Encode(payload)
 	hash := sha256.Sum256([]byte(signed))
-	der, err := key.Sign(nil, hash[:], crypto.SHA256)
-	if err != nil {
-		return "", fmt.Errorf("cannot sign: %w", err)
-	}
-	raw, err := rawSignature(der)
+	raw, err := ecsig.Sign(signer, crypto.SHA256, hash[:])
 	if err != nil {
 		return "", err
 	}
 	return signed + "." + base64url.Encode(raw), nil
+}
+
+func onP256(signer crypto.Signer) bool {
+	if signer == nil {
+		return false
+	}
+	public, ok := signer.Public().(*ecdsa.PublicKey)
+	return ok && public.Curve == elliptic.P256()
 }
