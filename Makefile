@@ -19,6 +19,9 @@ fc-list :lang=ja family | grep -q . | fontconfig fonts-noto-cjk | Japanese scree
 command -v initdb || ls /usr/lib/postgresql/*/bin/initdb | postgresql | the PostgreSQL half of every store test
 command -v npm && command -v node | nodejs npm | the type check of the citizen app and axe-core
 command -v gcc | gcc libc6-dev | the race detector
+command -v openssl | openssl | certificate chains that another program built
+command -v zbarimg | zbar-tools | our QR pictures read by another reader
+command -v softhsm2-util | softhsm2 | signing keys in a device that keeps them
 endef
 export NEEDS
 
