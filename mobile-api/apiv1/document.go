@@ -42,6 +42,7 @@ func All() []Declared {
 		StartSignIn.declare(), FinishSignIn.declare(), RefreshToken.declare(), SignOut.declare(),
 		GetMe.declare(),
 		IssueCert.declare(), ListCerts.declare(),
+		AskCorrection.declare(), ListCorrections.declare(),
 		ListNotice.declare(), GetNotice.declare(), ReadNotice.declare(), ResolvePush.declare(),
 		ListBenefit.declare(), GetBenefit.declare(), Refuse.declare(),
 		ListOffer.declare(), GetOffer.declare(), Answer.declare(),

@@ -105,64 +105,6 @@ type Person struct {
 	BirthDate string `json:"birth_date" format:"date"`
 }
 
-// ---- certificates
-
-// IssueCertificate asks for a certificate for oneself or for a child of the household.
-type IssueCertificate struct {
-	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"16" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$"`
-	Body           struct {
-		Person string `json:"person" minLength:"30" maxLength:"30" doc:"a Person.id"`
-		Use    string `json:"use" enum:"domestic,overseas" doc:"domestic carries the kanji name, overseas the Latin one"`
-	}
-}
-
-// OneCertificate answers with one certificate.
-type OneCertificate struct {
-	CacheControl string `header:"Cache-Control"`
-	Body         Certificate
-}
-
-// Certificate is one issued certificate, ready to be kept and shown without a network.
-type Certificate struct {
-	ID         string    `json:"id" doc:"crt_…"`
-	Person     string    `json:"person"`
-	PersonName string    `json:"person_name"`
-	BirthDate  string    `json:"birth_date" format:"date"`
-	Format     string    `json:"format" enum:"shc"`
-	Use        string    `json:"use" enum:"domestic,overseas"`
-	IssuedAt   time.Time `json:"issued_at"`
-	Issuer     string    `json:"issuer"`
-	Doses      []Dose    `json:"doses"`
-	QRText     string    `json:"qr_text" doc:"shc:/…"`
-	QRPNG      []byte    `json:"qr_png" doc:"the QR code with its quiet zone, PNG"`
-	File       string    `json:"file" doc:"the content of a .smart-health-card file"`
-	// Superseded: a newer record exists; ask for a new certificate.
-	Superseded bool `json:"superseded"`
-}
-
-// Dose is one vaccination as the certificate states it.
-type Dose struct {
-	Number  int    `json:"number"`
-	Product string `json:"product"`
-	On      string `json:"on" format:"date"`
-	Lot     string `json:"lot"`
-}
-
-// ListCertificates lists the certificates of the caller's people.
-type ListCertificates struct {
-	IfNoneMatch string `header:"If-None-Match" maxLength:"128"`
-}
-
-// Certificates is the list, newest first. At most 200.
-type Certificates struct {
-	Status       int    `json:"-"`
-	ETag         string `header:"ETag"`
-	CacheControl string `header:"Cache-Control"`
-	Body         struct {
-		Certificates []Certificate `json:"certificates"`
-	}
-}
-
 // ---- notices
 
 // ListNotices lists the caller's notices, newest first.
@@ -199,8 +141,8 @@ type Notice struct {
 
 // About names what a notice is about.
 type About struct {
-	Kind string `json:"kind" enum:"benefit,offer"`
-	ID   string `json:"id" doc:"a Benefit.id or an Offer.id"`
+	Kind string `json:"kind" enum:"benefit,offer,certificate,correction"`
+	ID   string `json:"id" doc:"a Benefit.id, an Offer.id, a Certificate.id, or a Correction.reference"`
 }
 
 // Text is a notice's words in one language.
@@ -280,6 +222,9 @@ var (
 
 	IssueCert = Op[IssueCertificate, OneCertificate]{op("issueCertificate", http.MethodPost, "/v1/certificates", "Ask for a vaccination certificate", created)}
 	ListCerts = Op[ListCertificates, Certificates]{op("listCertificates", http.MethodGet, "/v1/certificates", "My people's certificates")}
+
+	AskCorrection   = Op[RequestCorrection, OneCorrection]{op("askCorrection", http.MethodPost, "/v1/corrections", "Ask for a correction of a vaccination record", created)}
+	ListCorrections = Op[ListCorrection, Corrections]{op("listCorrections", http.MethodGet, "/v1/corrections", "The corrections I asked for")}
 
 	ListNotice  = Op[ListNotices, Notices]{op("listNotices", http.MethodGet, "/v1/notices", "My notices")}
 	GetNotice   = Op[ByNotice, OneNotice]{op("getNotice", http.MethodGet, "/v1/notices/{id}", "One notice")}

@@ -20,6 +20,12 @@ type Problem struct {
 	Trace  string   `json:"trace" doc:"quote this when asking for help"`
 	// Counter is where to go when the code is identity_unlinked or no_record.
 	Counter *Counter `json:"counter,omitempty"`
+	// Reason says what is wrong at the place, where the place alone does not.
+	Reason string `json:"reason,omitempty" doc:"of a passport's lines (places body.mrz.N): length, characters, document, name_form, number_check, birth_date_check, expiry_check, optional_check, composite_check, birth_date, expiry, sex, expired, other_birth_date, other_name"`
+	// Reference names this refusal at the counter, where one is kept.
+	Reference string `json:"reference,omitempty" doc:"read it to the counter: letters and digits that cannot be mistaken, the last one checks the others"`
+	// Correction is the kind of correction that helps, for POST /v1/corrections.
+	Correction string `json:"correction,omitempty" enum:"missing,wrong,name"`
 }
 
 // NewProblem makes the answer for a status and a code. The words are the same for every
