@@ -41,7 +41,7 @@ func All() []Declared {
 	return []Declared{
 		StartSignIn.declare(), FinishSignIn.declare(), RefreshToken.declare(), SignOut.declare(),
 		GetMe.declare(),
-		IssueCert.declare(), ListCerts.declare(),
+		IssueCert.declare(), ListCerts.declare(), OfferToWallet.declare(),
 		AskCorrection.declare(), ListCorrections.declare(),
 		ListNotice.declare(), GetNotice.declare(), ReadNotice.declare(), ResolvePush.declare(),
 		ListBenefit.declare(), GetBenefit.declare(), Refuse.declare(),

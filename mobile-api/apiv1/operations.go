@@ -223,6 +223,8 @@ var (
 	IssueCert = Op[IssueCertificate, OneCertificate]{op("issueCertificate", http.MethodPost, "/v1/certificates", "Ask for a vaccination certificate", created)}
 	ListCerts = Op[ListCertificates, Certificates]{op("listCertificates", http.MethodGet, "/v1/certificates", "My people's certificates")}
 
+	OfferToWallet = Op[OfferWallet, OneWalletOffer]{op("offerToWallet", http.MethodPost, "/v1/certificates/{id}/wallet-offer", "Offer a certificate to a wallet", created)}
+
 	AskCorrection   = Op[RequestCorrection, OneCorrection]{op("askCorrection", http.MethodPost, "/v1/corrections", "Ask for a correction of a vaccination record", created)}
 	ListCorrections = Op[ListCorrection, Corrections]{op("listCorrections", http.MethodGet, "/v1/corrections", "The corrections I asked for")}
 
