@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/civil"
 )
 
 // JSON writes a verdict as one line, {"format","outcome","findings":[],"certificate":{…}},
-// with "reason" where there is one.
+// with "reason", "trust_as_of" and "trust_age" where there is one.
 func JSON(v cert.Verdict) ([]byte, error) {
 	var out strings.Builder
 	e := json.NewEncoder(&out)
@@ -20,7 +22,9 @@ func JSON(v cert.Verdict) ([]byte, error) {
 	return []byte(out.String()), nil
 }
 
-// Sentence writes a verdict as one English sentence without personal data.
+// Sentence writes a verdict as one English sentence: the outcome, what it is, by whom and
+// until when, why not, and how old a trust list is that is too old. It holds no personal
+// data: how many doses and when the last was given, but not of whom.
 func Sentence(v cert.Verdict) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s: %s", v.Outcome, Title(v.Format))
@@ -30,6 +34,9 @@ func Sentence(v cert.Verdict) string {
 	if v.Reason != "" {
 		fmt.Fprintf(&s, ": %s", v.Reason)
 	}
+	if v.Outcome == cert.StaleTrust || v.Outcome == cert.StaleRevocation {
+		s.WriteString(trustAge(v))
+	}
 	for i, f := range v.Findings {
 		s.WriteString([...]string{"; remarks: ", ", "}[min(i, 1)])
 		s.WriteString(string(f))
@@ -37,18 +44,72 @@ func Sentence(v cert.Verdict) string {
 	return s.String()
 }
 
-// claims tells what a card says, as its issuer's word only where that was proven.
+// claims tells what a certificate says, as its issuer's word only where that was proven.
 func claims(outcome cert.Outcome, c *cert.Certificate) string {
+	issuer := c.Issuer
+	if issuer == "" {
+		issuer = "an issuer without a name"
+	}
 	switch outcome {
 	case cert.Malformed, cert.Unsupported, cert.UnknownKey, cert.UntrustedIssuer, cert.BadSignature:
-		return " that names " + c.Issuer
+		return " that names " + issuer
 	}
-	return fmt.Sprintf(" of %s, issued %s, %s", c.Issuer, c.IssuedAt.Format("2006-01-02"), count(len(c.Doses)))
+	var s strings.Builder
+	fmt.Fprintf(&s, " of %s", issuer)
+	if !c.IssuedAt.IsZero() {
+		fmt.Fprintf(&s, ", issued %s", c.IssuedAt.Format(time.DateOnly))
+	}
+	s.WriteString(", " + content(c))
+	if c.ExpiresAt.IsZero() {
+		s.WriteString(", without an end date")
+	} else {
+		fmt.Fprintf(&s, ", good until %s", c.ExpiresAt.Format(time.DateOnly))
+	}
+	return s.String()
 }
 
-func count(doses int) string {
-	if doses == 1 {
-		return "1 vaccination"
+// content says what is certified. What is no vaccination is called so: somebody may take
+// the sentence for one.
+func content(c *cert.Certificate) string {
+	switch {
+	case len(c.Doses) > 0:
+		s := count(len(c.Doses), "vaccination")
+		if last := lastDay(c.Doses); !last.IsZero() {
+			s += ", the last on " + last.String()
+		}
+		return s
+	case len(c.Tests) > 0:
+		return count(len(c.Tests), "test") + " and no vaccination"
+	case len(c.Recoveries) > 0:
+		return "a recovery and no vaccination"
 	}
-	return fmt.Sprintf("%d vaccinations", doses)
+	return "no vaccination"
+}
+
+func lastDay(doses []cert.Dose) civil.Date {
+	var last civil.Date
+	for _, d := range doses {
+		if last.Before(d.On) {
+			last = d.On
+		}
+	}
+	return last
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// trustAge tells how old the trust list is, in days and hours.
+func trustAge(v cert.Verdict) string {
+	age, err := time.ParseDuration(v.TrustAge)
+	if err != nil || v.TrustAsOf.IsZero() {
+		return "; the trust list does not say how old it is"
+	}
+	const day = 24 * time.Hour
+	return fmt.Sprintf("; the trust list is %s and %s old, made %s",
+		count(int(age/day), "day"), count(int(age%day/time.Hour), "hour"), v.TrustAsOf.UTC().Format(time.RFC3339))
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"slices"
 
 	"madoguchi.example/shared/internal/jsonpull"
 )
@@ -16,37 +17,60 @@ func isSHLink(input []byte) bool {
 		(bytes.HasPrefix(input, []byte("https://")) && bytes.Contains(input, []byte("#shlink:/")))
 }
 
-// jsonWith recognises a JSON object that has all of the members.
+// jsonWith recognises a JSON object that has all of the members. It looks for their names
+// anywhere first: most documents are told apart without being read.
 func jsonWith(members ...string) func([]byte) bool {
 	return func(input []byte) bool {
-		if input[0] != '{' {
-			return false
-		}
-		for _, name := range members {
-			if !hasMember(input, name) {
-				return false
-			}
-		}
-		return true
+		return input[0] == '{' && mentions(input, members) && hasMembers(jsonpull.New(string(input)), members)
 	}
 }
 
-// hasMember looks up to the first fault: a broken document is still of its format.
-func hasMember(input []byte, wanted string) bool {
-	found := false
-	r := jsonpull.New(string(input))
-	for m := r.Object(); m.Next(); {
-		found = found || m.Name == wanted
+// jsonOrListWith recognises what jsonWith does, and a list whose first item is such an
+// object: some exports wrap the one document that they hold.
+func jsonOrListWith(members ...string) func([]byte) bool {
+	object := jsonWith(members...)
+	return func(input []byte) bool {
+		if input[0] != '[' {
+			return object(input)
+		}
+		if !mentions(input, members) {
+			return false
+		}
+		r := jsonpull.New(string(input))
+		a := r.Array()
+		return a.Next() && r.Kind() == jsonpull.Object && hasMembers(r, members)
 	}
-	return found
+}
+
+func mentions(input []byte, members []string) bool {
+	for _, name := range members {
+		if !bytes.Contains(input, []byte(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasMembers reads one object until it has met all of the names, or its first fault: a
+// broken document is still of its format.
+func hasMembers(r *jsonpull.Reader, wanted []string) bool {
+	missing := len(wanted)
+	for m := r.Object(); missing > 0 && m.Next(); {
+		if slices.Contains(wanted, m.Name) {
+			missing--
+		}
+	}
+	return missing == 0
+}
+
+// isToken tells whether the text begins as a JOSE header does in base64url: with "{" and
+// then a quotation mark or a blank.
+func isToken(input []byte) bool {
+	return bytes.HasPrefix(input, []byte("ey")) || bytes.HasPrefix(input, []byte("ew"))
 }
 
 // isJWS recognises the compact form: a header that is a JSON object, and two points.
-func isJWS(input []byte) bool {
-	return bytes.HasPrefix(input, []byte("ey")) && bytes.Count(input, []byte(".")) == 2
-}
+func isJWS(input []byte) bool { return isToken(input) && bytes.Count(input, []byte(".")) == 2 }
 
-// isSDJWT recognises a JWS with disclosures behind it.
-func isSDJWT(input []byte) bool {
-	return bytes.HasPrefix(input, []byte("ey")) && bytes.IndexByte(input, '~') > 0
-}
+// isSDJWT recognises a JWS with disclosures behind it: also one without any ends in "~".
+func isSDJWT(input []byte) bool { return isToken(input) && bytes.IndexByte(input, '~') > 0 }

@@ -1,5 +1,5 @@
 // Package verify promises one verdict for anything a person may present: it recognises
-// the format of an input by its first characters and has that format's package judge it.
+// the format of an input by its form and has that format's package judge it.
 //
 // A format is one row of the table below; adding one touches nothing else. Formats that
 // are recognised but not read yet get Unsupported with their name. Verify is pure: the
@@ -35,7 +35,7 @@ var table = []row{
 	{shc.Format, "SMART Health Card", jsonWith("verifiableCredential"), shc.VerifyFile, trust.Section{}},
 	{"shlink", "SMART Health Link", isSHLink, nil, trust.Section{}},
 	{"hcert", "health certificate (HC1)", starts("HC1:"), nil, trust.Section{}},
-	{"vdsnc", "ICAO VDS-NC document", jsonWith("data", "sig"), nil, trust.Section{}},
+	{"vdsnc", "ICAO VDS-NC document", jsonOrListWith("data", "sig"), nil, trust.Section{}},
 	{"sdjwtvc", "SD-JWT credential", isSDJWT, nil, trust.Section{}},
 	{shc.Format, "SMART Health Card", isJWS, shc.VerifyJWS, trust.Section{}},
 }
@@ -78,7 +78,9 @@ func judge(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	if len(input) > MaxInput {
 		return verdict("", cert.Malformed, fmt.Sprintf("larger than %d bytes", MaxInput))
 	}
-	trimmed := bytes.TrimSpace(input)
+	// A base45 text may hold blanks but cannot end in one (its last character stands for a
+	// small number), so the blanks around any input mean nothing.
+	trimmed := bytes.TrimSpace(bytes.TrimPrefix(input, byteOrderMark))
 	if len(trimmed) == 0 {
 		return verdict("", cert.Malformed, "there is nothing in it")
 	}
@@ -93,6 +95,9 @@ func judge(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	}
 	return verdict("", cert.Unsupported, "not the form of any certificate that is read here")
 }
+
+// byteOrderMark is what editors put before a text in UTF-8.
+var byteOrderMark = []byte("\ufeff")
 
 func verdict(format cert.Format, outcome cert.Outcome, reason string) cert.Verdict {
 	return cert.Verdict{Format: format, Outcome: outcome, Findings: []cert.Finding{}, Reason: reason}
