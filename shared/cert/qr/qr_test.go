@@ -18,11 +18,34 @@ func TestLongestCardFitsVersion22(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if version, err := qr.Version(text); err != nil || version != maxVersion {
+	if version, _, err := qr.Shape(text); err != nil || version != maxVersion {
 		t.Errorf("version %d, %v", version, err)
 	}
-	if version, err := qr.Version(text + "0000"); err != nil || version <= maxVersion {
+	if version, _, err := qr.Shape(text + "0000"); err != nil || version <= maxVersion {
 		t.Errorf("two characters more: version %d, %v", version, err)
+	}
+}
+
+// The level follows the format, and gives way where the code would be too fine.
+func TestLevelOfEachFormat(t *testing.T) {
+	const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+	for name, c := range map[string]struct {
+		text    string
+		level   qr.Level
+		version int // at most
+	}{
+		"card":            {"shc:/" + strings.Repeat("01", 600), qr.L, 16},
+		"HC1":             {"HC1:" + strings.Repeat(alphanumeric, 12), qr.Q, 19},
+		"HC1 of a DVC":    {"HC1:" + strings.Repeat(alphanumeric, 30), qr.M, 29},
+		"link":            {"shlink:/" + strings.Repeat("eyJ", 80), qr.M, 14},
+		"VDS-NC, 1 dose":  {`{"data":` + strings.Repeat("x", 900) + "}", qr.M, 24},
+		"VDS-NC, 3 doses": {`{"data":` + strings.Repeat("x", 1700) + "}", qr.L, 32},
+		"offer":           {"openid-credential-offer://?credential_offer_uri=https%3A%2F%2Fmadoguchi.example", qr.M, 7},
+	} {
+		version, level, err := qr.Shape(c.text)
+		if err != nil || level != c.level || version > c.version {
+			t.Errorf("%s: version %d level %s, %v", name, version, level, err)
+		}
 	}
 }
 
@@ -36,7 +59,7 @@ func TestPNGKeepsTheQuietZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := qr.Version("shc:/5676290952")
+	version, _, err := qr.Shape("shc:/5676290952")
 	if err != nil {
 		t.Fatal(err)
 	}
