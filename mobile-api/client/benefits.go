@@ -34,17 +34,7 @@ func (c *Client) Benefit(ctx context.Context, id string) (apiv1.Benefit, error) 
 // the client's random source; whoever repeats a call whose answer was lost passes the same.
 func (c *Client) RefuseBenefit(ctx context.Context, id, key string) (apiv1.Benefit, error) {
 	var out apiv1.Benefit
-	if key == "" {
-		made, err := c.word(18)
-		if err != nil {
-			return out, err
-		}
-		key = made
-	}
-	_, err := c.do(ctx, call{
-		method: http.MethodPost, path: fill(apiv1.Refuse.Path, id),
-		header: map[string]string{"Idempotency-Key": key},
-	}, &out)
+	err := c.under(ctx, key, call{method: http.MethodPost, path: fill(apiv1.Refuse.Path, id)}, &out)
 	return out, err
 }
 

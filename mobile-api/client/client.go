@@ -195,49 +195,6 @@ type Me struct {
 	People       []apiv1.Person `json:"people"`
 }
 
-// Ask is what one certificate is asked for with. The same Key asks for the same
-// certificate again; an empty Key is filled from the client's random source.
-type Ask struct {
-	Person string
-	Use    string // domestic or overseas
-	Key    string
-}
-
-// IssueCertificate asks for one certificate.
-func (c *Client) IssueCertificate(ctx context.Context, ask Ask) (apiv1.Certificate, error) {
-	var out apiv1.Certificate
-	if ask.Key == "" {
-		key, err := c.word(18)
-		if err != nil {
-			return out, err
-		}
-		ask.Key = key
-	}
-	in := apiv1.IssueCertificate{}
-	in.Body.Person, in.Body.Use = ask.Person, ask.Use
-	_, err := c.do(ctx, call{
-		method: http.MethodPost, path: apiv1.IssueCert.Path, body: in.Body,
-		header: map[string]string{"Idempotency-Key": ask.Key},
-	}, &out)
-	return out, err
-}
-
-// ListCertificates lists the certificates of the caller's people, newest first.
-func (c *Client) ListCertificates(ctx context.Context) ([]apiv1.Certificate, error) {
-	list, _, _, err := c.CertificatesIfChanged(ctx, "")
-	return list, err
-}
-
-// CertificatesIfChanged lists the certificates unless they are those that etag names; then
-// changed is false and the list nil. An empty etag always lists.
-func (c *Client) CertificatesIfChanged(ctx context.Context, etag string) (list []apiv1.Certificate, now string, changed bool, err error) {
-	var out struct {
-		Certificates []apiv1.Certificate `json:"certificates"`
-	}
-	now, changed, err = c.list(ctx, apiv1.ListCerts.Path, etag, &out)
-	return out.Certificates, now, changed, err
-}
-
 // NoticePage is one page of notices; Next is empty on the last.
 type NoticePage struct {
 	Notices []apiv1.Notice `json:"notices"`

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,6 +28,7 @@ const (
 	psh    = "psh_01jd0000000000000000000000"
 	awd    = "awd_01jd0000000000000000000000"
 	off    = "off_01jd0000000000000000000000"
+	crt    = "crt_01jd0000000000000000000000"
 )
 
 // phoneServer answers the contract from memory and counts what it was asked.
@@ -38,6 +40,7 @@ type phoneServer struct {
 	refreshes int
 	keys      []string
 	seen      []string
+	body      map[string]any // of the last act that counts once
 }
 
 func (s *phoneServer) rotate() apiv1.TokenPair {
@@ -105,10 +108,22 @@ func (s *phoneServer) signIn(mux *http.ServeMux) {
 	})
 }
 
-func (s *phoneServer) remember(key string) {
+// remember keeps an act's key and body.
+func (s *phoneServer) remember(r *http.Request) {
+	body := map[string]any{}
+	json.NewDecoder(r.Body).Decode(&body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys = append(s.keys, key)
+	s.keys = append(s.keys, r.Header.Get("Idempotency-Key"))
+	s.body = body
+}
+
+// act answers an act that counts once.
+func (s *phoneServer) act(v any) http.HandlerFunc {
+	return s.guarded(func(w http.ResponseWriter, r *http.Request) {
+		s.remember(r)
+		answer(w, 201, v)
+	})
 }
 
 // list answers with v, or 304 to whoever has it.
@@ -128,10 +143,7 @@ func (s *phoneServer) help(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/benefits", s.list(map[string]any{"benefits": []apiv1.Benefit{{ID: awd}}}))
 	mux.HandleFunc("GET /v1/offers", s.list(map[string]any{"offers": []apiv1.Offer{{ID: off}}}))
 	mux.HandleFunc("GET /v1/benefits/{id}", s.guarded(func(w http.ResponseWriter, r *http.Request) { answer(w, 200, apiv1.Benefit{ID: awd}) }))
-	mux.HandleFunc("POST /v1/benefits/{id}/refusal", s.guarded(func(w http.ResponseWriter, r *http.Request) {
-		s.remember(r.Header.Get("Idempotency-Key"))
-		answer(w, 200, apiv1.Benefit{ID: awd, State: "refused"})
-	}))
+	mux.HandleFunc("POST /v1/benefits/{id}/refusal", s.act(apiv1.Benefit{ID: awd, State: "refused"}))
 	mux.HandleFunc("GET /v1/offers/{id}", s.guarded(func(w http.ResponseWriter, r *http.Request) { answer(w, 200, apiv1.Offer{ID: off}) }))
 	mux.HandleFunc("PUT /v1/offers/{id}/answer", s.guarded(func(w http.ResponseWriter, r *http.Request) {
 		in := apiv1.AnswerOffer{}
@@ -140,17 +152,22 @@ func (s *phoneServer) help(mux *http.ServeMux) {
 	}))
 }
 
+// certificates answers what is about certificates and their correction.
+func (s *phoneServer) certificates(mux *http.ServeMux) {
+	mux.HandleFunc("POST /v1/certificates", s.act(apiv1.Certificate{ID: crt, Format: "shc", Renderings: []apiv1.Rendering{{Format: "shc"}, {Format: "hcert"}}}))
+	mux.HandleFunc("GET /v1/certificates", s.list(map[string]any{"certificates": []apiv1.Certificate{{ID: crt}}}))
+	mux.HandleFunc("POST /v1/certificates/{id}/wallet-offer", s.act(apiv1.WalletOffer{OfferURI: "openid-credential-offer://?", TxCode: "012345"}))
+	mux.HandleFunc("POST /v1/corrections", s.act(apiv1.Correction{Reference: "K-1", State: "open"}))
+	mux.HandleFunc("GET /v1/corrections", s.list(map[string]any{"corrections": []apiv1.Correction{{Reference: "K-1"}}}))
+}
+
 func (s *phoneServer) handler() http.Handler {
 	mux := http.NewServeMux()
 	s.signIn(mux)
 	mux.HandleFunc("GET /v1/me", s.guarded(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, client.Me{Municipality: "みなと市", People: []apiv1.Person{{ID: person}}})
 	}))
-	mux.HandleFunc("POST /v1/certificates", s.guarded(func(w http.ResponseWriter, r *http.Request) {
-		s.remember(r.Header.Get("Idempotency-Key"))
-		answer(w, 201, apiv1.Certificate{ID: "crt_1", Format: "shc"})
-	}))
-	mux.HandleFunc("GET /v1/certificates", s.list(map[string]any{"certificates": []apiv1.Certificate{{ID: "crt_1"}}}))
+	s.certificates(mux)
 	s.help(mux)
 	mux.HandleFunc("GET /v1/notices", s.guarded(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, 200, client.NoticePage{Notices: []apiv1.Notice{{ID: ntc}}, Next: "more"})
@@ -201,6 +218,12 @@ func TestEveryCallReachesItsOperation(t *testing.T) {
 			return err
 		}},
 		{"GET /v1/certificates", func() error { _, err := c.ListCertificates(ctx); return err }},
+		{"POST /v1/certificates/" + crt + "/wallet-offer", func() error { _, err := c.OfferWallet(ctx, crt, ""); return err }},
+		{"POST /v1/corrections", func() error {
+			_, err := c.AskCorrection(ctx, client.Wrong{Person: person, Kind: "missing", Words: "x"})
+			return err
+		}},
+		{"GET /v1/corrections", func() error { _, err := c.Corrections(ctx); return err }},
 		{"GET /v1/notices", func() error { _, err := c.Notices(ctx, ""); return err }},
 		{"GET /v1/notices?cursor=a%2Fb", func() error { _, err := c.Notices(ctx, "a/b"); return err }},
 		{"GET /v1/notices/" + ntc, func() error { _, err := c.Notice(ctx, ntc); return err }},
@@ -317,6 +340,9 @@ func TestConditionalList(t *testing.T) {
 	if list, _, changed, err := c.BenefitsIfChanged(t.Context(), etag); err != nil || changed || list != nil {
 		t.Errorf("unchanged benefits: %v %v %v", list, changed, err)
 	}
+	if list, _, changed, err := c.CorrectionsIfChanged(t.Context(), etag); err != nil || changed || list != nil {
+		t.Errorf("unchanged corrections: %v %v %v", list, changed, err)
+	}
 	if list, _, changed, err := c.OffersIfChanged(t.Context(), ""); err != nil || !changed || len(list) != 1 {
 		t.Errorf("offers: %v %v %v", list, changed, err)
 	}
@@ -330,6 +356,70 @@ func TestARefusalRepeatedKeepsItsKey(t *testing.T) {
 		}
 	}
 	if len(s.keys[0]) < 16 || s.keys[1] != "the-same-key-0123" || s.keys[2] != s.keys[1] {
+		t.Errorf("keys %q", s.keys)
+	}
+}
+
+// What an act was asked with is what goes out, and what is not there is left out.
+func TestWhatActsSend(t *testing.T) {
+	s, c := signedIn(t)
+	lines := []string{"P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"}
+	for _, step := range []struct {
+		do   func() error
+		want string
+	}{
+		{func() error {
+			_, err := c.IssueCertificate(t.Context(), client.Ask{Person: person, Use: "overseas", MRZ: lines})
+			return err
+		}, `{"mrz":["` + lines[0] + `","` + lines[1] + `"],"person":"` + person + `","use":"overseas"}`},
+		{func() error {
+			_, err := c.IssueCertificate(t.Context(), client.Ask{Person: person, Use: "domestic"})
+			return err
+		}, `{"person":"` + person + `","use":"domestic"}`},
+		{func() error {
+			_, err := c.AskCorrection(t.Context(), client.Wrong{Person: person, Kind: "wrong", Certificate: crt, Dose: 2, Words: "日が違う"})
+			return err
+		}, `{"certificate":"` + crt + `","dose":2,"kind":"wrong","person":"` + person + `","words":"日が違う"}`},
+		{func() error {
+			_, err := c.AskCorrection(t.Context(), client.Wrong{Person: person, Kind: "missing", Words: "ない"})
+			return err
+		}, `{"kind":"missing","person":"` + person + `","words":"ない"}`},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		e := json.NewEncoder(&got)
+		e.SetEscapeHTML(false)
+		e.Encode(s.body)
+		if strings.TrimSpace(got.String()) != step.want {
+			t.Errorf("sent %s, want %s", got.String(), step.want)
+		}
+	}
+}
+
+// What a call holds about a person stays out of logs.
+func TestAsksAreNotLogged(t *testing.T) {
+	var log bytes.Buffer
+	l := slog.New(slog.NewTextHandler(&log, nil))
+	l.Info("x", "ask", client.Ask{Person: person, Use: "overseas", MRZ: []string{"P<SECRET", "SECRET2"}, Key: "secret-key"},
+		"wrong", client.Wrong{Person: person, Kind: "name", Words: "secret words", Key: "secret-key"})
+	if got := strings.ToLower(log.String()); strings.Contains(got, "secret") || strings.Contains(got, person) || !strings.Contains(got, "ask.use=overseas") {
+		t.Errorf("the log holds %s", got)
+	}
+}
+
+func TestWalletOffersAndCorrectionsRepeatUnderTheirKey(t *testing.T) {
+	s, c := signedIn(t)
+	for _, key := range []string{"", "", "the-same-key-0123"} {
+		if o, err := c.OfferWallet(t.Context(), crt, key); err != nil || o.TxCode != "012345" {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		if k, err := c.AskCorrection(t.Context(), client.Wrong{Person: person, Kind: "name", Words: "x", Key: key}); err != nil || k.Reference != "K-1" {
+			t.Fatalf("%+v, %v", k, err)
+		}
+	}
+	if len(s.keys) != 6 || len(s.keys[0]) < 16 || s.keys[0] == s.keys[2] || s.keys[1] == s.keys[3] || s.keys[4] != "the-same-key-0123" || s.keys[5] != s.keys[4] {
 		t.Errorf("keys %q", s.keys)
 	}
 }

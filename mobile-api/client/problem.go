@@ -19,6 +19,9 @@ func (p *Problem) Error() string {
 	if len(p.Places) > 0 {
 		s += " at " + strings.Join(p.Places, ", ")
 	}
+	if p.Reason != "" {
+		s += " (" + p.Reason + ")"
+	}
 	if p.Trace != "" {
 		s += " (trace " + p.Trace + ")"
 	}
