@@ -52,7 +52,6 @@ func has(s string, scripts ...*unicode.RangeTable) bool {
 // Immunization that is not a completed vaccination on one date, is refused.
 func (p *payload) readBundle(r *jsonpull.Reader) {
 	var kind, form string
-	var references []string
 	for m := r.Object(); m.Next(); {
 		switch m.Name {
 		case "resourceType":
@@ -65,7 +64,7 @@ func (p *payload) readBundle(r *jsonpull.Reader) {
 					r.Fault("more than %d entries", maxEntries)
 					continue
 				}
-				references = p.readEntry(r, a.Index, references)
+				p.readEntry(r, a.Index)
 			}
 		default:
 			p.common(r, m.Name)
@@ -77,17 +76,15 @@ func (p *payload) readBundle(r *jsonpull.Reader) {
 	if form != "collection" {
 		p.find(BundleType)
 	}
-	p.closeBundle(r, references)
+	p.closeBundle(r)
 }
 
-func (p *payload) closeBundle(r *jsonpull.Reader, references []string) {
+func (p *payload) closeBundle(r *jsonpull.Reader) {
 	if !p.holder.seen {
 		r.Fault("no Patient")
 	}
-	for _, reference := range references {
-		if reference != p.holder.fullURL {
-			p.find(PatientReference)
-		}
+	if len(p.doses) > 0 && (p.apart || p.reference != p.holder.fullURL) {
+		p.find(PatientReference)
 	}
 	if len(p.doses) == 0 {
 		p.find(cert.NoVaccination)
@@ -97,7 +94,7 @@ func (p *payload) closeBundle(r *jsonpull.Reader, references []string) {
 	}
 }
 
-func (p *payload) readEntry(r *jsonpull.Reader, i int, references []string) []string {
+func (p *payload) readEntry(r *jsonpull.Reader, i int) {
 	var url string
 	var resource, patient bool
 	for m := r.Object(); m.Next(); {
@@ -106,14 +103,12 @@ func (p *payload) readEntry(r *jsonpull.Reader, i int, references []string) []st
 			url = r.Text()
 		case "resource":
 			resource = true
-			var reference string
 			switch resourceType(r) {
 			case "Patient":
 				patient = true
 				p.readPatient(r)
 			case "Immunization":
-				reference = p.readImmunization(r)
-				references = append(references, reference)
+				p.readImmunization(r)
 			case "":
 				r.Fault("a resource without type")
 			default:
@@ -134,7 +129,6 @@ func (p *payload) readEntry(r *jsonpull.Reader, i int, references []string) []st
 	if !isResourceURL(url, i) {
 		p.find(FullURLForm)
 	}
-	return references
 }
 
 // findOrder remarks a first entry that is no Patient; a later Patient follows from it.
@@ -234,8 +228,8 @@ func (h *holder) readName(r *jsonpull.Reader) {
 	}
 }
 
-// readImmunization adds a dose and gives the reference to the Patient.
-func (p *payload) readImmunization(r *jsonpull.Reader) string {
+// readImmunization adds a dose.
+func (p *payload) readImmunization(r *jsonpull.Reader) {
 	d := cert.Dose{Number: len(p.doses) + 1}
 	var status, reference string
 	occurrences, coded := 0, false
@@ -276,14 +270,17 @@ func (p *payload) readImmunization(r *jsonpull.Reader) string {
 	case len(p.doses) >= maxDoses:
 		r.Fault("more than %d vaccinations", maxDoses)
 	}
-	p.addDose(d)
-	return reference
+	p.addDose(d, reference)
 }
 
-func (p *payload) addDose(d cert.Dose) {
+// addDose keeps a dose, and whether all of them refer to one resource: which one that has
+// to be is known at the bundle's end.
+func (p *payload) addDose(d cert.Dose, reference string) {
 	if p.doses == nil {
 		p.doses = make([]cert.Dose, 0, 4)
+		p.reference = reference
 	}
+	p.apart = p.apart || reference != p.reference
 	p.doses = append(p.doses, d)
 }
 

@@ -11,9 +11,10 @@ import (
 
 // inflater is what inflating one payload needs, kept between cards.
 type inflater struct {
-	in  bytes.Reader
-	out bytes.Buffer
-	z   io.ReadCloser
+	in      bytes.Reader
+	out     bytes.Buffer
+	z       io.ReadCloser
+	limited io.LimitedReader
 }
 
 var inflaters = sync.Pool{New: func() any {
@@ -33,7 +34,8 @@ func inflate(compressed []byte, limit int) (string, error) {
 	if err := f.z.(flate.Resetter).Reset(&f.in, nil); err != nil {
 		return "", errInflate
 	}
-	n, err := f.out.ReadFrom(io.LimitReader(f.z, int64(limit)+1))
+	f.limited = io.LimitedReader{R: f.z, N: int64(limit) + 1}
+	n, err := f.out.ReadFrom(&f.limited)
 	switch {
 	case err != nil:
 		return "", errInflate

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"madoguchi.example/shared/cert"
@@ -27,6 +28,9 @@ type payload struct {
 	holder   holder
 	doses    []cert.Dose
 	findings []cert.Finding
+
+	reference string // of the first dose, to the Patient
+	apart     bool   // another dose's reference differs from it
 }
 
 func (p *payload) find(f cert.Finding) {
@@ -35,10 +39,21 @@ func (p *payload) find(f cert.Finding) {
 	}
 }
 
+// readers keeps the room that reading takes between cards.
+var readers = sync.Pool{New: func() any { return jsonpull.New("") }}
+
+// giveBack forgets what was read before the reader waits for the next card.
+func giveBack(r *jsonpull.Reader) {
+	r.Reset("")
+	readers.Put(r)
+}
+
 // parsePayload reads a payload and refuses what is not a health card.
 func parsePayload(text string) (payload, error) {
 	var p payload
-	r := jsonpull.New(text)
+	r := readers.Get().(*jsonpull.Reader)
+	defer giveBack(r)
+	r.Reset(text)
 	var nbf, vc bool
 	for m := r.Object(); m.Next(); {
 		switch m.Name {

@@ -69,8 +69,22 @@ func ParsePart(text string) (Part, error) {
 
 // decodeQR reads QR texts, one a line in any order, as one JWS.
 func decodeQR(input []byte) (compact []byte, parts int, err error) {
-	lines := splitLines(input)
-	if len(lines) == 0 || len(lines) > MaxParts {
+	input = bytes.TrimSpace(input)
+	if bytes.IndexByte(input, '\n') >= 0 {
+		return decodeLines(input)
+	}
+	digits, usual := bytes.CutPrefix(input, []byte(prefix))
+	if !usual || len(input) > MaxPart || len(digits) == 0 || len(digits)%2 != 0 || bytes.IndexByte(digits, '/') >= 0 {
+		return decodeLines(input) // a part, or a fault, which is told there
+	}
+	compact, err = appendDigits(make([]byte, 0, len(digits)/2), digits)
+	return compact, 1, err
+}
+
+// decodeLines reads one or several.
+func decodeLines(input []byte) (compact []byte, parts int, err error) {
+	lines := splitLines(string(input))
+	if len(lines) > MaxParts {
 		return nil, 0, fmt.Errorf("cannot read the QR text: not 1 to %d lines", MaxParts)
 	}
 	ordered := make([]string, len(lines))
@@ -101,11 +115,7 @@ func decodeQR(input []byte) (compact []byte, parts int, err error) {
 }
 
 // splitLines gives the lines that are not blank, without the blanks around them.
-func splitLines(input []byte) []string {
-	text := string(bytes.TrimSpace(input))
-	if strings.IndexByte(text, '\n') < 0 {
-		return []string{text}
-	}
+func splitLines(text string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
 		if line = strings.TrimSpace(line); line != "" {
@@ -115,7 +125,7 @@ func splitLines(input []byte) []string {
 	return lines
 }
 
-func appendDigits(out []byte, digits string) ([]byte, error) {
+func appendDigits[T []byte | string](out []byte, digits T) ([]byte, error) {
 	for i := 0; i < len(digits); i += 2 {
 		high, low := digits[i]-'0', digits[i+1]-'0'
 		if high > 9 || low > 9 || high*10+low > maxPair {

@@ -113,7 +113,9 @@ func readHeader(text []byte) (kid string, err error) {
 		return "", fmt.Errorf("larger than %d bytes", maxHeader)
 	}
 	var alg, zip string
-	r := jsonpull.New(string(text))
+	r := readers.Get().(*jsonpull.Reader)
+	defer giveBack(r)
+	r.Reset(string(text))
 	for m := r.Object(); m.Next(); {
 		switch m.Name {
 		case "alg":

@@ -16,6 +16,9 @@ var encoding = base64.RawURLEncoding.Strict()
 // EncodedLen gives the number of characters for n bytes.
 func EncodedLen(n int) int { return encoding.EncodedLen(n) }
 
+// DecodedLen gives the number of bytes in n characters, for DecodeInto.
+func DecodedLen(n int) int { return encoding.DecodedLen(n) }
+
 // Encode writes b.
 func Encode(b []byte) string { return encoding.EncodeToString(b) }
 

@@ -54,6 +54,12 @@ const usualNames = 24
 // New starts at the beginning of text, whose size the caller has bounded.
 func New(text string) *Reader { return &Reader{text: text, names: make([]string, 0, usualNames)} }
 
+// Reset makes the reader start anew with another text and forget the last one.
+func (r *Reader) Reset(text string) {
+	clear(r.names[:cap(r.names)])
+	*r = Reader{text: text, names: r.names[:0]}
+}
+
 // Err gives the first fault, or nil.
 func (r *Reader) Err() error { return r.err }
 
@@ -209,26 +215,30 @@ func (r *Reader) Text() string {
 		r.Fault("not a string")
 		return ""
 	}
-	start, ascii := r.pos, true
-	for ; r.pos < len(r.text); r.pos++ {
-		switch c := r.text[r.pos]; {
-		case c == '"':
-			s := r.text[start:r.pos]
-			if !ascii && !utf8.ValidString(s) {
-				r.Fault("not UTF-8")
-				return ""
-			}
-			r.pos++
-			return s
+	rest := r.text[r.pos:]
+	var high byte
+	for i := range len(rest) {
+		c := rest[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			high |= c
+			continue
+		}
+		start := r.pos
+		r.pos += i
+		switch {
 		case c == '\\':
 			return r.escaped(start)
 		case c < ' ':
 			r.Fault("a control character in a string")
 			return ""
-		case c >= utf8.RuneSelf:
-			ascii = false
+		case high >= utf8.RuneSelf && !utf8.ValidString(rest[:i]):
+			r.Fault("not UTF-8")
+			return ""
 		}
+		r.pos++
+		return rest[:i]
 	}
+	r.pos = len(r.text)
 	r.Fault("a string without end")
 	return ""
 }

@@ -42,11 +42,14 @@ func Parse(compact []byte) (Token, error) {
 		return Token{}, ErrParts
 	}
 	t := Token{Signed: compact[:last]}
-	var err error
-	if t.Header, err = base64url.Decode(compact[:first]); err != nil {
+	header, payload := compact[:first], compact[first+1:last]
+	size := base64url.DecodedLen(len(header))
+	room := make([]byte, size+base64url.DecodedLen(len(payload)))
+	t.Header, t.Payload = room[:size:size], room[size:]
+	if err := base64url.DecodeInto(t.Header, header); err != nil {
 		return Token{}, fmt.Errorf("header: %w", err)
 	}
-	if t.Payload, err = base64url.Decode(compact[first+1 : last]); err != nil {
+	if err := base64url.DecodeInto(t.Payload, payload); err != nil {
 		return Token{}, fmt.Errorf("payload: %w", err)
 	}
 	if err := t.signature(compact[last+1:]); err != nil {
