@@ -26,6 +26,7 @@ const (
 	BenefitDecision     Purpose = "benefit_decision" // runs, decisions, refusals, lists
 	ChildSupport        Purpose = "child_support"    // items, indicators, cases, offers
 	Protection          Purpose = "protection"       // who must not be contacted, and what was withheld
+	SigningKeys         Purpose = "signing_keys"     // making, following and withdrawing the keys of certificates
 )
 
 // Rule is one line of the register: what the purpose is called and who may learn of it.
@@ -55,6 +56,7 @@ func Register() Purposes {
 		AuditReview:         atOnce("利用記録の点検", "つかった きろくの てんけん", "Reviewing the access record"),
 		BenefitDecision:     atOnce("給付の決定", "お金の きゅうふを きめる", "Deciding a benefit"),
 		ChildSupport:        never("こども支援", "子どもを たすける しごと", "Child support"),
+		SigningKeys:         atOnce("証明書の署名鍵の管理", "しょうめいしょの かぎの かんり", "Keeping the keys of certificates"),
 		Protection:          never("支援措置の対応", "ひとを まもる しごと", "Protective measures"),
 	}
 }
