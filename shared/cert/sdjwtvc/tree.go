@@ -1,0 +1,152 @@
+package sdjwtvc
+
+import (
+	"encoding/json"
+	"strings"
+
+	"madoguchi.example/shared/internal/jsonpull"
+)
+
+// node is one JSON value. Names and kids go in pairs for an object; an array has kids
+// alone.
+type node struct {
+	kind  jsonpull.Kind
+	text  string // of a string its value, of a number its digits
+	names []string
+	kids  []*node
+	// hidden counts the array's entries that nobody disclosed.
+	hidden int
+}
+
+// readNode reads one value; left is how many more there may be.
+func readNode(r *jsonpull.Reader, left *int) *node {
+	if *left--; *left < 0 {
+		r.Fault("more than %d values", maxNodes)
+		return &node{}
+	}
+	n := &node{kind: r.Kind()}
+	switch n.kind {
+	case jsonpull.Object:
+		for m := r.Object(); m.Next(); {
+			n.add(m.Name, readNode(r, left))
+		}
+	case jsonpull.Array:
+		for a := r.Array(); a.Next(); {
+			n.kids = append(n.kids, readNode(r, left))
+		}
+	case jsonpull.String:
+		n.text = r.Text()
+	default:
+		n.text = r.Raw()
+	}
+	return n
+}
+
+func parseTree(text []byte, left *int) (*node, error) {
+	r := jsonpull.New(string(text))
+	n := readNode(r, left)
+	return n, r.End()
+}
+
+func (n *node) add(name string, kid *node) {
+	n.names = append(n.names, name)
+	n.kids = append(n.kids, kid)
+}
+
+// get gives an object's member, or nil: also where n is nil or no object.
+func (n *node) get(name string) *node {
+	if n == nil {
+		return nil
+	}
+	for i, have := range n.names {
+		if have == name {
+			return n.kids[i]
+		}
+	}
+	return nil
+}
+
+// remove takes a member out and gives it.
+func (n *node) remove(name string) *node {
+	for i, have := range n.names {
+		if have == name {
+			kid := n.kids[i]
+			n.names = append(n.names[:i], n.names[i+1:]...)
+			n.kids = append(n.kids[:i], n.kids[i+1:]...)
+			return kid
+		}
+	}
+	return nil
+}
+
+func (n *node) is(kind jsonpull.Kind) bool { return n != nil && n.kind == kind }
+
+// str gives a string's value, "" for anything else.
+func (n *node) str() string {
+	if n.is(jsonpull.String) {
+		return n.text
+	}
+	return ""
+}
+
+// has tells whether n is the string, or an array with the string in it.
+func (n *node) has(text string) bool {
+	if n.is(jsonpull.String) {
+		return n.text == text
+	}
+	if n.is(jsonpull.Array) {
+		for _, kid := range n.kids {
+			if kid.is(jsonpull.String) && kid.text == text {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// write appends the value as JSON.
+func (n *node) write(out *strings.Builder) {
+	switch n.kind {
+	case jsonpull.Object:
+		for i, name := range n.names {
+			out.WriteByte("{,"[min(i, 1)])
+			out.Write(quoted(name))
+			out.WriteByte(':')
+			n.kids[i].write(out)
+		}
+		if len(n.names) == 0 {
+			out.WriteByte('{')
+		}
+		out.WriteByte('}')
+	case jsonpull.Array:
+		for i, kid := range n.kids {
+			out.WriteByte("[,"[min(i, 1)])
+			kid.write(out)
+		}
+		if len(n.kids) == 0 {
+			out.WriteByte('[')
+		}
+		out.WriteByte(']')
+	case jsonpull.String:
+		out.Write(quoted(n.text))
+	default:
+		out.WriteString(n.text)
+	}
+}
+
+func (n *node) json() []byte {
+	var out strings.Builder
+	n.write(&out)
+	return []byte(out.String())
+}
+
+// quoted writes a string with its characters as they are.
+func quoted(s string) []byte {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(s); err != nil {
+		panic("sdjwtvc: a string always has a JSON form")
+	}
+	return []byte(strings.TrimSuffix(out.String(), "\n"))
+}
