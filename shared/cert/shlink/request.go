@@ -4,13 +4,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"madoguchi.example/shared/internal/jsonpull"
+)
+
+// HTTP's words, which are few enough here: nothing on the way of a verification may be able
+// to open a connection, so the library that does is not imported (RFC 9110).
+const (
+	methodGet             = "GET"
+	methodPost            = "POST"
+	statusUnauthorized    = 401
+	statusNotFound        = 404
+	statusGone            = 410
+	statusTooManyRequests = 429
+	httpDate              = "Mon, 02 Jan 2006 15:04:05 GMT"
 )
 
 // Request is what to send, as values: nothing here sends it. It holds a secret address and
@@ -35,7 +46,7 @@ func (l Link) ManifestRequest(recipient, passcode string) Request {
 	if err != nil {
 		panic("shlink: two texts and a number always have a JSON form")
 	}
-	return Request{http.MethodPost, l.URL, "application/json", "application/json", body}
+	return Request{methodPost, l.URL, "application/json", "application/json", body}
 }
 
 // DirectRequest asks for the one file of a link with the flag U.
@@ -44,13 +55,13 @@ func (l Link) DirectRequest(recipient string) Request {
 	if strings.Contains(l.URL, "?") {
 		separator = "&"
 	}
-	return Request{Method: http.MethodGet, URL: l.URL + separator + "recipient=" + url.QueryEscape(recipient), Accept: "application/jose"}
+	return Request{Method: methodGet, URL: l.URL + separator + "recipient=" + url.QueryEscape(recipient), Accept: "application/jose"}
 }
 
 // Request asks for a file that the manifest does not embed. Its address is good for an hour
 // after the manifest came, and perhaps only once.
 func (f ManifestFile) Request() Request {
-	return Request{Method: http.MethodGet, URL: f.Location, Accept: "application/jose"}
+	return Request{Method: methodGet, URL: f.Location, Accept: "application/jose"}
 }
 
 // ContentType says what a file is.
@@ -200,14 +211,14 @@ const maxWait = 30 * 24 * time.Hour
 func ParseRefusal(status int, retryAfter string, body []byte, at time.Time) Refusal {
 	out := Refusal{Kind: OtherRefusal, Remaining: -1}
 	switch status {
-	case http.StatusUnauthorized:
+	case statusUnauthorized:
 		out.Kind = WrongPasscode
 		if n, err := remainingAttempts(body); err == nil {
 			out.Remaining = n
 		}
-	case http.StatusNotFound, http.StatusGone:
+	case statusNotFound, statusGone:
 		out.Kind = Gone
-	case http.StatusTooManyRequests:
+	case statusTooManyRequests:
 		out.Kind = TooMany
 		out.RetryAfter = wait(retryAfter, at)
 	}
@@ -239,7 +250,7 @@ func wait(retryAfter string, at time.Time) time.Duration {
 	if n, err := strconv.ParseUint(retryAfter, 10, 32); err == nil {
 		return min(time.Duration(n)*time.Second, maxWait)
 	}
-	if t, err := http.ParseTime(retryAfter); err == nil {
+	if t, err := time.Parse(httpDate, retryAfter); err == nil {
 		return min(max(t.Sub(at), 0), maxWait)
 	}
 	return 0
