@@ -13,7 +13,10 @@ import (
 	"time"
 
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/sdjwtvc"
 	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/vdsnc"
+	"madoguchi.example/shared/cert/shlink"
 	"madoguchi.example/shared/trust"
 )
 
@@ -33,10 +36,10 @@ type row struct {
 var table = []row{
 	{shc.Format, "SMART Health Card", starts("shc:"), shc.VerifyQR, shc.Section},
 	{shc.Format, "SMART Health Card", jsonWith("verifiableCredential"), shc.VerifyFile, trust.Section{}},
-	{"shlink", "SMART Health Link", isSHLink, nil, trust.Section{}},
+	{shlink.Format, "SMART Health Link", isSHLink, shlink.Verify, trust.Section{}},
 	{"hcert", "health certificate (HC1)", starts("HC1:"), nil, trust.Section{}},
-	{"vdsnc", "ICAO VDS-NC document", jsonOrListWith("data", "sig"), nil, trust.Section{}},
-	{"sdjwtvc", "SD-JWT credential", isSDJWT, nil, trust.Section{}},
+	{vdsnc.Format, "ICAO VDS-NC document", jsonOrListWith("data", "sig"), vdsnc.Verify, vdsnc.Section},
+	{sdjwtvc.Format, "SD-JWT credential", isSDJWT, sdjwtvc.Verify, sdjwtvc.Section},
 	{shc.Format, "SMART Health Card", isJWS, shc.VerifyJWS, trust.Section{}},
 }
 
