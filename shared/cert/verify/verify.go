@@ -15,8 +15,8 @@ import (
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/sdjwtvc"
 	"madoguchi.example/shared/cert/shc"
-	"madoguchi.example/shared/cert/vdsnc"
 	"madoguchi.example/shared/cert/shlink"
+	"madoguchi.example/shared/cert/vdsnc"
 	"madoguchi.example/shared/trust"
 )
 
