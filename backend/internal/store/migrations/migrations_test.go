@@ -149,7 +149,8 @@ func TestKeyColumnsAreNotNull(t *testing.T) {
 // notPerCitizen are the tables that hold a citizen_id though they are not per-citizen
 // tables: the access record, and those that keep a value unique over all citizens and lead
 // from it to one.
-var notPerCitizen = []string{"audit_entry", "counter_reference", "identity_link", "push_token", "resident_ref", "vaccination_ref"}
+var notPerCitizen = []string{"audit_entry", "counter_reference", "identity_link", "push_token", "resident_ref", "vaccination_ref",
+	"wallet_grant", "wallet_token", "wallet_visit"}
 
 // A per-citizen table may be distributed by citizen_id one day: its keys begin with it.
 func TestKeysOfPerCitizenTables(t *testing.T) {

@@ -1,0 +1,76 @@
+package wallet
+
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"madoguchi.example/shared/fault"
+)
+
+// Client is a wallet app that may send citizens to the consent page: a public client.
+type Client struct {
+	ID           string
+	Name         string   // as the citizen reads it
+	RedirectURIs []string // compared character by character
+}
+
+// Limits of a client's entry.
+const (
+	maxClientID   = 200
+	maxClientName = 100
+)
+
+// CheckClients tells every fault of the entries.
+func CheckClients(clients []Client) error {
+	_, err := register(clients)
+	return err
+}
+
+func register(clients []Client) (map[string]Client, error) {
+	out := map[string]Client{}
+	for _, c := range clients {
+		place := "wallet.clients"
+		switch {
+		case c.ID == "" || len(c.ID) > maxClientID || !visible(c.ID):
+			return nil, fault.At(fault.InvalidArgument, place, "an id has 1 to %d printable ASCII characters", maxClientID)
+		case out[c.ID].ID != "":
+			return nil, fault.At(fault.InvalidArgument, place, "an id stands twice")
+		case strings.TrimSpace(c.Name) == "" || len(c.Name) > maxClientName:
+			return nil, fault.At(fault.InvalidArgument, place, "a name has 1 to %d bytes", maxClientName)
+		case len(c.RedirectURIs) == 0 || !all(c.RedirectURIs, safeRedirect):
+			return nil, fault.At(fault.InvalidArgument, place,
+				"each redirect URI begins with https://, with a scheme of the app that has a dot (RFC 8252 section 7.1), or with http:// on this machine, and has no fragment")
+		}
+		c.RedirectURIs = slices.Clone(c.RedirectURIs)
+		out[c.ID] = c
+	}
+	return out, nil
+}
+
+// safeRedirect tells whether a browser may be sent to the URI: never to a scheme that runs
+// or shows what stands in the URI itself.
+func safeRedirect(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Opaque != "" || u.User != nil || len(s) > MaxValue || !visible(s) || strings.ContainsAny(s, "#\\") {
+		return false
+	}
+	switch u.Scheme {
+	case "https":
+		return u.Hostname() != ""
+	case "http":
+		ip := net.ParseIP(u.Hostname())
+		return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	}
+	return strings.Contains(u.Scheme, ".")
+}
+
+func all(list []string, ok func(string) bool) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return !ok(s) })
+}
+
+// visible tells whether s is printable ASCII without blanks (VSCHAR of RFC 6749 but the blank).
+func visible(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}

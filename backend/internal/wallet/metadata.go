@@ -1,0 +1,119 @@
+package wallet
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+)
+
+// Configuration is the one credential that wallets are given, and Scope asks for it.
+const (
+	Configuration = "VaccinationCertificate"
+	Scope         = "madoguchi.vaccination_certificate"
+)
+
+// pages are the documents that do not change while the program runs.
+type pages struct {
+	vct            string
+	issuer, server []byte
+}
+
+// Document is a JSON document with the path at which it is served.
+type Document struct {
+	Path string
+	Body []byte
+}
+
+// Documents gives the credential issuer's metadata (section 12.2.4) and the authorization server's
+// (RFC 8414). Their well-known paths carry the issuer's own path, if it has one.
+func (d *Desk) Documents() []Document {
+	path := ""
+	if u, err := url.Parse(d.Issuer); err == nil {
+		path = u.Path
+	}
+	return []Document{
+		{"/.well-known/openid-credential-issuer" + path, d.pages.issuer},
+		{"/.well-known/oauth-authorization-server" + path, d.pages.server},
+	}
+}
+
+type named struct {
+	Name   string `json:"name"`
+	Locale string `json:"locale"`
+}
+
+// both gives a name in the two languages that wallets are given.
+func both(ja, en string) []named { return []named{{ja, "ja"}, {en, "en"}} }
+
+type object = map[string]any
+
+func (d *Desk) metadata() (pages, error) {
+	p := pages{vct: d.Issuer + TypePath}
+	var err error
+	if p.issuer, err = json.Marshal(d.issuerMetadata(p.vct)); err != nil {
+		return p, fmt.Errorf("cannot write the issuer's metadata: %w", err)
+	}
+	if p.server, err = json.Marshal(d.serverMetadata()); err != nil {
+		return p, fmt.Errorf("cannot write the authorization server's metadata: %w", err)
+	}
+	return p, nil
+}
+
+// TypePath is where the type of the credential is described.
+const TypePath = "/wallet/vct/vaccination"
+
+func (d *Desk) issuerMetadata(vct string) object {
+	return object{
+		"credential_issuer":         d.Issuer,
+		"credential_endpoint":       d.Issuer + CredentialPath,
+		"nonce_endpoint":            d.Issuer + NoncePath,
+		"display":                   both("窓口", "Madoguchi"),
+		"batch_credential_issuance": object{"batch_size": MaxBatch},
+		"credential_configurations_supported": object{Configuration: object{
+			"format": "dc+sd-jwt",
+			"vct":    vct,
+			"scope":  Scope,
+			"cryptographic_binding_methods_supported": []string{"jwk"},
+			"credential_signing_alg_values_supported": []string{"ES256"},
+			"proof_types_supported":                   object{"jwt": object{"proof_signing_alg_values_supported": []string{"ES256"}}},
+			"credential_metadata": object{
+				"display": both("ワクチン接種証明書", "Vaccination certificate"),
+				"claims":  claimDisplays,
+			},
+		}},
+	}
+}
+
+func (d *Desk) serverMetadata() object {
+	return object{
+		"issuer":                                          d.Issuer,
+		"authorization_endpoint":                          d.Issuer + AuthorizePath,
+		"token_endpoint":                                  d.Issuer + TokenPath,
+		"pushed_authorization_request_endpoint":           d.Issuer + PushPath,
+		"response_types_supported":                        []string{"code"},
+		"response_modes_supported":                        []string{"query"},
+		"grant_types_supported":                           []string{grantCode, grantPreAuthorized},
+		"token_endpoint_auth_methods_supported":           []string{"none"},
+		"code_challenge_methods_supported":                []string{methodS256},
+		"scopes_supported":                                []string{Scope},
+		"authorization_details_types_supported":           []string{detailType},
+		"dpop_signing_alg_values_supported":               []string{"ES256"},
+		"ui_locales_supported":                            []string{"ja", "en"},
+		"authorization_response_iss_parameter_supported":  true,
+		"pre-authorized_grant_anonymous_access_supported": true,
+		"require_pushed_authorization_requests":           false,
+		"request_parameter_supported":                     false,
+		"request_uri_parameter_supported":                 false,
+	}
+}
+
+// claimDisplay says how a wallet calls a claim.
+type claimDisplay struct {
+	Path      []any   `json:"path"`
+	Mandatory bool    `json:"mandatory,omitempty"`
+	Display   []named `json:"display"`
+}
+
+var claimDisplays = []claimDisplay{
+	{[]any{"name"}, true, both("氏名", "Name")},
+}
