@@ -98,6 +98,11 @@ func checkIssue(iss string, at time.Time, c cert.Certificate, opts *Options) err
 	case opts.StatusIndex < 0 || opts.StatusIndex >= MaxStatusSize || (opts.StatusURI == "" && opts.StatusIndex != 0):
 		return fault.At(fault.InvalidArgument, PlaceStatus, "no place on a status list")
 	}
+	if opts.Holder != nil {
+		if _, err := trust.KeyID(opts.Holder); err != nil {
+			return fault.At(fault.InvalidArgument, PlaceKey, "the holder's key is not on P-256")
+		}
+	}
 	for _, d := range c.Doses {
 		if d.Code == "" || d.On.IsZero() {
 			return fault.At(fault.InvalidArgument, PlaceDoses, "a vaccination without code or day")
@@ -154,7 +159,7 @@ func (w *writer) payload(iss string, at time.Time, c cert.Certificate, opts Opti
 	if opts.Holder != nil {
 		jwk, err := holderKey(opts.Holder)
 		if err != nil {
-			return nil, fault.At(fault.InvalidArgument, PlaceKey, "the holder's key is not on P-256")
+			return nil, err
 		}
 		cnf := object()
 		cnf.add("jwk", jwk)

@@ -60,8 +60,8 @@ func Present(credential string, show func(Disclosure) bool, holder crypto.Signer
 		if !show(p.disclosures[i].public()) {
 			continue
 		}
-		for at := i; at >= 0; at = p.disclosures[at].within {
-			shown[at] = true
+		for around := i; around >= 0; around = p.disclosures[around].within {
+			shown[around] = true
 		}
 	}
 	token, _, _ := strings.Cut(credential, "~")
