@@ -1,0 +1,109 @@
+package publication
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"madoguchi.example/backend/internal/keyring"
+	"madoguchi.example/shared/cert/sdjwtvc"
+	"madoguchi.example/shared/fault"
+)
+
+// Status lists of SD-JWT VC.
+const (
+	// StatusSize is how many credentials one list tells of: 128 KiB of zeros at first, 150
+	// bytes when compressed.
+	StatusSize = 1 << 20
+	// StatusLists is the most lists there are: what a trust layout holds.
+	StatusLists = 64
+	// StatusLife is how long a list is good for: a terminal that knows it from the oldest
+	// trust bundle that is not stale may still use it.
+	StatusLife = TrustMaxAge + 24*time.Hour
+	// StatusPath is where the lists are below the issuer; the number follows.
+	StatusPath = "/.well-known/status/"
+)
+
+// StatusPlace gives the list of a credential's status index, and the place in it.
+func StatusPlace(index int64) (n, place int64) { return index / StatusSize, index % StatusSize }
+
+// StatusURI names a list, as a credential does.
+func StatusURI(issuer string, n int64) string { return issuer + StatusPath + strconv.FormatInt(n, 10) }
+
+// statusList is a list as it was signed.
+type statusList struct {
+	of   string // what it was made of
+	text document
+}
+
+// StatusList gives the status list n, signed by the key in force; NotFound where there is
+// no such list.
+func (p *Press) StatusList(ctx context.Context, n int64) (doc []byte, version string, err error) {
+	if n < 0 || n >= StatusLists {
+		return nil, "", fault.New(fault.NotFound, "there is no such status list")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, err := p.current(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	d, err := p.sign(ctx, e, n)
+	return d.text, d.version, err
+}
+
+// sign gives a list of the edition for a caller that holds mu. The same content gives the
+// same text for an hour, from every process that has the key in a file.
+func (p *Press) sign(ctx context.Context, e *edition, n int64) (document, error) {
+	at := p.Now()
+	key, signer, err := p.Keys.Signer(ctx, keyring.SDJWT, at)
+	if err != nil {
+		return document{}, err
+	}
+	issued := at.UTC().Truncate(TrustRenewal)
+	of := fmt.Sprint(key.ID, " ", issued.Unix(), " ", e.revokedPlaces[n])
+	if p.status[n].of == of {
+		return p.status[n].text, nil
+	}
+	text, err := sdjwtvc.IssueStatusList(signer, key.ID, sdjwtvc.Statuses{
+		Issuer: p.Issuer, URI: StatusURI(p.Issuer, n), IssuedAt: issued, ExpiresAt: issued.Add(StatusLife), Size: StatusSize, Revoked: e.revokedPlaces[n],
+	})
+	if err != nil {
+		return document{}, err
+	}
+	p.status[n] = statusList{of, written([]byte(text))}
+	return p.status[n].text, nil
+}
+
+// placeRevoked sorts the revoked credentials by list. It drops an index that no credential
+// can have.
+func (e *edition) placeRevoked() {
+	e.revokedPlaces = map[int64][]int64{}
+	for _, k := range e.keys[keyring.SDJWT] {
+		for _, token := range e.lists[listOf(keyring.SDJWT, k.ID)].tokens {
+			index, err := strconv.ParseInt(token, 10, 64)
+			if n, place := StatusPlace(index); err == nil && index >= 0 && n < StatusLists {
+				e.revokedPlaces[n] = append(e.revokedPlaces[n], place)
+			}
+		}
+	}
+}
+
+// bundledStatus gives the lists that terminals get: up to the one behind the last that
+// names somebody, for credentials of which none was revoked yet.
+func (p *Press) bundledStatus(ctx context.Context, e *edition) ([]string, error) {
+	last := int64(0)
+	for n := range e.revokedPlaces {
+		last = max(last, n)
+	}
+	var out []string
+	for n := range min(last+2, StatusLists) {
+		d, err := p.sign(ctx, e, n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, string(d.text))
+	}
+	return out, nil
+}
