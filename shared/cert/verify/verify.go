@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/hcert"
 	"madoguchi.example/shared/cert/sdjwtvc"
 	"madoguchi.example/shared/cert/shc"
 	"madoguchi.example/shared/cert/shlink"
@@ -37,7 +38,7 @@ var table = []row{
 	{shc.Format, "SMART Health Card", starts("shc:"), shc.VerifyQR, shc.Section},
 	{shc.Format, "SMART Health Card", jsonWith("verifiableCredential"), shc.VerifyFile, trust.Section{}},
 	{shlink.Format, "SMART Health Link", isSHLink, shlink.Verify, trust.Section{}},
-	{"hcert", "health certificate (HC1)", starts("HC1:"), nil, trust.Section{}},
+	{hcert.Format, "health certificate (HC1)", starts(hcert.Prefix), hcert.Verify, hcert.Section},
 	{vdsnc.Format, "ICAO VDS-NC document", jsonOrListWith("data", "sig"), vdsnc.Verify, vdsnc.Section},
 	{sdjwtvc.Format, "SD-JWT credential", isSDJWT, sdjwtvc.Verify, sdjwtvc.Section},
 	{shc.Format, "SMART Health Card", isJWS, shc.VerifyJWS, trust.Section{}},
