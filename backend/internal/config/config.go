@@ -58,6 +58,8 @@ type Config struct {
 	Payer        Payers  `toml:"payer"`
 	Push         Push    `toml:"push"`
 	Benefit      Benefit `toml:"benefit"`
+	// Certificates says with which keys they are signed and what terminals trust.
+	Certificates Certificates `toml:"certificates"`
 }
 
 // Store says where the data are.
@@ -124,6 +126,35 @@ type Benefit struct {
 	Programs string `toml:"programs"`
 }
 
+// Certificates says with which keys certificates are signed and what terminals trust.
+type Certificates struct {
+	// CacheLifetime is how long verifiers may keep our keys: a new key is published that
+	// long before it signs.
+	CacheLifetime time.Duration `toml:"cache_lifetime"`
+	// TrustDir is a folder in the layout of --trust with the keys and lists of others,
+	// which terminals get beside ours. It is read again when it changes.
+	TrustDir string `toml:"trust_dir"`
+	VDSNC    VDSNC  `toml:"vdsnc"`
+	PKCS11   PKCS11 `toml:"pkcs11"`
+}
+
+// VDSNC names the signer that the passport authority certified. Without one, VDS-NC
+// documents are specimens.
+type VDSNC struct {
+	// KeyFile is the signer's key; KeyLabel names it in the token instead.
+	KeyFile         string `toml:"key_file"`
+	KeyLabel        string `toml:"key_label"`
+	CertificateFile string `toml:"certificate_file"`
+}
+
+// PKCS11 names the device in which new signing keys are made. Without a module they are
+// files.
+type PKCS11 struct {
+	Module     string `toml:"module"` // the device's library
+	TokenLabel string `toml:"token_label"`
+	PINFile    string `toml:"pin_file"` // mode 0600
+}
+
 // PracticeIssuer is the OpenID provider of the practice partners at their default address,
 // where sign-ins go until another is set.
 const PracticeIssuer = "http://127.0.0.1:8070/api/realms/main"
@@ -142,6 +173,7 @@ func Default() Config {
 		},
 		CitizenLogin: Login{Issuer: PracticeIssuer, ClientID: "madoguchi-citizen"},
 		StaffLogin:   Login{Issuer: PracticeIssuer, ClientID: "madoguchi-staff"},
+		Certificates: Certificates{CacheLifetime: 24 * time.Hour},
 	}
 }
 
@@ -209,6 +241,7 @@ func (c Config) checkData(v *validator) {
 	v.check("key_dir", c.KeyDir != "", "must not be empty")
 	v.check("store.dsn", goodDSN(c.Store.DSN), "must begin with sqlite: or postgres://")
 	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https://; http:// only on this machine")
+	v.certificates(c.Certificates)
 }
 
 // Validate tells every fault at once; each names its key and never the value.
@@ -249,6 +282,23 @@ func (v *validator) login(section string, l Login) {
 	v.check(section+".issuer", webURL(l.Issuer), "must be the OpenID provider's URL and begin with https://; http:// only on this machine")
 	v.check(section+".client_id", l.ClientID != "", "must be the client id at the OpenID provider")
 	v.check(section+".redirect_url", webURL(l.RedirectURL), "must be a URL of this backend that begins with https://; http:// only on this machine")
+}
+
+// The shortest and the longest time that verifiers may keep keys.
+const (
+	minCacheLifetime = time.Minute
+	maxCacheLifetime = 30 * 24 * time.Hour
+)
+
+func (v *validator) certificates(c Certificates) {
+	v.check("certificates.cache_lifetime", c.CacheLifetime >= minCacheLifetime && c.CacheLifetime <= maxCacheLifetime, "must be between 1m and 720h")
+	b := c.VDSNC
+	v.check("certificates.vdsnc.key_file", b.KeyFile == "" || b.KeyLabel == "", "and certificates.vdsnc.key_label exclude each other: the key is in a file or in the token")
+	v.check("certificates.vdsnc.certificate_file", (b.CertificateFile == "") == (b.KeyFile == "" && b.KeyLabel == ""), "goes together with the signer's key: set both or none")
+	v.check("certificates.vdsnc.key_label", b.KeyLabel == "" || c.PKCS11.Module != "", "is a name in the token: set certificates.pkcs11.module")
+	t := c.PKCS11
+	v.check("certificates.pkcs11.token_label", (t.Module == "") == (t.TokenLabel == ""), "goes together with certificates.pkcs11.module: set both or none")
+	v.check("certificates.pkcs11.pin_file", (t.Module == "") == (t.PINFile == ""), "goes together with certificates.pkcs11.module: set both or none")
 }
 
 func hostPort(s string) bool {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"madoguchi.example/backend/internal/config"
 	"madoguchi.example/shared/settings"
@@ -62,10 +63,19 @@ cert_file = "himitsu"
 grace = "himitsu"
 [push.fcm]
 endpoint = "himitsu"
+[certificates]
+cache_lifetime = "10s"
+[certificates.vdsnc]
+key_file = "himitsu"
+key_label = "himitsu"
+[certificates.pkcs11]
+token_label = "himitsu"
+pin_file = "himitsu"
 `, nil)
 	all := strings.Join(faults, "\n")
 	for _, key := range []string{"listen", "public_url", "roles", "log_level", "metrics", "store.dsn", "tls.key_file", "http.grace",
-		"push.fcm.endpoint", "push.fcm.project"} {
+		"push.fcm.endpoint", "push.fcm.project", "certificates.cache_lifetime", "certificates.vdsnc.key_file", "certificates.vdsnc.certificate_file",
+		"certificates.vdsnc.key_label", "certificates.pkcs11.token_label", "certificates.pkcs11.pin_file"} {
 		if !strings.Contains(all, key+":") {
 			t.Errorf("%s is not told:\n%s", key, all)
 		}
@@ -128,6 +138,30 @@ client_id = ""
 	_, faults = load(t, `roles = ["api"]`+none, nil)
 	if len(faults) != 2 {
 		t.Errorf("the api needs its sign-in alone: %v", faults)
+	}
+}
+
+func TestKeysOfCertificates(t *testing.T) {
+	c, faults := load(t, complete+`
+[certificates]
+cache_lifetime = "168h"
+trust_dir = "trust"
+[certificates.vdsnc]
+key_label = "border"
+certificate_file = "border.pem"
+[certificates.pkcs11]
+module = "softhsm.so"
+token_label = "cell"
+pin_file = "pin"
+`, map[string]string{"MADOGUCHI_BACKEND_CERTIFICATES_PKCS11_PIN_FILE": "other"})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	if x := c.Certificates; x.CacheLifetime != 168*time.Hour || x.TrustDir != "trust" || x.VDSNC.KeyLabel != "border" || x.PKCS11.PINFile != "other" {
+		t.Errorf("got %+v", x)
+	}
+	if c, _ := load(t, complete, nil); c.Certificates.CacheLifetime != 24*time.Hour {
+		t.Errorf("the default is %s", c.Certificates.CacheLifetime)
 	}
 }
 
