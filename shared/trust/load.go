@@ -74,7 +74,7 @@ func (f *Folder) Note(name string, err error) {
 // absent: never stale) and one folder for each of the sections. Other files and folders
 // are left alone.
 func Load(fsys fs.FS, sections []Section) (Snapshot, error) {
-	s := Snapshot{sections: map[string]any{}}
+	s := Snapshot{sections: map[string]any{}, loaded: new(byte)}
 	if _, err := fs.Stat(fsys, "."); err != nil {
 		return Snapshot{}, fmt.Errorf("cannot read the trust folder: %w", err)
 	}

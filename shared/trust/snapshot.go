@@ -19,6 +19,7 @@ type Snapshot struct {
 	maxAge   time.Duration
 	sections map[string]any
 	notes    []Note
+	loaded   *byte // one for each loading: two snapshots of one are the same
 }
 
 // Note tells of something in the layout that was left out. Place is a file's name and
@@ -27,6 +28,10 @@ type Note struct {
 	Place  string
 	Reason string
 }
+
+// Same tells whether both are of one loading, so that what was found with the one holds with
+// the other.
+func (s Snapshot) Same(other Snapshot) bool { return s.loaded == other.loaded }
 
 // Section gives what the section of this name loaded; nil where it was not loaded.
 func (s Snapshot) Section(name string) any { return s.sections[name] }

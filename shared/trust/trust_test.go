@@ -202,6 +202,20 @@ func TestLoadAge(t *testing.T) {
 	}
 }
 
+func TestSnapshotsOfOneLoadingAreTheSame(t *testing.T) {
+	load := func() trust.Snapshot {
+		s, err := trust.Load(fstest.MapFS{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a, b := load(), load()
+	if copied := a; !a.Same(copied) || a.Same(b) || a.Same(trust.Snapshot{}) || !(trust.Snapshot{}).Same(trust.Snapshot{}) {
+		t.Error("a snapshot is taken for another, or not for itself")
+	}
+}
+
 func TestLoadLeavesOthersAlone(t *testing.T) {
 	key := newKey(t, elliptic.P256())
 	fsys := layout(string(jwks(t, trust.PublishedKey{Public: &key.PublicKey})))
