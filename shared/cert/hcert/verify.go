@@ -9,10 +9,10 @@ import (
 	"madoguchi.example/shared/trust"
 )
 
-// Verify verifies the text of one certificate, "HC1:…", exactly as it was scanned: a blank
-// at its end may belong to it. Its steps and the precedence of its outcomes are those of
-// the architecture note: form and content first, then signer, signature, key usage,
-// revocation, time, and last the snapshot's own age.
+// Verify verifies the text of one certificate, "HC1:…", exactly as it was scanned. Its steps
+// and the precedence of its outcomes are those of the architecture note: form and content
+// first, then signer, signature, key usage, revocation, time, and last the snapshot's own
+// age.
 //
 // A text of another prefix is Unsupported. A key id that no listed signer has is UnknownKey;
 // where no signer is listed at all, nobody is trusted: UntrustedIssuer.
