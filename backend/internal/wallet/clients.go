@@ -49,11 +49,18 @@ func register(clients []Client) (map[string]Client, error) {
 	return out, nil
 }
 
+// hostCharacters are those of a host with its port. The host also stands in the policy of
+// the consent page.
+const hostCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]"
+
 // safeRedirect tells whether a browser may be sent to the URI: never to a scheme that runs
 // or shows what stands in the URI itself.
 func safeRedirect(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Opaque != "" || u.User != nil || len(s) > MaxValue || !visible(s) || strings.ContainsAny(s, "#\\") {
+		return false
+	}
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return !strings.ContainsRune(hostCharacters, r) }) {
 		return false
 	}
 	switch u.Scheme {

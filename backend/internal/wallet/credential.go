@@ -8,8 +8,10 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/keyring"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/sdjwtvc"
 	"madoguchi.example/shared/fault"
 )
 
@@ -46,17 +48,17 @@ func (d *Desk) Credentials(ctx context.Context, r Request) (Issued, error) {
 	if err != nil {
 		return Issued{}, err
 	}
-	keyID, write, err := d.Writer.Pen(ctx)
+	key, signer, err := d.Signers.Signer(ctx, keyring.SDJWT, d.Now())
 	if err != nil {
 		return Issued{}, err
 	}
-	copies, err := d.claim(ctx, k, possession, proofs, keyID)
+	copies, err := d.claim(ctx, k, possession, proofs, key.ID)
 	if err != nil {
 		return Issued{}, err
 	}
 	var out Issued
 	for _, c := range copies {
-		signed, err := write(c)
+		signed, err := sdjwtvc.Issue(signer, key.ID, d.Issuer, c.at, c.claims, c.options)
 		if err != nil {
 			return Issued{}, err
 		}
@@ -182,8 +184,8 @@ func (d *Desk) proved(jwts []json.RawMessage, k Token) ([]proved, error) {
 }
 
 // claim spends the nonces and records the copies, all or nothing.
-func (d *Desk) claim(ctx context.Context, k Token, possession *signedHere, proofs []proved, keyID string) ([]Copy, error) {
-	var out []Copy
+func (d *Desk) claim(ctx context.Context, k Token, possession *signedHere, proofs []proved, keyID string) ([]stated, error) {
+	var out []stated
 	err := d.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		if possession != nil {
 			if err := d.spendPossession(ctx, t, *possession); err != nil {
@@ -232,18 +234,28 @@ func (d *Desk) spendNonces(ctx context.Context, t tx.Tx, proofs []proved) error 
 	return nil
 }
 
-func (d *Desk) copies(ctx context.Context, t tx.Tx, k Token, proofs []proved, keyID string) ([]Copy, error) {
+// stated is one copy before it is signed.
+type stated struct {
+	claims  cert.Certificate
+	at      time.Time
+	options sdjwtvc.Options
+}
+
+func (d *Desk) copies(ctx context.Context, t tx.Tx, k Token, proofs []proved, keyID string) ([]stated, error) {
 	who, at := actor.Citizen{ID: k.Citizen, Municipality: k.Municipality}, d.Now().UTC()
-	var out []Copy
+	var out []stated
 	for _, p := range proofs {
-		claims, index, err := d.stated(ctx, t, who, k.Certificate)
+		claims, index, err := d.Certificates.ForWallet(ctx, t, who, audit.CertificateIssuance, k.Certificate)
+		if err == nil {
+			err = d.Certificates.AddWalletCopy(ctx, t, k.Person, k.Certificate, keyID, index)
+		}
 		if err != nil {
-			return nil, err
+			return nil, notGood(err)
 		}
-		if err := d.Certificates.AddWalletCopy(ctx, t, k.Person, k.Certificate, keyID, index); err != nil {
-			return nil, err
-		}
-		out = append(out, Copy{Claims: claims, Type: d.pages.vct, Holder: p.key, StatusIndex: index, At: at})
+		uri, place := d.Place(index)
+		out = append(out, stated{claims, at, sdjwtvc.Options{
+			VCT: d.pages.vct, Holder: p.key, StatusURI: uri, StatusIndex: place, Salt: d.Rand,
+		}})
 	}
 	return out, d.Record.Append(ctx, t, who, audit.Event{
 		Purpose: audit.CertificateIssuance, Action: "wallet.credential", CitizenID: k.Person, Municipality: k.Municipality,
@@ -251,13 +263,11 @@ func (d *Desk) copies(ctx context.Context, t tx.Tx, k Token, proofs []proved, ke
 	})
 }
 
-// stated gives what a copy states. A certificate that is not good any more since the
-// citizen gave it away is denied.
-func (d *Desk) stated(ctx context.Context, t tx.Tx, who actor.Citizen, certificateID string) (cert.Certificate, int64, error) {
-	claims, index, err := d.Certificates.ForWallet(ctx, t, who, audit.CertificateIssuance, certificateID)
+// notGood denies a certificate that is not good any more since the citizen gave it away.
+func notGood(err error) error {
 	switch fault.CodeOf(err) {
 	case fault.Conflict, fault.NotFound, fault.NoRecord, fault.Forbidden, fault.IdentityUnlinked:
-		return claims, index, errDenied
+		return errDenied
 	}
-	return claims, index, err
+	return err
 }

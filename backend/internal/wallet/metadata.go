@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
+
+	"madoguchi.example/shared/cert/sdjwtvc"
 )
 
 // Configuration is the one credential that wallets are given, and Scope asks for it.
@@ -14,8 +17,8 @@ const (
 
 // pages are the documents that do not change while the program runs.
 type pages struct {
-	vct            string
-	issuer, server []byte
+	vct                  string
+	issuer, server, kind []byte
 }
 
 // Document is a JSON document with the path at which it is served.
@@ -24,8 +27,9 @@ type Document struct {
 	Body []byte
 }
 
-// Documents gives the credential issuer's metadata (section 12.2.4) and the authorization server's
-// (RFC 8414). Their well-known paths carry the issuer's own path, if it has one.
+// Documents gives the credential issuer's metadata (section 12.2.4), the authorization
+// server's (RFC 8414) and the description of the credential's type. The well-known paths
+// carry the issuer's own path, if it has one.
 func (d *Desk) Documents() []Document {
 	path := ""
 	if u, err := url.Parse(d.Issuer); err == nil {
@@ -34,6 +38,7 @@ func (d *Desk) Documents() []Document {
 	return []Document{
 		{"/.well-known/openid-credential-issuer" + path, d.pages.issuer},
 		{"/.well-known/oauth-authorization-server" + path, d.pages.server},
+		{sdjwtvc.TypePath, d.pages.kind},
 	}
 }
 
@@ -48,7 +53,7 @@ func both(ja, en string) []named { return []named{{ja, "ja"}, {en, "en"}} }
 type object = map[string]any
 
 func (d *Desk) metadata() (pages, error) {
-	p := pages{vct: d.Issuer + TypePath}
+	p := pages{vct: d.Issuer + sdjwtvc.TypePath}
 	var err error
 	if p.issuer, err = json.Marshal(d.issuerMetadata(p.vct)); err != nil {
 		return p, fmt.Errorf("cannot write the issuer's metadata: %w", err)
@@ -56,11 +61,9 @@ func (d *Desk) metadata() (pages, error) {
 	if p.server, err = json.Marshal(d.serverMetadata()); err != nil {
 		return p, fmt.Errorf("cannot write the authorization server's metadata: %w", err)
 	}
-	return p, nil
+	p.kind, err = sdjwtvc.TypeMetadata(p.vct)
+	return p, err
 }
-
-// TypePath is where the type of the credential is described.
-const TypePath = "/wallet/vct/vaccination"
 
 func (d *Desk) issuerMetadata(vct string) object {
 	return object{
@@ -70,15 +73,15 @@ func (d *Desk) issuerMetadata(vct string) object {
 		"display":                   both("窓口", "Madoguchi"),
 		"batch_credential_issuance": object{"batch_size": MaxBatch},
 		"credential_configurations_supported": object{Configuration: object{
-			"format": "dc+sd-jwt",
+			"format": strings.TrimPrefix(sdjwtvc.MediaType, "application/"),
 			"vct":    vct,
 			"scope":  Scope,
 			"cryptographic_binding_methods_supported": []string{"jwk"},
 			"credential_signing_alg_values_supported": []string{"ES256"},
 			"proof_types_supported":                   object{"jwt": object{"proof_signing_alg_values_supported": []string{"ES256"}}},
 			"credential_metadata": object{
-				"display": both("ワクチン接種証明書", "Vaccination certificate"),
-				"claims":  claimDisplays,
+				"display": both("予防接種証明書", "Vaccination certificate"),
+				"claims":  claimDisplays(),
 			},
 		}},
 	}
@@ -107,13 +110,17 @@ func (d *Desk) serverMetadata() object {
 	}
 }
 
-// claimDisplay says how a wallet calls a claim.
+// claimDisplay says how a wallet calls a claim (appendix B.2).
 type claimDisplay struct {
 	Path      []any   `json:"path"`
 	Mandatory bool    `json:"mandatory,omitempty"`
 	Display   []named `json:"display"`
 }
 
-var claimDisplays = []claimDisplay{
-	{[]any{"name"}, true, both("氏名", "Name")},
+func claimDisplays() []claimDisplay {
+	var out []claimDisplay
+	for _, c := range sdjwtvc.Claims() {
+		out = append(out, claimDisplay{c.Path, c.Mandatory, both(c.Ja, c.En)})
+	}
+	return out
 }

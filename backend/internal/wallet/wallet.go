@@ -14,7 +14,6 @@ package wallet
 
 import (
 	"context"
-	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -26,6 +25,7 @@ import (
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/idempotency"
+	"madoguchi.example/backend/internal/keyring"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/handle"
@@ -97,22 +97,6 @@ type Certificates interface {
 	AddWalletCopy(ctx context.Context, t tx.Tx, of identity.CitizenID, certificateID, keyID string, statusIndex int64) error
 }
 
-// Writer signs copies. The app makes it of the keyring and shared/cert/sdjwtvc.
-type Writer interface {
-	// Pen gives the key in force and a function that writes with it. It is asked outside
-	// of transactions, and so is the function.
-	Pen(ctx context.Context) (keyID string, write func(Copy) (string, error), err error)
-}
-
-// Copy is one SD-JWT VC to be written.
-type Copy struct {
-	Claims      cert.Certificate
-	Type        string // vct
-	Holder      crypto.PublicKey
-	StatusIndex int64
-	At          time.Time
-}
-
 // Keeper makes calls repeatable. *idempotency.Keeper implements it.
 type Keeper interface {
 	Replay(ctx context.Context, t tx.Tx, c idempotency.Call) (response []byte, found bool, err error)
@@ -138,16 +122,18 @@ type Deps struct {
 	Runner       tx.Runner
 	Rows         Rows
 	Certificates Certificates
-	Writer       Writer
-	SignIn       SignIn
-	Keeper       Keeper
-	Record       Record
-	Clients      []Client
-	Issuer       string // public_url, the credential issuer identifier
-	Secret       []byte // at least 32 bytes; codes of offers and nonces are made from it
-	IDs          handle.Source
-	Now          func() time.Time
-	Rand         io.Reader
+	Signers      keyring.Signers // asked outside of transactions
+	// Place gives the status list of a status index, and the place in it.
+	Place   func(index int64) (uri string, place int64)
+	SignIn  SignIn
+	Keeper  Keeper
+	Record  Record
+	Clients []Client
+	Issuer  string // public_url, the credential issuer identifier
+	Secret  []byte // at least 32 bytes; codes of offers and nonces are made from it
+	IDs     handle.Source
+	Now     func() time.Time
+	Rand    io.Reader
 }
 
 // Desk hands out certificates. It is safe for concurrent use.
