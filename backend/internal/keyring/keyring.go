@@ -143,11 +143,12 @@ type Deps struct {
 	Rand   io.Reader
 }
 
-// Border is a VDS-NC signer from outside: its certificate (PEM or DER) and its key (PEM),
-// or the label of its key in the token.
+// Border is a VDS-NC signer from outside: its certificate (PEM or DER), and its key or the
+// label of its key in the token.
 type Border struct {
-	Certificate, Key []byte
-	Label            string
+	Certificate []byte
+	Key         *ecdsa.PrivateKey
+	Label       string
 }
 
 // Ring gives the keys. It is safe for concurrent use.

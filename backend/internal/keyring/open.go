@@ -123,20 +123,19 @@ func (r *Ring) borrow(b Border) (borrowed, error) {
 		return borrowed{}, err
 	}
 	out := borrowed{}
-	if b.Label != "" {
+	switch {
+	case b.Label != "":
 		out.fresh.label = b.Label
-		out.fresh.signer, err = r.fetch(inToken + b.Label)
-	} else {
-		out.fresh.signer, err = keyfile.ParseECDSA(b.Key)
-		if err != nil {
-			err = fault.At(fault.InvalidArgument, "certificates.vdsnc.key_file", "%s", err.Error())
+		if out.fresh.signer, err = r.fetch(inToken + b.Label); err != nil {
+			return borrowed{}, err
 		}
-	}
-	if err != nil {
-		return borrowed{}, err
+	case b.Key != nil:
+		out.fresh.signer = b.Key
+	default:
+		return borrowed{}, fault.At(fault.InvalidArgument, "key", "goes together with the certificate: name both")
 	}
 	if !public.Equal(out.fresh.signer.Public()) {
-		return borrowed{}, fault.At(fault.InvalidArgument, "certificates.vdsnc.key_file", "is not the key of the certificate")
+		return borrowed{}, fault.At(fault.InvalidArgument, "key", "is not the key of the certificate")
 	}
 	id, err := nameOf(VDSNC, public, der)
 	if err != nil {

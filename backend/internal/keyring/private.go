@@ -104,6 +104,17 @@ func (r *Ring) fetch(locator string) (crypto.Signer, error) {
 	return key, nil
 }
 
+// Keeping tells how the private part is kept: "file", "token", or "destroyed".
+func (k Stored) Keeping() string {
+	switch {
+	case !k.Destroyed.IsZero():
+		return "destroyed"
+	case strings.HasPrefix(k.Locator, inToken):
+		return "token"
+	}
+	return "file"
+}
+
 // there tells whether this process can reach a private part.
 func (r *Ring) there(k Stored) (bool, error) {
 	if label, ok := strings.CutPrefix(k.Locator, inToken); ok {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -13,6 +14,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -200,15 +202,42 @@ func (p *Press) check(f foreign) error {
 	if _, err := b.FS(); err != nil {
 		return err
 	}
-	for name, text := range f.files {
-		var file struct {
-			ISS string `json:"iss"`
-		}
-		if path.Ext(name) == ".json" && json.Unmarshal(text, &file) == nil && file.ISS == p.Issuer {
+	for _, name := range slices.Sorted(maps.Keys(f.files)) {
+		switch text := f.files[name]; {
+		case p.ofOurs(text):
 			return fault.At(fault.InvalidArgument, name, "is of this backend's own issuer, whose keys it publishes itself")
+		case ofSpecimen(text):
+			return fault.At(fault.InvalidArgument, name, "is a specimen's, which proves nothing")
 		}
 	}
 	return nil
+}
+
+// ofOurs tells whether an issuer's file is of our own issuer.
+func (p *Press) ofOurs(text []byte) bool {
+	var file struct {
+		ISS string `json:"iss"`
+	}
+	return json.Unmarshal(text, &file) == nil && file.ISS == p.Issuer
+}
+
+// ofSpecimen tells whether a file of certificates holds a specimen's signer or its authority.
+func ofSpecimen(text []byte) bool {
+	ders := [][]byte{text}
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		ders = append(ders, block.Bytes)
+	}
+	for _, der := range ders {
+		c, err := x509.ParseCertificate(der) // explicit curve parameters cannot be read: no specimen has them
+		if err == nil && c.Issuer.CommonName == keyring.SpecimenAuthority {
+			return true
+		}
+	}
+	return false
 }
 
 // read takes the files of the folders that a format reads, with their names, sizes and times.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"madoguchi.example/backend/internal/keyring"
+	"madoguchi.example/shared/cert/hcert"
 	"madoguchi.example/shared/trust"
 )
 
@@ -150,21 +151,14 @@ func (e *edition) writeSigners() {
 	}
 }
 
-// revokedBatch is one entry of hcert/revocation.json.
-type revokedBatch struct {
-	KeyID  string   `json:"kid"`
-	Type   string   `json:"type"`
-	Hashes []string `json:"hashes"`
-}
-
 func (e *edition) writeHCERT() error {
-	batches := []revokedBatch{}
+	var lists []hcert.RevocationList
 	for _, k := range e.keys[keyring.HCERT] {
 		if l := e.lists[listOf(keyring.HCERT, k.ID)]; len(l.tokens) > 0 {
-			batches = append(batches, revokedBatch{KeyID: k.ID, Type: "UCI", Hashes: l.tokens})
+			lists = append(lists, hcert.RevocationList{KeyID: k.ID, Type: hcert.ByUCI, Hashes: l.tokens})
 		}
 	}
-	text, err := json.Marshal(batches)
+	text, err := hcert.WriteRevocations(lists)
 	e.hcertRevoked = written(text)
 	return err
 }
