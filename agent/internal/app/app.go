@@ -45,7 +45,7 @@ func commands() []command {
 	return []command{
 		{"run", "run [--config FILE]", "serve the reception desk and sync with the backend", runAgent},
 		{"enroll", "enroll [--config FILE] --code CODE [--backend URL]", "make this terminal's keys and enrol it with a one-time code", enroll},
-		{"verify", "verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] FILE|-", "verify a certificate without a network; exit 0 only when it is valid", verifyCertificate},
+		{"verify", "verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] [--fetch [--passcode CODE]] FILE|-", "verify a certificate without a network (--fetch follows a SMART Health Link); exit 0 only when it is valid", verifyCertificate},
 		{"queue", "queue status [--config FILE]", "show what waits to be sent; the agent must not be running", queueStatus},
 		{"check-config", "check-config [--config FILE]", "print every fault of the configuration at once", checkConfig},
 		{"version", "version", "print the version", printVersion},

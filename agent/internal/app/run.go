@@ -17,8 +17,10 @@ import (
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/config"
 	"madoguchi.example/agent/internal/inspect"
+	"madoguchi.example/agent/internal/linkfetch"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/reception"
 	"madoguchi.example/agent/internal/terminal"
@@ -64,6 +66,7 @@ type agent struct {
 	vault    *vault.Vault
 	queue    *queue.Queue
 	book     *casebook.Book
+	floor    *clockfloor.Floor
 	uplink   *uplink.Uplink
 	desk     *check.Desk
 	handler  http.Handler
@@ -73,7 +76,8 @@ type agent struct {
 func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	a := &agent{config: c, world: w, log: logmask.New(w.Stderr, c.Log.SlogLevel())}
 	var err error
-	if a.terminal, err = loadTerminal(c, w, a.log); err != nil {
+	heard := func(at time.Time) { a.floor.Heard(at) } // no call is made before the floor is there
+	if a.terminal, err = loadTerminal(c, w, a.log, heard); err != nil {
 		return nil, err
 	}
 	if a.vault, a.queue, err = openQueue(ctx, c, w, a.terminal); err != nil {
@@ -82,6 +86,7 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	if r := a.vault.Report(); r.PutAside != "" {
 		a.log.Error("the terminal's file was damaged and put aside", "file", r.PutAside, "reason", r.Reason)
 	}
+	a.floor = a.openFloor(ctx)
 	a.book = casebook.New(a.vault.Shelf(casebook.ShelfName))
 	a.desk = check.New(check.Config{
 		Queue: a.queue, Book: a.book, Profile: a.terminal.Profile, Now: w.Now,
@@ -97,7 +102,7 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 		OnLine: func(uplink.Line) { a.desk.Changed() },
 	})
 	a.handler, err = reception.New(reception.Config{
-		Desk: a.desk, Verifier: inspect.NewReader(a.terminal.Trust, w.Now), Profile: a.terminal.Profile,
+		Desk: a.desk, Verifier: a.reader(), Profile: a.terminal.Profile,
 		Line: a.uplink.Line, Stats: a.queue.Stats, Damage: a.damage, Operators: c.Desk.Operators, LockAfter: c.Desk.LockAfter,
 		Now: w.Now, Log: a.log,
 	})
@@ -105,6 +110,47 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
+}
+
+// openFloor opens the last trusted time: the backend's word, the trust list's and the newest
+// record's.
+func (a *agent) openFloor(ctx context.Context) *clockfloor.Floor {
+	return clockfloor.Open(ctx, clockfloor.Config{
+		Shelf: a.vault.Shelf(clockfloor.ShelfName), Now: a.world.Now,
+		Backend: []func() time.Time{func() time.Time {
+			snap, err := a.terminal.Trust(context.Background())
+			if err != nil {
+				return time.Time{}
+			}
+			return snap.AsOf()
+		}},
+		Own:    []func() time.Time{a.queue.NewestAt},
+		Failed: func(err error) { a.log.Warn("the last trusted time", "error", err) },
+	})
+}
+
+// reader is what certificates are read with. It follows links only when it is asked to.
+func (a *agent) reader() *inspect.Reader {
+	return inspect.NewReader(inspect.ReaderConfig{
+		Snapshot: a.terminal.Trust, Clock: a.floor.Read,
+		Links: links(a.config.Links, a.world, func() string { return a.terminal.Profile().OfficeName }),
+	})
+}
+
+// links follows links under the name of the office, which may come later.
+func links(c config.Links, w World, office func() string) inspect.Fetcher {
+	return linkfetch.New(linkfetch.Config{
+		Recipient: func() string {
+			switch name := office(); {
+			case c.Recipient != "":
+				return c.Recipient
+			case name != "":
+				return name
+			}
+			return "madoguchi"
+		},
+		Now: w.Now, Timeout: c.Timeout, AllowLocal: c.AllowLocal,
+	})
 }
 
 // damage counts what the terminal's disk has lost.
@@ -124,11 +170,14 @@ func (a *agent) reconcile(ctx context.Context) {
 	}
 }
 
-func loadTerminal(c config.Config, w World, log *slog.Logger) (*terminal.Terminal, error) {
+// loadTerminal reads the enrolled terminal. heard takes the times of the backend's answers; it
+// may be nil.
+func loadTerminal(c config.Config, w World, log *slog.Logger, heard func(time.Time)) (*terminal.Terminal, error) {
 	o, err := terminalOptions(c, w, log)
 	if err != nil {
 		return nil, err
 	}
+	o.Heard = heard
 	return terminal.Load(o)
 }
 
@@ -293,7 +342,7 @@ func queueStatus(ctx context.Context, w World, args []string) error {
 	if err != nil {
 		return err
 	}
-	t, err := loadTerminal(c, w, nil)
+	t, err := loadTerminal(c, w, nil, nil)
 	if err != nil {
 		return err
 	}

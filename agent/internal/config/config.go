@@ -25,6 +25,7 @@ type Config struct {
 	Desk     Desk    `toml:"desk"`
 	Backend  Backend `toml:"backend"`
 	Queue    Queue   `toml:"queue"`
+	Links    Links   `toml:"links"`
 }
 
 // Log says how much is logged: debug, info, warn or error.
@@ -59,6 +60,17 @@ type Queue struct {
 	MaxBytes   int64 `toml:"max_bytes"`
 }
 
+// Links is how SMART Health Links are followed when a person asks for it.
+type Links struct {
+	// Recipient is shown to the person who shared a link: who reads it. Empty: the name of
+	// the office that the terminal stands in.
+	Recipient string `toml:"recipient"`
+	// Timeout bounds one whole fetch.
+	Timeout time.Duration `toml:"timeout"`
+	// AllowLocal also follows links to this machine and its network.
+	AllowLocal bool `toml:"allow_local"`
+}
+
 // Default gives the configuration of an agent that nobody configured.
 func Default() Config {
 	return Config{
@@ -67,6 +79,7 @@ func Default() Config {
 		Desk:     Desk{Listen: "127.0.0.1:8090", LockAfter: 10 * time.Minute, Operators: []string{"受付１", "受付２"}},
 		Backend:  Backend{URL: "https://madoguchi.example", Timeout: 10 * time.Second, RefreshEvery: 15 * time.Minute},
 		Queue:    Queue{MaxRecords: 50_000, MaxBytes: 128 << 20},
+		Links:    Links{Timeout: 30 * time.Second},
 	}
 }
 
@@ -96,8 +109,13 @@ func (c Config) Validate() error {
 	bad(c.Backend.RefreshEvery >= time.Second, "backend.refresh_every", "must be at least 1s")
 	bad(c.Queue.MaxRecords >= 100, "queue.max_records", "must be at least 100")
 	bad(c.Queue.MaxBytes >= 1<<20, "queue.max_bytes", "must be at least 1048576")
+	bad(len(c.Links.Recipient) <= maxRecipient, "links.recipient", "must be at most %d bytes", maxRecipient)
+	bad(c.Links.Timeout >= time.Second, "links.timeout", "must be at least 1s")
 	return errors.Join(faults...)
 }
+
+// maxRecipient bounds what another's server is told, in bytes.
+const maxRecipient = 200
 
 // SlogLevel gives the level, Info where the text names none.
 func (l Log) SlogLevel() slog.Level {

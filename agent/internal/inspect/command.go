@@ -1,15 +1,20 @@
 package inspect
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/shlink"
 	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/trust"
 )
@@ -21,8 +26,11 @@ const (
 	ExitUsage = 2 // wrong arguments, or something that cannot be read at all
 )
 
+// maxPasscodeLine bounds what is read for a passcode, in bytes.
+const maxPasscodeLine = 1 << 10
+
 // Usage is the command's line of help.
-const Usage = "usage: madoguchi-agent verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] FILE|-"
+const Usage = "usage: madoguchi-agent verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] [--fetch [--passcode CODE]] FILE|-"
 
 // Command is `madoguchi-agent verify`.
 type Command struct {
@@ -32,12 +40,14 @@ type Command struct {
 	// Snapshot gives the terminal's own snapshot, asked for without --trust. Config is
 	// the value of --config, "" where it was not given.
 	Snapshot func(ctx context.Context, config string) (trust.Snapshot, error)
+	// Links gives what follows links, asked for with --fetch and only then.
+	Links func(config string) (Fetcher, error)
 }
 
 // request is what the arguments ask for.
 type request struct {
-	config, trust, at, file string
-	json                    bool
+	config, trust, at, file, passcode string
+	json, fetch                       bool
 }
 
 // Run carries the command out with the arguments behind "verify" and gives its exit code.
@@ -68,13 +78,6 @@ func (c Command) verdict(ctx context.Context, args []string) (cert.Verdict, bool
 	if err != nil {
 		return cert.Verdict{}, false, err
 	}
-	at, judge := c.Now(), Now
-	if ask.at != "" {
-		judge = Bytes
-		if at, err = time.Parse(time.RFC3339, ask.at); err != nil {
-			return cert.Verdict{}, false, errors.New("cannot read --at: not a time of RFC 3339, as 2024-06-01T00:00:00Z")
-		}
-	}
 	content, err := c.read(ask.file)
 	if err != nil {
 		return cert.Verdict{}, false, err
@@ -86,7 +89,56 @@ func (c Command) verdict(ctx context.Context, args []string) (cert.Verdict, bool
 	for _, note := range snap.Notes() {
 		fmt.Fprintf(c.Stderr, "madoguchi-agent verify: left out of the trust list: %s: %s\n", note.Place, note.Reason)
 	}
-	return judge(content, snap, at), ask.json, nil
+	clock, err := c.clock(ask, snap)
+	if err != nil {
+		return cert.Verdict{}, false, err
+	}
+	if ask.fetch {
+		v, err := c.follow(ctx, ask, content, snap, clock)
+		return v, ask.json, err
+	}
+	if ask.at != "" {
+		return Bytes(content, snap, clock.At), ask.json, nil
+	}
+	return Now(content, snap, clock), ask.json, nil
+}
+
+// clock gives the time to judge at: the one that was named, or the machine's, which is not
+// believed where it is behind the time at which the trust list was made.
+func (c Command) clock(ask request, snap trust.Snapshot) (clockfloor.Reading, error) {
+	if ask.at == "" {
+		return clockfloor.Read(c.Now(), snap.AsOf()), nil
+	}
+	at, err := time.Parse(time.RFC3339, ask.at)
+	if err != nil {
+		return clockfloor.Reading{}, errors.New("cannot read --at: not a time of RFC 3339, as 2024-06-01T00:00:00Z")
+	}
+	return clockfloor.Reading{At: at}, nil
+}
+
+// follow follows a link, asking for a passcode where one is needed and can be asked for.
+func (c Command) follow(ctx context.Context, ask request, content []byte, snap trust.Snapshot, clock clockfloor.Reading) (cert.Verdict, error) {
+	links, err := c.Links(ask.config)
+	if err != nil {
+		return cert.Verdict{}, err
+	}
+	v := Bytes(content, snap, clock.At)
+	if slices.Contains(v.Findings, shlink.Passcode) && ask.passcode == "" && ask.file != "-" {
+		fmt.Fprint(c.Stderr, "passcode of the link: ")
+		line, err := bufio.NewReader(io.LimitReader(c.Stdin, maxPasscodeLine)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return cert.Verdict{}, fmt.Errorf("cannot read the passcode: %w", err)
+		}
+		ask.passcode = strings.TrimSpace(line)
+	}
+	judge := func(at time.Time) cert.Verdict { return Bytes(content, snap, at) }
+	if slices.Contains(v.Findings, cert.NeedsNetwork) {
+		judge = load(ctx, links, content, ask.passcode, snap, clock.At)
+	}
+	if ask.at != "" {
+		return judge(clock.At), nil
+	}
+	return timed(clock, judge), nil
 }
 
 // parse takes flags before and behind the file.
@@ -98,6 +150,8 @@ func parse(args []string) (request, error) {
 	flags.StringVar(&ask.trust, "trust", "", "")
 	flags.StringVar(&ask.at, "at", "", "")
 	flags.BoolVar(&ask.json, "json", false, "")
+	flags.BoolVar(&ask.fetch, "fetch", false, "")
+	flags.StringVar(&ask.passcode, "passcode", "", "")
 	var files []string
 	for {
 		if err := flags.Parse(args); err != nil {
@@ -109,7 +163,7 @@ func parse(args []string) (request, error) {
 		files = append(files, flags.Arg(0))
 		args = flags.Args()[1:]
 	}
-	if len(files) != 1 {
+	if len(files) != 1 || (ask.passcode != "" && !ask.fetch) {
 		return ask, errors.New(Usage)
 	}
 	ask.file = files[0]

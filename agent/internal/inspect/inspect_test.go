@@ -15,10 +15,12 @@ import (
 	"testing/fstest"
 	"time"
 
+	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/inspect"
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/qr"
 	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/shlink"
 	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/identity"
@@ -31,13 +33,13 @@ var at = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
 
 // desk is a folder with a card in several forms and the trust layout for it.
 type desk struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	qrText string
 	bundle trust.Bundle
 }
 
-func newDesk(t *testing.T) desk {
+func newDesk(t testing.TB) desk {
 	t.Helper()
 	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{7}, 32))
 	if err != nil {
@@ -96,6 +98,15 @@ func (d desk) write(name string, text []byte) {
 	}
 }
 
+// link leads nowhere: it must not be followed without --fetch.
+var link = func() string {
+	l, err := shlink.New(shlink.Link{URL: "https://links.example/m", Passcode: true}, shlink.Key{1})
+	if err != nil {
+		panic(err)
+	}
+	return l.Text()
+}()
+
 // own is the terminal's own snapshot.
 func (d desk) own(_ context.Context, config string) (trust.Snapshot, error) {
 	if config == "broken.toml" {
@@ -106,6 +117,14 @@ func (d desk) own(_ context.Context, config string) (trust.Snapshot, error) {
 		return trust.Snapshot{}, err
 	}
 	return verify.LoadTrust(fsys)
+}
+
+// reader is the desk's reader with the trust list as the floor of its clock.
+func (d desk) reader(now func() time.Time) *inspect.Reader {
+	return inspect.NewReader(inspect.ReaderConfig{
+		Snapshot: func(ctx context.Context) (trust.Snapshot, error) { return d.own(ctx, "") },
+		Clock:    func() clockfloor.Reading { return clockfloor.Read(now(), d.bundle.AsOf) },
+	})
 }
 
 func (d desk) run(stdin string, args ...string) (code int, stdout, stderr string) {
@@ -139,7 +158,9 @@ func TestCommand(t *testing.T) {
 		"before":            {[]string{"--at", "2020-01-01T00:00:00Z", "-"}, d.qrText, 1, "not_yet_valid: "},
 		"cut":               {[]string{"@bad.txt"}, "", 1, "malformed: "},
 		"nobody trusted":    {[]string{"--trust", "@", "@card.txt"}, "", 1, "untrusted_issuer: "},
-		"unsupported":       {[]string{"-"}, "HC1:ABC", 1, "unsupported: health certificate (HC1)"},
+		"unsupported":       {[]string{"-"}, "https://a.example", 1, "unsupported: input"},
+		"a link":            {[]string{"-"}, link, 1, "unsupported: SMART Health Link"},
+		"a passcode alone":  {[]string{"--passcode", "1", "@card.txt"}, "", 2, ""},
 		"picture of none":   {[]string{"--json", "-"}, "\x89PNG\r\n\x1a\n", 1, `"outcome":"malformed","findings":[]`},
 		"no file":           {[]string{"--trust", "@trust"}, "", 2, ""},
 		"two files":         {[]string{"@card.txt", "@card.png"}, "", 2, ""},

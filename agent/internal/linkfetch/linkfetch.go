@@ -42,8 +42,8 @@ var errLocal = errors.New("the link leads to this machine or its own network")
 
 // Config says how links are followed. Now is required.
 type Config struct {
-	// Recipient is shown to the person who shared the link: who reads it.
-	Recipient string
+	// Recipient is shown to the person who shared the link: who reads it. Required too.
+	Recipient func() string
 	Now       func() time.Time
 	Timeout   time.Duration // of one whole fetch; 0: DefaultTimeout
 	// AllowLocal also follows links to this machine and its network, and there without
@@ -141,7 +141,7 @@ type act struct {
 }
 
 func (a *act) direct(ctx context.Context) ([]shlink.File, error) {
-	sealed, err := a.do(ctx, a.link.DirectRequest(a.fetcher.config.Recipient), shlink.MaxJWE)
+	sealed, err := a.do(ctx, a.link.DirectRequest(a.fetcher.config.Recipient()), shlink.MaxJWE)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (a *act) direct(ctx context.Context) ([]shlink.File, error) {
 }
 
 func (a *act) manifest(ctx context.Context, passcode string) ([]shlink.File, error) {
-	text, err := a.do(ctx, a.link.ManifestRequest(a.fetcher.config.Recipient, passcode), shlink.MaxManifest)
+	text, err := a.do(ctx, a.link.ManifestRequest(a.fetcher.config.Recipient(), passcode), shlink.MaxManifest)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func (s *sharer) link(flags shlink.Link) []byte {
 }
 
 func fetcher(change ...func(*linkfetch.Config)) *linkfetch.Fetcher {
-	c := linkfetch.Config{Recipient: "みなと内科", Now: func() time.Time { return now }, AllowLocal: true}
+	c := linkfetch.Config{Recipient: func() string { return "みなと内科" }, Now: func() time.Time { return now }, AllowLocal: true}
 	for _, do := range change {
 		do(&c)
 	}

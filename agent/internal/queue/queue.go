@@ -300,6 +300,21 @@ func (q *Queue) Stats() Stats {
 	return s
 }
 
+// NewestAt is the latest time by the terminal's clock that the queue knows: of a record that
+// waits, or of when one was accepted. Zero where it holds none.
+func (q *Queue) NewestAt() (newest time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, items := range [][]item{q.m.pending, q.m.kept} {
+		for _, i := range items {
+			if i.at.After(newest) {
+				newest = i.at
+			}
+		}
+	}
+	return newest
+}
+
 // Peek gives copies of the oldest records that wait, in order: at most maxRecords, and at
 // most maxBytes counting wire.RecordOverhead for each (but always one, if any waits). It
 // holds no transaction when it returns.

@@ -141,8 +141,12 @@ func (t *Terminal) do(ctx context.Context, c call) (reply, error) {
 		return reply{}, unreachable(err)
 	}
 	defer resp.Body.Close()
-	t.noteClock(resp.Header.Get("Date"))
-	return read(resp, c.limit)
+	at, told := t.noteClock(resp.Header.Get("Date"))
+	r, err := read(resp, c.limit)
+	if err == nil && told && t.opts.Heard != nil {
+		t.opts.Heard(at) // only a whole answer of the backend's own is its word
+	}
+	return r, err
 }
 
 func unreachable(err error) error {
@@ -242,11 +246,11 @@ func retryAfter(s string) time.Duration {
 }
 
 // noteClock keeps how far our clock is from the backend's, so that a terminal whose clock
-// is wrong still gets a token.
-func (t *Terminal) noteClock(date string) {
+// is wrong still gets a token, and gives the time that the answer told.
+func (t *Terminal) noteClock(date string) (at time.Time, told bool) {
 	at, err := http.ParseTime(date)
 	if err != nil {
-		return
+		return time.Time{}, false
 	}
 	skew := at.Sub(t.opts.Now())
 	if skew.Abs() < skewNoticeable {
@@ -255,6 +259,7 @@ func (t *Terminal) noteClock(date string) {
 	t.mu.Lock()
 	t.skew = skew
 	t.mu.Unlock()
+	return at, true
 }
 
 // ClockSkew is the backend's clock less this terminal's, as the last answer told it; zero

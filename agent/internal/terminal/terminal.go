@@ -58,6 +58,8 @@ type Options struct {
 	Timeout  time.Duration // of one call; 0: DefaultTimeout
 	Backend  string        // overrides the address that the terminal enrolled at
 	Log      *slog.Logger  // nil: none
+	// Heard is told of the time that an answer of the backend names. It may be nil.
+	Heard func(time.Time)
 }
 
 // State is what enrolment settled.
