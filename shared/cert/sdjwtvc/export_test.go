@@ -1,0 +1,4 @@
+package sdjwtvc
+
+// Deflate is for tests.
+var Deflate = deflate
