@@ -25,7 +25,7 @@ import (
 // authority's revocation list.
 func Verify(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	if len(input) > MaxInput {
-		return malformed(fmt.Errorf("larger than %d bytes", MaxInput), nil)
+		return malformed(fmt.Errorf("larger than %d bytes", MaxInput))
 	}
 	r := jsonpull.New(string(input))
 	if r.Kind() != jsonpull.Array {
@@ -48,10 +48,10 @@ func verifyArray(r *jsonpull.Reader, size int, snap trust.Snapshot, at time.Time
 		documents = append(documents, d)
 	}
 	if r.End() != nil {
-		return malformed(r.End(), nil)
+		return malformed(r.End())
 	}
 	if len(documents) == 0 {
-		return malformed(errors.New("an array without documents"), nil)
+		return malformed(errors.New("an array without documents"))
 	}
 	worst := documents[0].verdict(nil, snap, at)
 	first, differ := worst.Certificate, false
@@ -76,17 +76,14 @@ func sameHolder(a, b *cert.Certificate) bool {
 		(a.HolderRaw == b.HolderRaw && a.BirthDate == b.BirthDate && a.TravelDocument == b.TravelDocument)
 }
 
-func malformed(err error, findings []cert.Finding) cert.Verdict {
-	if findings == nil {
-		findings = []cert.Finding{}
-	}
-	return cert.Verdict{Format: Format, Outcome: cert.Malformed, Findings: findings, Reason: "cannot read the document: " + err.Error()}
+func malformed(err error) cert.Verdict {
+	return cert.Verdict{Format: Format, Outcome: cert.Malformed, Findings: []cert.Finding{}, Reason: "cannot read the document: " + err.Error()}
 }
 
 // verdict judges one document, which was read with err.
 func (d *document) verdict(err error, snap trust.Snapshot, at time.Time) cert.Verdict {
 	if err != nil {
-		return malformed(err, d.message.findings)
+		return malformed(err)
 	}
 	v := cert.Verdict{Format: Format, Certificate: d.certificate()}
 	if d.message.state == specimenCountry {
@@ -94,7 +91,7 @@ func (d *document) verdict(err error, snap trust.Snapshot, at time.Time) cert.Ve
 	}
 	v.Outcome, v.Reason = d.judge(snap, at)
 	if v.Outcome == cert.Malformed {
-		v.Certificate = nil
+		return malformed(errors.New(v.Reason))
 	}
 	if v.Findings = d.message.findings; v.Findings == nil {
 		v.Findings = []cert.Finding{}
