@@ -72,4 +72,7 @@ type SubjectKind string
 const (
 	Benefit SubjectKind = "benefit" // a decision, "awd_…"
 	Offer   SubjectKind = "offer"   // an offer of support, "off_…"
+
+	Certificate SubjectKind = "certificate" // a vaccination certificate, "crt_…"
+	Correction  SubjectKind = "correction"  // a correction that was asked for, by its reference
 )

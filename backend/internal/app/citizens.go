@@ -44,7 +44,7 @@ func (h *house) citizenRoutes(p *program) ([]httpapi.Route, error) {
 		return nil, err
 	}
 	return httpapi.CitizenRoutes(httpapi.CitizenDeps{
-		Registry: h.citizens, Issuance: h.issuance, Mailbox: h.notices, Push: h.pushes, Benefits: h.awards, Offers: h.children, Cursors: cursors, Now: h.now,
+		Registry: h.citizens, Issuance: h.issuance, Mailbox: h.notices, Push: h.pushes, Benefits: h.awards, Offers: h.children, Corrections: h.corrections, Cursors: cursors, Now: h.now,
 	}), nil
 }
 

@@ -61,7 +61,7 @@ func (h *house) citizenFace(p *program, c *httpapi.Config, tokens *authn.Tokens)
 	if err != nil {
 		return nil, err
 	}
-	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, []httpapi.Route{httpapi.JWKSRoute(h.issuance.JWKS())})
+	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, h.wellKnown())
 	return citizens, nil
 }
 
@@ -69,7 +69,7 @@ func (h *house) citizenFace(p *program, c *httpapi.Config, tokens *authn.Tokens)
 func (h *house) terminalFace(c *httpapi.Config, tokens *authn.Tokens) *authn.Terminals {
 	terminals := authn.NewTerminals(h.login, tokens, h.fleet, h.config.PublicURL)
 	c.Routes = append(c.Routes, httpapi.TerminalRoutes(httpapi.TerminalDeps{
-		Fleet: h.fleet, Intake: h.intake, Tokens: terminals, Trust: h.issuance, Now: h.now, Log: h.log,
+		Fleet: h.fleet, Intake: h.intake, Tokens: terminals, Trust: h.press, Now: h.now, Log: h.log,
 	})...)
 	return terminals
 }

@@ -23,6 +23,7 @@ import (
 	"madoguchi.example/backend/internal/childsupport"
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/config"
+	"madoguchi.example/backend/internal/correction"
 	"madoguchi.example/backend/internal/fleet"
 	"madoguchi.example/backend/internal/idempotency"
 	"madoguchi.example/backend/internal/importing"
@@ -30,9 +31,11 @@ import (
 	"madoguchi.example/backend/internal/issuance"
 	"madoguchi.example/backend/internal/job"
 	"madoguchi.example/backend/internal/keyfile"
+	"madoguchi.example/backend/internal/keyring"
 	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/payer"
 	"madoguchi.example/backend/internal/protection"
+	"madoguchi.example/backend/internal/publication"
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/review"
 	"madoguchi.example/backend/internal/store"
@@ -43,7 +46,6 @@ import (
 	fleetrows "madoguchi.example/backend/internal/store/fleet"
 	idempotencyrows "madoguchi.example/backend/internal/store/idempotency"
 	intakerows "madoguchi.example/backend/internal/store/intake"
-	issuancerows "madoguchi.example/backend/internal/store/issuance"
 	payerrows "madoguchi.example/backend/internal/store/payer"
 	protectionrows "madoguchi.example/backend/internal/store/protection"
 	reviewrows "madoguchi.example/backend/internal/store/review"
@@ -67,20 +69,23 @@ type house struct {
 	record *audit.Log
 	repeat *idempotency.Keeper
 
-	citizens   *citizen.Registry
-	protection *protection.Register
-	issuance   *issuance.Office
-	notices    *mailbox.Office
-	approvals  *approval.Desk
-	rules      *rule.Engine
-	awards     *award.Office
-	children   *childsupport.Desk
-	pushes     *push.Desk
-	fleet      *fleet.Fleet
-	intake     *intake.Intake
-	registry   *payer.Registry
-	payers     *payer.Desk
-	review     *review.Desk
+	citizens    *citizen.Registry
+	protection  *protection.Register
+	ring        *keyring.Ring
+	press       *publication.Press
+	issuance    *issuance.Office
+	corrections *correction.Desk
+	notices     *mailbox.Office
+	approvals   *approval.Desk
+	rules       *rule.Engine
+	awards      *award.Office
+	children    *childsupport.Desk
+	pushes      *push.Desk
+	fleet       *fleet.Fleet
+	intake      *intake.Intake
+	registry    *payer.Registry
+	payers      *payer.Desk
+	review      *review.Desk
 
 	login  authn.Parts
 	logins *authnrows.Rows
@@ -90,7 +95,6 @@ type house struct {
 // keys are the backend's own, made at the first start.
 type keys struct {
 	token    *ecdsa.PrivateKey // signs access tokens
-	issuer   *ecdsa.PrivateKey // signs certificates
 	citizen  *ecdsa.PrivateKey // proves us to the citizens' provider
 	staff    *ecdsa.PrivateKey // proves us to the officers' provider
 	payer    *age.X25519Identity
@@ -138,10 +142,10 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 	h.protection = protection.New(protection.Deps{
 		Runner: run, Rows: protectionrows.New(reads), People: citizenrows.New(reads), Record: h.record, IDs: h.ids, Now: h.now,
 	})
-	if err := h.furnishCitizens(); err != nil {
+	if err := h.furnishNotices(ctx); err != nil {
 		return err
 	}
-	if err := h.furnishNotices(ctx); err != nil {
+	if err := h.furnishCertificates(ctx, p); err != nil {
 		return err
 	}
 	h.approvals = approval.New(approval.Deps{Runner: run, Rows: approvalrows.New(reads), Record: h.record, IDs: h.ids, Now: h.now})
@@ -157,17 +161,6 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 		Run: run, Rows: h.logins, Audit: h.record, Secret: h.keys.flow, Now: h.now, Rand: p.rand, Log: h.log,
 	}
 	return h.furnishStaff(p)
-}
-
-// furnishCitizens makes what citizens ask for.
-func (h *house) furnishCitizens() (err error) {
-	reads := h.db.Reads()
-	h.issuance, err = issuance.New(issuance.Deps{
-		Runner: h.db.Runner(), Rows: issuancerows.New(reads), Family: h.citizens, Residents: citizenrows.New(reads),
-		Keeper: h.repeat, Record: h.record, Issuer: h.config.PublicURL, Key: h.keys.issuer, Secret: h.keys.revoke,
-		IDs: h.ids, Now: h.now,
-	})
-	return err
 }
 
 // furnishTerminals makes what terminals send to and ask of.
@@ -211,7 +204,7 @@ func (h *house) furnishStaff(p *program) error {
 // importers are all the files that import can read.
 func (h *house) importers() []importing.Importer {
 	return slices.Concat(h.citizens.Importers(), []importing.Importer{
-		h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer(), h.protection.Importer(),
+		h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer(), h.issuance.Corrections(), h.protection.Importer(),
 	}, h.children.Importers())
 }
 
@@ -228,7 +221,6 @@ func (p *program) openKeys(c config.Config) (k keys, err error) {
 		}
 	}
 	ec(&k.token, filepath.Join(c.KeyDir, "access-token.pem"))
-	ec(&k.issuer, filepath.Join(c.KeyDir, "certificate-issuer.pem"))
 	ec(&k.citizen, c.CitizenLogin.KeyFile)
 	ec(&k.staff, c.StaffLogin.KeyFile)
 	secret(&k.cursor, "cursor.key")

@@ -15,6 +15,7 @@ type Purpose string
 const (
 	CertificateIssuance Purpose = "certificate_issuance"
 	CertificateDisplay  Purpose = "certificate_display"
+	RecordCorrection    Purpose = "record_correction" // what was asked to be corrected, and corrections
 	NoticeDelivery      Purpose = "notice_delivery"
 	NoticeWriting       Purpose = "notice_writing"
 	EligibilityAnswer   Purpose = "eligibility_answer"
@@ -46,6 +47,7 @@ func Register() Purposes {
 	return Purposes{
 		CertificateIssuance: atOnce("証明書の発行", "しょうめいしょを つくる", "Issuing a certificate"),
 		CertificateDisplay:  atOnce("証明書の表示", "しょうめいしょを みる", "Showing a certificate"),
+		RecordCorrection:    atOnce("接種記録の訂正", "せっしゅの きろくを なおす", "Correcting a vaccination record"),
 		NoticeDelivery:      atOnce("お知らせの配信", "おしらせを とどける", "Delivering a notice"),
 		NoticeWriting:       atOnce("お知らせの作成", "おしらせを つくる", "Writing a notice"),
 		EligibilityAnswer:   atOnce("健康保険の資格確認", "ほけんを かくにんする", "Checking health insurance"),

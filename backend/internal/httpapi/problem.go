@@ -56,6 +56,12 @@ type whereToGo interface {
 	WhereToGo() (municipality, name, place, phone, hours string)
 }
 
+// explained is what an error of any package implements to say more than its place.
+type explained interface {
+	error
+	Explain() (reason, reference, correction string)
+}
+
 // problemOf turns a handler's error into the answer, and logs what only we should know.
 func (s *Server) problemOf(ctx context.Context, r Route, err error) *apiv1.Problem {
 	if p, ok := errors.AsType[*apiv1.Problem](err); ok {
@@ -76,6 +82,9 @@ func (s *Server) problemOf(ctx context.Context, r Route, err error) *apiv1.Probl
 		var c apiv1.Counter
 		c.Municipality, c.Name, c.Place, c.Phone, c.Hours = w.WhereToGo()
 		p.Counter = &c
+	}
+	if e, ok := errors.AsType[explained](err); ok {
+		p.Reason, p.Reference, p.Correction = e.Explain()
 	}
 	if status >= http.StatusInternalServerError {
 		s.log.LogAttrs(ctx, slog.LevelError, "handler failed", slog.String("method", r.Method),

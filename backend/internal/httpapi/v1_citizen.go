@@ -15,21 +15,21 @@ import (
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/mobile-api/apiv1"
 	"madoguchi.example/shared/fault"
-	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/notice"
 )
 
-// CitizenDeps is what the routes of a signed-in citizen need; all are required but Benefits
-// and Offers, whose routes are left out where they are nil.
+// CitizenDeps is what the routes of a signed-in citizen need; all are required but Benefits,
+// Offers and Corrections, whose routes are left out where they are nil.
 type CitizenDeps struct {
-	Registry *citizen.Registry
-	Issuance *issuance.Office
-	Mailbox  *mailbox.Office
-	Push     *push.Desk
-	Benefits Benefits
-	Offers   Offers
-	Cursors  *Cursors
-	Now      func() time.Time
+	Registry    *citizen.Registry
+	Issuance    *issuance.Office
+	Mailbox     *mailbox.Office
+	Push        *push.Desk
+	Benefits    Benefits
+	Offers      Offers
+	Corrections Corrections
+	Cursors     *Cursors
+	Now         func() time.Time
 }
 
 // The limits of one citizen's calls. Certificates are signed, drawn and kept: few of them
@@ -67,6 +67,9 @@ func CitizenRoutes(d CitizenDeps) []Route {
 		Bind(apiv1.DeleteDevice, CitizenOnly, limitedCitizen(all, f.unregister)),
 		Bind(apiv1.ListAccesses, CitizenOnly, limitedCitizen(all, f.accesses)),
 	}
+	if d.Corrections != nil {
+		routes = append(routes, f.correctionRoutes(all, issues)...)
+	}
 	if d.Benefits != nil {
 		routes = append(routes, f.benefitRoutes(all)...)
 	}
@@ -74,17 +77,6 @@ func CitizenRoutes(d CitizenDeps) []Route {
 		routes = append(routes, f.offerRoutes(all)...)
 	}
 	return routes
-}
-
-// JWKSRoute serves the issuer's public keys where verifiers look for them: for everybody,
-// and for every web page (SMART Health Cards section 2.4.1 asks for CORS).
-func JWKSRoute(keys []byte) Route {
-	return Raw(http.MethodGet, "/.well-known/jwks.json", Public, func(context.Context, actor.Anyone, Request) (Response, error) {
-		return Response{
-			ContentType: "application/json", Body: keys,
-			Header: http.Header{"Cache-Control": {"public, max-age=300"}, "Access-Control-Allow-Origin": {"*"}},
-		}, nil
-	})
 }
 
 type citizenFace struct{ CitizenDeps }
@@ -112,57 +104,6 @@ func (f citizenFace) me(ctx context.Context, who actor.Citizen, _ *apiv1.Nothing
 		}
 		out.Body.People[i] = apiv1.Person{ID: string(p.ID), Relation: relation, Name: p.Name.Kanji(), NameKana: p.Name.Kana(),
 			NameLatin: p.Name.Latin(), BirthDate: p.BirthDate.Date.String()}
-	}
-	return out, nil
-}
-
-func (f citizenFace) issue(ctx context.Context, who actor.Citizen, in *apiv1.IssueCertificate) (*apiv1.OneCertificate, error) {
-	c, err := f.Issuance.Issue(ctx, who, audit.CertificateIssuance, in.IdempotencyKey, issuance.Asked{
-		Person: identity.CitizenID(in.Body.Person), Use: issuance.Use(in.Body.Use),
-	})
-	if err != nil {
-		return nil, err
-	}
-	shown, err := certificate(c)
-	if err != nil {
-		return nil, err
-	}
-	return &apiv1.OneCertificate{CacheControl: privately, Body: shown}, nil
-}
-
-func (f citizenFace) certificates(ctx context.Context, who actor.Citizen, in *apiv1.ListCertificates) (*apiv1.Certificates, error) {
-	tag := func(version string) string { return ETag("certificates", string(who.ID), version) }
-	list, err := f.Issuance.List(ctx, who, audit.CertificateDisplay, func(version string) bool { return Matches(in.IfNoneMatch, tag(version)) })
-	if err != nil {
-		return nil, err
-	}
-	out := &apiv1.Certificates{ETag: tag(list.Version), CacheControl: revalidated}
-	if list.Same {
-		out.Status = http.StatusNotModified
-		return out, nil
-	}
-	out.Body.Certificates = make([]apiv1.Certificate, len(list.Certificates))
-	for i, c := range list.Certificates {
-		if out.Body.Certificates[i], err = certificate(c); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func certificate(c issuance.Certificate) (apiv1.Certificate, error) {
-	shown, err := c.Render()
-	if err != nil {
-		return apiv1.Certificate{}, err
-	}
-	out := apiv1.Certificate{
-		ID: c.ID, Person: string(c.Person), PersonName: c.Claims.Name, BirthDate: c.Claims.BirthDate.String(),
-		Format: "shc", Use: string(c.Use), IssuedAt: c.IssuedAt, Issuer: c.Issuer,
-		Doses: make([]apiv1.Dose, len(c.Claims.Doses)), QRText: shown.QRText, QRPNG: shown.QRPNG, File: string(shown.File),
-		Superseded: c.Superseded,
-	}
-	for i, d := range c.Claims.Doses {
-		out.Doses[i] = apiv1.Dose{Number: d.Number, Product: d.Product, On: d.On.String(), Lot: d.Lot}
 	}
 	return out, nil
 }

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -18,14 +16,10 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
-	"madoguchi.example/backend/internal/issuance"
-	"madoguchi.example/backend/internal/job"
 	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/store"
 	"madoguchi.example/backend/internal/store/folk"
-	issuancerows "madoguchi.example/backend/internal/store/issuance"
-	mailboxrows "madoguchi.example/backend/internal/store/mailbox"
 	pushrows "madoguchi.example/backend/internal/store/push"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/tx"
@@ -68,24 +62,10 @@ func openHall(t *testing.T) *counterHall {
 	db := storetest.Open(t, store.SQLite)
 	h := &counterHall{Town: folk.Settle(t, db), pushes: pushrows.New(db.Reads()), log: &lockedLog{}, awards: &fakeAwards{}}
 	h.offers = &fakeOffers{now: h.Now}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificates, err := issuance.New(issuance.Deps{
-		Runner: db.Runner(), Rows: issuancerows.New(db.Reads()), Family: h.Registry, Residents: h.Rows, Keeper: h.Keeper,
-		Record: h.Log, Issuer: publicURL, Key: key, Secret: bytes.Repeat([]byte{7}, 32), IDs: h.IDs, Now: h.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	papers := h.Papers(t)
+	certificates := papers.Office
 	h.Import(t, map[string]string{"vaccinations.csv": doses}, certificates.Importer())
-	jobs, err := job.Open(db, job.Config{Now: h.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.mailbox = mailbox.New(mailbox.Deps{Runner: db.Runner(), Rows: mailboxrows.New(db.Reads()), People: h.Registry,
-		Pushes: h.pushes, Protection: h.Protection, Queue: jobs, Record: h.Log, IDs: h.IDs, Now: h.Now})
+	h.mailbox = papers.Mail
 	cursors, err := NewCursors(bytes.Repeat([]byte{3}, 32), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +75,7 @@ func openHall(t *testing.T) *counterHall {
 		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now, Benefits: h.awards, Offers: h.offers,
 		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, Protection: h.Protection, IDs: h.IDs, Now: h.Now, Log: logger}),
 	})
-	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, append(routes, JWKSRoute(certificates.JWKS()))...)
+	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, routes...)
 	return h
 }
 

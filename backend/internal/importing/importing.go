@@ -30,7 +30,7 @@ const (
 // not here comes last.
 var Order = []string{
 	"municipalities.csv", "offices.csv", "staff.csv", "residents.csv", "households.csv",
-	"births.csv", "moves.csv", "deaths.csv", "income.csv", "coverage.csv", "vaccinations.csv",
+	"births.csv", "moves.csv", "deaths.csv", "income.csv", "coverage.csv", "vaccinations.csv", "vaccination_corrections.csv",
 	"protections.csv", "benefit_facts.csv", "childcare.csv", "checkups.csv",
 }
 

@@ -44,6 +44,12 @@ func (r *Row) Fault(column, reason string) { r.flaws = append(r.flaws, named{col
 // OK tells whether no fault was noted yet.
 func (r *Row) OK() bool { return len(r.flaws) == 0 }
 
+// Digest is the digest that the row would have in a sheet of these columns.
+func (r *Row) Digest(columns []Column) []byte {
+	sum := digest(columns, r.cells)
+	return sum[:]
+}
+
 // Optional gives a cell of at most max code points, which may be empty.
 func (r *Row) Optional(column string, max int) string {
 	v := r.cells[column]

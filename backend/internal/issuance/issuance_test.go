@@ -3,9 +3,6 @@ package issuance_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,9 +12,9 @@ import (
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/issuance"
+	"madoguchi.example/backend/internal/publication"
 	"madoguchi.example/backend/internal/store"
 	"madoguchi.example/backend/internal/store/folk"
-	issuancerows "madoguchi.example/backend/internal/store/issuance"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/cert"
@@ -27,8 +24,6 @@ import (
 	"madoguchi.example/shared/identity"
 	"madoguchi.example/shared/trust"
 )
-
-const iss = "https://madoguchi.example"
 
 const head = "record_ref,resident_ref,municipality_code,vaccine_code,product,manufacturer,lot,dose_number,given_on,performer,country\n"
 
@@ -42,23 +37,14 @@ V1,T1,990027,207,スパイクバックス筋注,モデルナ,MX0002,2,2023-06-01
 type bench struct {
 	*folk.Town
 	*issuance.Office
+	folk.Papers
 }
 
 func open(t *testing.T, db *store.DB) *bench {
 	t.Helper()
 	w := folk.Settle(t, db)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x, err := issuance.New(issuance.Deps{
-		Runner: db.Runner(), Rows: issuancerows.New(db.Reads()), Family: w.Registry, Residents: w.Rows, Keeper: w.Keeper,
-		Record: w.Log, Issuer: iss, Key: key, Secret: bytes.Repeat([]byte{7}, 32), IDs: w.IDs, Now: w.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &bench{w, x}
+	p := w.Papers(t)
+	return &bench{w, p.Office, p}
 }
 
 func loaded(t *testing.T, db *store.DB) *bench {
@@ -75,13 +61,14 @@ func (b *bench) ask(t *testing.T, who actor.Citizen, key string, person identity
 	return b.Issue(t.Context(), who, audit.CertificateIssuance, key, issuance.Asked{Person: person, Use: use})
 }
 
-func (b *bench) verify(t *testing.T, c issuance.Certificate) cert.Verdict {
+// snapshot is what a terminal trusts, with the specimens' signer beside.
+func (b *bench) snapshot(t *testing.T) trust.Snapshot {
 	t.Helper()
-	tar, _, err := b.TrustBundle(t.Context(), actor.Terminal{}, audit.TerminalOperation)
+	bundle, _, err := b.Press.TrustBundle(t.Context(), actor.Terminal{}, audit.TerminalOperation)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := trust.ReadTar(bytes.NewReader(tar))
+	files, err := trust.ReadTar(bytes.NewReader(bundle))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,14 +76,33 @@ func (b *bench) verify(t *testing.T, c issuance.Certificate) cert.Verdict {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown, err := c.Render()
+	return snap
+}
+
+// verify shows each form to a terminal and gives the verdicts by format.
+func (b *bench) verify(t *testing.T, c issuance.Certificate) map[cert.Format]cert.Verdict {
+	t.Helper()
+	b.Advance(publication.Staleness)
+	snap := b.snapshot(t)
+	shown, err := b.Show(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.HasPrefix(shown.QRPNG, []byte("\x89PNG")) || !bytes.Contains(shown.File, []byte(c.Signed)) {
-		t.Error("the picture or the file is not what it should be")
+	out := map[cert.Format]cert.Verdict{}
+	for _, s := range shown {
+		if !bytes.HasPrefix(s.QRPNG, []byte("\x89PNG")) {
+			t.Errorf("%s: the picture is none", s.Format)
+		}
+		v := verify.Verify([]byte(s.Text), snap, b.Now())
+		if v.Format != s.Format {
+			t.Errorf("%s was read as %s", s.Format, v.Format)
+		}
+		out[s.Format] = v
 	}
-	return shc.VerifyQR([]byte(shown.QRText), snap, b.Now())
+	if !bytes.Contains(shown[0].File, []byte(c.Signed)) || shown[0].Format != shc.Format {
+		t.Error("the file is not that of the card")
+	}
+	return out
 }
 
 func TestIssueAndVerify(t *testing.T) {
@@ -121,7 +127,7 @@ func TestIssueAndVerify(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				v := b.verify(t, got)
+				v := b.verify(t, got)[shc.Format]
 				if v.Outcome != cert.Valid || len(v.Findings) > 0 {
 					t.Fatalf("outcome %s, %s, findings %v", v.Outcome, v.Reason, v.Findings)
 				}
@@ -306,34 +312,6 @@ func TestBrokenRecords(t *testing.T) {
 	})
 }
 
-func TestJWKSHoldsNoPrivatePart(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		if jwks := string(open(t, db).JWKS()); strings.Contains(jwks, `"d"`) || !strings.Contains(jwks, `"ES256"`) {
-			t.Error("the key set is not what it should be")
-		}
-	})
-}
-
-func TestTrustBundleVersion(t *testing.T) {
-	b := open(t, storetest.Open(t, store.SQLite))
-	version := func() string {
-		_, v, err := b.TrustBundle(t.Context(), actor.Terminal{}, audit.TerminalOperation)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	first := version()
-	b.Advance(issuance.TrustRenewal - time.Second)
-	if version() != first {
-		t.Error("the version moved on too early")
-	}
-	b.Advance(time.Second)
-	if version() == first {
-		t.Error("the version stood still")
-	}
-}
-
 // failing is a record that cannot be written.
 type failing struct{}
 
@@ -344,7 +322,7 @@ func (failing) Append(context.Context, tx.Tx, actor.Actor, audit.Event) error {
 func TestNoCertificateWithoutItsRecord(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		b := loaded(t, db)
-		b.Record = failing{}
+		b.Office.Record = failing{}
 		mother := b.Citizen(t, "990019", "R1")
 		if _, err := b.ask(t, mother, "key-cccccccccccccccc", mother.ID, issuance.Domestic); err == nil {
 			t.Fatal("a certificate was made without a record")
@@ -373,7 +351,7 @@ func TestSevenDosesFitOneCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := b.verify(t, c); v.Outcome != cert.Valid || len(v.Certificate.Doses) != 7 {
+	if v := b.verify(t, c)[shc.Format]; v.Outcome != cert.Valid || len(v.Certificate.Doses) != 7 {
 		t.Errorf("outcome %s", v.Outcome)
 	}
 }

@@ -2,8 +2,12 @@ package issuance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -12,8 +16,7 @@ import (
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/idempotency"
 	"madoguchi.example/backend/internal/tx"
-	"madoguchi.example/shared/cert"
-	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/identity"
 )
@@ -22,7 +25,16 @@ import (
 type Asked struct {
 	Person identity.CitizenID `json:"person"`
 	Use    Use                `json:"use"`
+	// MRZ are the two lines of the passport, for overseas; without them there is no
+	// rendering for borders. They are not kept.
+	MRZ []string `json:"mrz,omitempty"`
 }
+
+// LogValue leaves the passport out.
+func (a Asked) LogValue() slog.Value { return slog.StringValue(string(a.Person) + " " + string(a.Use)) }
+
+// String leaves the passport out.
+func (a Asked) String() string { return string(a.Person) + " " + string(a.Use) }
 
 // operation names issuing among the kept calls.
 const operation = "issueCertificate"
@@ -31,27 +43,50 @@ const operation = "issueCertificate"
 // with the same request, also at once, gives the same certificate; with another request, a Conflict.
 //
 // Faults: NotFound for a person whom the citizen may not act for, whether they exist or
-// not; NoRecord with the counter when there is nothing to certify.
+// not; NoRecord with the counter when there is nothing to certify; InvalidArgument at
+// body.mrz.N where the passport's lines are wrong or of somebody else. What the counter can
+// mend comes with a reference and the counter: see Refused.
 func (x *Office) Issue(ctx context.Context, who actor.Citizen, purpose audit.Purpose, key string, asked Asked) (Certificate, error) {
 	if asked.Use != Domestic && asked.Use != Overseas {
 		return Certificate{}, fault.At(fault.InvalidArgument, "body.use", "the use is domestic or overseas")
 	}
-	print, err := idempotency.Fingerprint(asked)
+	passport, err := readPassport(asked, x.today())
+	if err != nil {
+		return Certificate{}, err
+	}
+	print, err := x.fingerprint(asked)
 	if err != nil {
 		return Certificate{}, err
 	}
 	call := idempotency.Call{Subject: string(who.ID), Operation: operation, Key: key, Fingerprint: print}
-	c, err := x.issueOnce(ctx, who, purpose, call, asked)
+	c, err := x.issueOnce(ctx, who, purpose, call, asked, passport)
 	if errors.Is(err, errOvertaken) {
-		c, err = x.issueOnce(ctx, who, purpose, call, asked) // what the other call made is there now
+		c, err = x.issueOnce(ctx, who, purpose, call, asked, passport) // what the other call made is there now
 	}
 	return c, err
+}
+
+// fingerprint names the request. With a passport in it, it is made under our secret: the
+// numbers of passports are few enough to try them all.
+func (x *Office) fingerprint(asked Asked) ([]byte, error) {
+	print, err := idempotency.Fingerprint(asked)
+	if err != nil || len(asked.MRZ) == 0 {
+		return print, err
+	}
+	return x.mark("passport", string(print)), nil
+}
+
+// mark is a MAC of ours, for one use.
+func (x *Office) mark(use, words string) []byte {
+	m := hmac.New(sha256.New, x.Secret)
+	m.Write([]byte(use + "\x00" + words))
+	return m.Sum(nil)
 }
 
 // errOvertaken: another call under the same key committed after this one looked for it.
 var errOvertaken = errors.New("another call was faster")
 
-func (x *Office) issueOnce(ctx context.Context, who actor.Citizen, purpose audit.Purpose, call idempotency.Call, asked Asked) (Certificate, error) {
+func (x *Office) issueOnce(ctx context.Context, who actor.Citizen, purpose audit.Purpose, call idempotency.Call, asked Asked, passport *passport) (Certificate, error) {
 	var out Certificate
 	var refused error
 	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
@@ -67,7 +102,7 @@ func (x *Office) issueOnce(ctx context.Context, who actor.Citizen, purpose audit
 			out, err = x.again(ctx, t, who, purpose, person, string(kept))
 			return err
 		}
-		out, refused, err = x.issue(ctx, t, who, purpose, person, asked.Use)
+		out, refused, err = x.issue(ctx, t, who, purpose, person, asked.Use, passport)
 		if err != nil || refused != nil {
 			return err
 		}
@@ -98,21 +133,27 @@ func (x *Office) person(ctx context.Context, t tx.Tx, who actor.Citizen, id iden
 
 // issue signs and stores a new certificate. refused says why there is none; the look at
 // the records is on record all the same.
-func (x *Office) issue(ctx context.Context, t tx.Tx, who actor.Citizen, purpose audit.Purpose, p citizen.Person, use Use) (c Certificate, refused, err error) {
-	records, err := x.records(ctx, t, p.Resident)
+func (x *Office) issue(ctx context.Context, t tx.Tx, who actor.Citizen, purpose audit.Purpose, p citizen.Person, use Use, pass *passport) (c Certificate, refused, err error) {
+	held, err := x.records(ctx, t, p.Resident)
 	if err != nil {
 		return c, nil, err
 	}
 	event := audit.Event{Purpose: purpose, Action: "certificate.issue", CitizenID: p.ID, Municipality: p.Ref.Municipality,
 		Items: []string{"name", "birth_date", "vaccinations"}}
-	c, err = x.sign(who, p, use, records)
+	if pass != nil {
+		event.Items = append(event.Items, "passport")
+	}
+	if err = pass.belongsTo(p.Resident, x.today()); err == nil {
+		c, err = x.compose(ctx, t, who, p, use, pass, held)
+	}
 	if code := fault.CodeOf(err); code == fault.NoRecord || code == fault.TooLarge || code == fault.InvalidArgument {
 		event.Action = "certificate.refused"
-		m, lost := x.Family.Municipality(ctx, t, p.Ref.Municipality)
-		if lost != nil {
-			return c, nil, lost
+		told, err := x.refuse(ctx, t, p.Resident, err)
+		if err != nil {
+			return c, nil, err
 		}
-		return Certificate{}, citizen.AtCounter(err, m), x.Record.Append(ctx, t, who, event)
+		event.Object = told.Reference
+		return Certificate{}, told, x.Record.Append(ctx, t, who, event)
 	}
 	if err != nil {
 		return c, nil, err
@@ -146,8 +187,9 @@ func (x *Office) again(ctx context.Context, t tx.Tx, who actor.Citizen, purpose 
 		Municipality: p.Ref.Municipality, Object: id, Items: []string{"certificate"}})
 }
 
-// records lists everything the cell knows of the person, under earlier rows as well.
-func (x *Office) records(ctx context.Context, t tx.Tx, p citizen.Resident) ([]Record, error) {
+// records lists everything the cell knows of the person, under earlier rows as well, by
+// day, dose number and record number.
+func (x *Office) records(ctx context.Context, t tx.Tx, p citizen.Resident) ([]Held, error) {
 	earlier, err := x.Family.Earlier(ctx, t, p)
 	if err != nil {
 		return nil, err
@@ -156,71 +198,35 @@ func (x *Office) records(ctx context.Context, t tx.Tx, p citizen.Resident) ([]Re
 	if err != nil {
 		return nil, err
 	}
-	var out []Record
-	for _, rs := range by {
-		out = append(out, rs...)
+	var out []Held
+	for id, rs := range by {
+		for _, r := range rs {
+			out = append(out, Held{id, r})
+		}
 	}
-	slices.SortFunc(out, func(a, b Record) int {
-		if c := a.On.Compare(b.On); c != 0 {
-			return c
-		}
-		if c := a.Number - b.Number; c != 0 {
-			return int(c)
-		}
-		return strings.Compare(string(a.Municipality)+a.Ref, string(b.Municipality)+b.Ref)
+	slices.SortFunc(out, func(a, b Held) int {
+		return cmp.Or(a.On.Compare(b.On), cmp.Compare(a.Number, b.Number),
+			strings.Compare(string(a.Municipality)+a.Ref, string(b.Municipality)+b.Ref))
 	})
-	return out, nil
+	return once(out), nil
 }
 
-// sign makes the certificate. Where the performers' names make it too large for one QR
-// code they are left out: the specification does not ask for them.
-func (x *Office) sign(who actor.Citizen, p citizen.Person, use Use, records []Record) (Certificate, error) {
-	if len(records) == 0 {
-		return Certificate{}, fault.New(fault.NoRecord, "there is no vaccination record to certify: ask the counter for a correction")
+// once leaves out what two municipalities recorded of one vaccination: the same day, the
+// same code and the same number of the dose. The first in the order of municipality and
+// record number stays; which lot is right is for the offices to say, by a correction.
+func once(held []Held) []Held {
+	type vaccination struct {
+		on     civil.Date
+		code   string
+		number int64
 	}
-	id, err := x.IDs.New("crt")
-	if err != nil {
-		return Certificate{}, err
-	}
-	stated, err := digest(records)
-	if err != nil {
-		return Certificate{}, err
-	}
-	at := x.Now().UTC()
-	c := Certificate{ID: id, Person: p.ID, AskedBy: who.ID, Use: use, IssuedAt: at, Issuer: x.Issuer, KeyID: x.kid,
-		RID: shc.RevocationID(x.Secret, x.kid, id), Records: stated, Claims: claims(p, use, records)}
-	claimed := cert.Certificate{Format: shc.Format, Issuer: x.Issuer, ID: c.RID, Holder: p.Name, BirthDate: p.BirthDate.Date,
-		IssuedAt: at, Doses: doses(records)}
-	opts := shc.Options{}
-	if use == Overseas {
-		opts.Name = shc.NameLatin
-	}
-	c.Signed, err = shc.Issue(x.Key, x.Issuer, at, claimed, opts)
-	if fault.CodeOf(err) == fault.TooLarge {
-		for i := range claimed.Doses {
-			claimed.Doses[i].Performer = ""
-		}
-		c.Signed, err = shc.Issue(x.Key, x.Issuer, at, claimed, opts)
-	}
-	return c, err
+	seen := map[vaccination]bool{}
+	return slices.DeleteFunc(held, func(h Held) bool {
+		v := vaccination{h.On, strings.TrimLeft(h.Code, "0"), h.Number}
+		before := seen[v]
+		seen[v] = true
+		return before
+	})
 }
 
-func claims(p citizen.Person, use Use, records []Record) Claims {
-	c := Claims{Name: p.Name.Kanji(), BirthDate: p.BirthDate.Date}
-	if use == Overseas {
-		c.Name = p.Name.Latin()
-	}
-	for _, r := range records {
-		c.Doses = append(c.Doses, Dose{int(r.Number), r.Product, r.On, r.Lot})
-	}
-	return c
-}
-
-func doses(records []Record) []cert.Dose {
-	out := make([]cert.Dose, len(records))
-	for i, r := range records {
-		out[i] = cert.Dose{Number: int(r.Number), Code: r.Code, Product: r.Product, Manufacturer: r.Manufacturer,
-			Lot: r.Lot, On: r.On, Performer: r.Performer, Country: r.Country}
-	}
-	return out
-}
+func (x *Office) today() civil.Date { return civil.In(x.Now()) }

@@ -3,7 +3,9 @@ package issuance
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -27,7 +29,11 @@ type List struct {
 // tells whether the caller has a version already.
 func (x *Office) List(ctx context.Context, who actor.Citizen, purpose audit.Purpose, known func(version string) bool) (List, error) {
 	var out List
-	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+	lost, err := x.givenUp(ctx)
+	if err != nil {
+		return out, err
+	}
+	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		people, err := x.Family.People(ctx, t, who)
 		if err != nil {
 			return err
@@ -44,11 +50,15 @@ func (x *Office) List(ctx context.Context, who actor.Citizen, purpose audit.Purp
 		if out.Version, err = x.Rows.Version(ctx, t, all); err != nil {
 			return err
 		}
+		out.Version += lost.version()
 		if out.Same = known(out.Version); out.Same {
 			return nil
 		}
 		if out.Certificates, err = x.Rows.Newest(ctx, t, ids, MaxListed); err != nil {
 			return err
+		}
+		for i := range out.Certificates {
+			lost.mark(&out.Certificates[i])
 		}
 		return x.compare(ctx, t, who, purpose, people, out.Certificates)
 	})
@@ -90,26 +100,63 @@ func (x *Office) compare(ctx context.Context, t tx.Tx, who actor.Citizen, purpos
 // screen, and a few kilobytes.
 const modulePixels = 6
 
-// Rendered is a certificate ready to be shown without a network.
-type Rendered struct {
-	QRText string
-	QRPNG  []byte
-	File   []byte // a .smart-health-card file
+// Shown is a rendering ready to be shown without a network.
+type Shown struct {
+	Rendering
+	QRPNG    []byte
+	File     []byte // what can be saved; nil where the format has no file
+	FileName string
 }
 
-// Render makes what is shown of a certificate.
-func (c Certificate) Render() (Rendered, error) {
-	text, err := shc.QRText(c.Signed)
-	if err != nil {
-		return Rendered{}, fmt.Errorf("cannot show a certificate: %w", err)
+// Show makes what is shown of each form of a certificate, the SMART Health Card first.
+// Pictures are kept in memory: drawing one takes longer than signing.
+func (x *Office) Show(c Certificate) ([]Shown, error) {
+	out := make([]Shown, len(c.Renderings))
+	for i, r := range c.Renderings {
+		picture, err := x.pictures.get(r.Text)
+		if err != nil {
+			return nil, fmt.Errorf("cannot show a certificate: %w", err)
+		}
+		out[i] = Shown{Rendering: r, QRPNG: picture}
+		switch r.Format {
+		case shc.Format:
+			if out[i].File, err = shc.File(c.Signed); err != nil {
+				return nil, fmt.Errorf("cannot show a certificate: %w", err)
+			}
+			out[i].FileName = "vaccination.smart-health-card"
+		case VDSNC:
+			out[i].File, out[i].FileName = []byte(r.Text), "vaccination.vdsnc.json"
+		}
+	}
+	return out, nil
+}
+
+// maxPictures caps the kept pictures: about 20 MB.
+const maxPictures = 4096
+
+// pictures keeps drawn QR codes by the digest of their text.
+type pictures struct {
+	mu   sync.Mutex
+	kept map[[sha256.Size]byte][]byte
+}
+
+func (p *pictures) get(text string) ([]byte, error) {
+	key := sha256.Sum256([]byte(text))
+	p.mu.Lock()
+	picture, ok := p.kept[key]
+	p.mu.Unlock()
+	if ok {
+		return picture, nil
 	}
 	picture, err := qr.PNG(text, modulePixels)
 	if err != nil {
-		return Rendered{}, fmt.Errorf("cannot show a certificate: %w", err)
+		return nil, err
 	}
-	file, err := shc.File(c.Signed)
-	if err != nil {
-		return Rendered{}, fmt.Errorf("cannot show a certificate: %w", err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept == nil || len(p.kept) >= maxPictures {
+		p.kept = map[[sha256.Size]byte][]byte{}
 	}
-	return Rendered{text, picture, file}, nil
+	p.kept[key] = picture
+	return picture, nil
 }

@@ -18,17 +18,24 @@ type line struct {
 	record Record
 }
 
-// Importer reads vaccinations.csv. A record never changes: another content under the same
-// record_ref is a conflict, whoever it is about.
-func (x *Office) Importer() importing.Importer {
+// Importer reads vaccinations.csv. A record changes by a correction alone: another content
+// under the same record_ref is a conflict, whoever it is about, unless a correction has
+// put that content away.
+func (x *Office) Importer() importing.Importer { return importing.For(x.vaccinations()) }
+
+func (x *Office) vaccinations() importing.Sheet[line] {
+	return importing.Sheet[line]{
+		File: "vaccinations.csv", Columns: x.columns(), Parse: x.parse, Store: x.store,
+		Key: func(l line) string { return string(l.record.Municipality) + " " + l.record.Ref },
+	}
+}
+
+func (x *Office) columns() []importing.Column {
 	columns := importing.Columns("record_ref", "resident_ref", "municipality_code", "vaccine_code", "dose_number", "given_on", "country")
 	for _, name := range []string{"product", "manufacturer", "lot", "performer"} {
 		columns = append(columns, importing.Column{Name: name, Free: true})
 	}
-	return importing.For(importing.Sheet[line]{
-		File: "vaccinations.csv", Columns: columns, Parse: x.parse, Store: x.store,
-		Key: func(l line) string { return string(l.record.Municipality) + " " + l.record.Ref },
-	})
+	return columns
 }
 
 func (x *Office) parse(r *importing.Row) line {

@@ -16,6 +16,7 @@ CREATE TABLE correction (
     answered_at    {{int}} NOT NULL, -- microseconds; -1: open
     CONSTRAINT correction_pkey PRIMARY KEY (citizen_id, reference)
 ) {{strict}};
+CREATE INDEX correction_found ON correction (reference);
 CREATE INDEX correction_queue ON correction (municipality, state, asked_at);
 
 -- +goose Down

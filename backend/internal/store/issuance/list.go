@@ -1,0 +1,27 @@
+package issuance
+
+import (
+	"context"
+
+	"madoguchi.example/backend/internal/keyring"
+	"madoguchi.example/backend/internal/publication"
+	"madoguchi.example/backend/internal/store/sqltx"
+)
+
+var _ publication.Revocations = (*Rows)(nil)
+
+// List implements publication.Revocations. Rows are only ever inserted, so that their
+// number is the number of changes.
+func (r *Rows) List(ctx context.Context, use keyring.Use, keyID string) ([]publication.Revoked, int64, error) {
+	var out []publication.Revoked
+	err := r.reads.Each(ctx, `SELECT token, revoked_at FROM revoked_token WHERE key_use = $1 AND key_id = $2 ORDER BY token`,
+		[]any{string(use), keyID}, func(scan func(...any) error) error {
+			var at int64
+			k := publication.Revoked{Use: use, KeyID: keyID}
+			err := scan(&k.Token, &at)
+			k.At = sqltx.Time(at)
+			out = append(out, k)
+			return err
+		})
+	return out, 1 + int64(len(out)), err
+}
