@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Read reads the P-256 private key of a PEM file. A file that is not there is
@@ -23,6 +24,12 @@ func Read(path string) (*ecdsa.PrivateKey, error) {
 		return nil, fmt.Errorf("cannot use the key file %s: %w", path, err)
 	}
 	return key, nil
+}
+
+// Line reads the one line of a file that only its user may read: a PIN.
+func Line(path string) (string, error) {
+	raw, err := read(path)
+	return strings.TrimRight(string(raw), "\r\n"), err
 }
 
 // Place writes a key to a file of mode 0600, whole or not at all. A file that is there

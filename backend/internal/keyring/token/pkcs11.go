@@ -5,12 +5,11 @@ package token
 import (
 	"crypto"
 	"crypto/elliptic"
-	"fmt"
-	"os"
-	"strings"
+	"errors"
 
 	"github.com/ThalesGroup/crypto11"
 
+	"madoguchi.example/backend/internal/keyfile"
 	"madoguchi.example/shared/fault"
 )
 
@@ -19,7 +18,7 @@ type Device struct{ c *crypto11.Context }
 
 // Open opens the token that the configuration names.
 func Open(c Config) (*Device, error) {
-	pin, err := readPIN(c.PINFile)
+	pin, err := keyfile.Line(c.PINFile)
 	if err != nil {
 		return nil, err
 	}
@@ -30,50 +29,45 @@ func Open(c Config) (*Device, error) {
 	return &Device{x}, nil
 }
 
-// maxPIN caps the PIN file in bytes.
-const maxPIN = 256
-
-func readPIN(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot read the PIN file: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return "", fmt.Errorf("cannot use the PIN file %s: others may read it (want mode 0600)", path)
-	}
-	if info.Size() > maxPIN {
-		return "", fmt.Errorf("cannot use the PIN file %s: it is larger than %d bytes", path, maxPIN)
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot read the PIN file: %w", err)
-	}
-	return strings.TrimRight(string(raw), "\r\n"), nil
-}
-
 // Close ends the sessions.
 func (d *Device) Close() error { return d.c.Close() }
 
 // Generate makes a P-256 key that the token never gives out.
 func (d *Device) Generate(label string) (crypto.Signer, error) {
-	if found, err := d.Find(label); err != nil || found != nil {
-		return nil, fmt.Errorf("cannot make a key in the token: its label is taken, or %w", err)
+	switch found, err := d.find(label); {
+	case err != nil:
+		return nil, err
+	case found != nil:
+		return nil, errors.New("cannot make a key in the token: its label is taken")
 	}
 	return d.c.GenerateECDSAKeyPairWithLabel([]byte(label), []byte(label), elliptic.P256())
 }
 
 // Find gives the key with the label; nil where there is none.
 func (d *Device) Find(label string) (crypto.Signer, error) {
-	s, err := d.c.FindKeyPair(nil, []byte(label))
+	s, err := d.find(label)
 	if err != nil || s == nil {
 		return nil, err
 	}
 	return s, nil
 }
 
+func (d *Device) find(label string) (crypto11.Signer, error) {
+	found, err := d.c.FindKeyPairs(nil, []byte(label))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, nil
+	case len(found) > 1:
+		return nil, errors.New("cannot tell the keys in the token apart: several have one label")
+	}
+	return found[0], nil
+}
+
 // Destroy removes both halves of the key with the label, if there is one.
 func (d *Device) Destroy(label string) error {
-	s, err := d.c.FindKeyPair(nil, []byte(label))
+	s, err := d.find(label)
 	if err != nil || s == nil {
 		return err
 	}
