@@ -73,8 +73,8 @@ func noCode(err error) cert.Verdict {
 	return cert.Verdict{Outcome: cert.Malformed, Findings: []cert.Finding{}, Reason: "picture: " + err.Error()}
 }
 
-// text gives the text of a picture, or the content as it is.
-func text(content []byte) []byte {
+// Text gives the text of a picture, or the content as it is.
+func Text(content []byte) []byte {
 	if scanner.IsPicture(content) {
 		if code, err := scanner.Decode(content); err == nil {
 			return []byte(code.Text)

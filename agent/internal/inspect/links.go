@@ -43,7 +43,7 @@ func Link(ctx context.Context, f Fetcher, link []byte, passcode string, snap tru
 
 // load follows a link once and gives what judges what it led to.
 func load(ctx context.Context, f Fetcher, link []byte, passcode string, snap trust.Snapshot, at time.Time) func(time.Time) cert.Verdict {
-	link = text(link)
+	link = Text(link)
 	v := verify.Verify(link, snap, at)
 	always := func(time.Time) cert.Verdict { return v }
 	if v.Format != shlink.Format || !slices.Contains(v.Findings, cert.NeedsNetwork) {

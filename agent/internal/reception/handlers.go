@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/inspect"
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
@@ -131,12 +132,51 @@ func (s *server) verify(w http.ResponseWriter, r *http.Request) {
 		v.PartsRead, v.PartsOf = read, of
 		v.ScanText = string(input)
 	default:
-		v.Verdict = &verdict
-		if err := s.Desk.RecordVerification(r.Context(), string(verdict.Format), string(verdict.Outcome)); err != nil {
-			s.Log.Warn("cannot count the verification", "code", fault.CodeOf(err))
-		}
+		s.judged(r, v, verdict)
+		v.LinkText = linkText(verdict, input)
 	}
 	s.answer(w, r, http.StatusOK, "verified", v)
+}
+
+// judged puts a verdict on the page and counts it.
+func (s *server) judged(r *http.Request, v *pageView, verdict cert.Verdict) {
+	v.Verdict = &verdict
+	if err := s.Desk.RecordVerification(r.Context(), string(verdict.Format), string(verdict.Outcome)); err != nil {
+		s.Log.Warn("cannot count the verification", "code", fault.CodeOf(err))
+	}
+}
+
+// linkText gives a link back to the page, from which a person may open it; nothing of it is
+// kept here.
+func linkText(verdict cert.Verdict, input []byte) string {
+	if !slices.Contains(verdict.Findings, cert.NeedsNetwork) {
+		return ""
+	}
+	return string(inspect.Text(input))
+}
+
+// followLink opens a link over the network by a person's act. While the line is down nothing
+// is sent.
+func (s *server) followLink(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, MaxFormBytes)
+	if err := r.ParseForm(); err != nil {
+		s.fail(w, bodyFault(err))
+		return
+	}
+	v := s.view(w, r)
+	v.Tab, v.LinkText = "scan", r.PostFormValue("link")
+	if v.Line.Up {
+		s.judged(r, v, s.Verifier.Fetch(r.Context(), []byte(v.LinkText), r.PostFormValue("passcode")))
+		s.answer(w, r, http.StatusOK, "verified", v)
+		return
+	}
+	verdict, _, _, err := s.Verifier.Verify(r.Context(), []byte(v.LinkText))
+	if err != nil {
+		s.fail(w, err)
+		return
+	}
+	v.Verdict = &verdict
+	s.answer(w, r, http.StatusServiceUnavailable, "verified", v)
 }
 
 func verifyInput(r *http.Request) ([]byte, error) {

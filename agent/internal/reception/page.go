@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"madoguchi.example/agent/internal/check"
-	"madoguchi.example/agent/internal/inspect"
+	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
@@ -49,9 +49,11 @@ type pageView struct {
 
 	Tab                string
 	ScanText           string
+	LinkText           string // of a link that a person may open
 	PartsRead, PartsOf int
 	Verdict            *cert.Verdict
 	TrustAsOf          time.Time
+	Clock              clockfloor.Reading
 	Whole              bool // the answer is a whole page, not a part of one
 }
 
@@ -60,6 +62,7 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 		W: s.words[s.language(w, r)], Langs: notice.Languages(), Profile: s.Profile(), Line: s.Line(),
 		Stats: s.Stats(), Operators: s.Operators, Now: s.Now(), LockAfter: s.LockAfter,
 		Damage: s.Damage(), Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
+		Clock: s.Verifier.Clock(),
 	}
 	v.Insurance = v.Profile.Class.MayCheckInsurance()
 	v.OperatorNo, v.Operator = s.operator(r)
@@ -204,11 +207,12 @@ func funcs(w words) template.FuncMap {
 		"field": func(v *pageView, name, label, hint, value, mode string) field {
 			return field{v, name, label, hint, value, mode}
 		},
-		"believable": believable,
-		"next":       nextStep,
+		"verdictof":  newVerdict,
+		"doseline":   func(d cert.Dose) template.HTML { return doseLine(w, d) },
+		"testline":   func(t cert.TestResult) template.HTML { return testLine(w, t) },
+		"recovery":   func(r cert.Recovered) template.HTML { return recoveryLine(w, r) },
+		"holdername": holderName,
 		"formatname": verify.Title,
-		"stale":      stale,
-		"clockdoubt": clockDoubt,
 		"trustage":   func(now, asOf time.Time) string { return trustAge(w, now.Sub(asOf)) },
 		"troubles":   func(v *pageView) []template.HTML { return troubles(w, v) },
 		"tone":       tone,
@@ -271,6 +275,8 @@ func nextStep(v *pageView) string {
 		return "next.stale"
 	case o == cert.Malformed:
 		return "next.rescan"
+	case o == cert.Revoked:
+		return "next.revoked"
 	case o == cert.UntrustedIssuer && v.TrustAsOf.IsZero():
 		return "next.no_trust"
 	default:
@@ -279,11 +285,6 @@ func nextStep(v *pageView) string {
 }
 
 func stale(o cert.Outcome) bool { return o == cert.StaleTrust || o == cert.StaleRevocation }
-
-// clockDoubt tells whether the certificate or the trust list speaks against the clock.
-func clockDoubt(v *cert.Verdict) bool {
-	return slices.Contains(v.Findings, inspect.ClockSlow) || slices.Contains(v.Findings, cert.ClockBeforeSnapshot)
-}
 
 func trustAge(w words, d time.Duration) string {
 	hours := int(max(d, 0).Hours())
@@ -299,6 +300,9 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 		if n > 0 {
 			all = append(all, w.rich(key, n))
 		}
+	}
+	if v.Clock.SetBack > 0 {
+		all = append(all, setBackWords(w, v.Clock))
 	}
 	if v.Stats.Full() {
 		all = append(all, w.rich("bar.full"))

@@ -19,6 +19,7 @@ import (
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
@@ -42,13 +43,18 @@ type Desk interface {
 	Watch() (<-chan struct{}, func())
 }
 
-// Verifier reads what a scanner, a file or a picture gave. It opens no connection.
+// Verifier reads what a scanner, a file or a picture gave. Verify opens no connection.
 type Verifier interface {
 	// Verify gives the verdict; for a split code of which parts are missing it gives how
 	// many of how many were read and a zero verdict.
 	Verify(ctx context.Context, input []byte) (v cert.Verdict, read, of int, err error)
+	// Fetch follows a SMART Health Link over the network, which a person has asked for, and
+	// gives the verdict on what it leads to.
+	Fetch(ctx context.Context, link []byte, passcode string) cert.Verdict
 	// TrustAsOf is the day of the terminal's trust snapshot; zero where there is none.
 	TrustAsOf(ctx context.Context) time.Time
+	// Clock is what the terminal's clock says, checked against the last trusted time.
+	Clock() clockfloor.Reading
 }
 
 // Config is what the pages are made of. Every field must be set.
@@ -103,6 +109,7 @@ func New(c Config) (http.Handler, error) {
 	mux.HandleFunc("POST /checks", s.record)
 	mux.HandleFunc("POST /cases/{id}/close", s.closeTask)
 	mux.HandleFunc("POST /verify", s.verify)
+	mux.HandleFunc("POST /links", s.followLink)
 	mux.HandleFunc("POST /operator", s.changeOperator)
 	mux.HandleFunc("GET /events", s.events)
 	mux.Handle("GET /assets/", http.StripPrefix("/assets/", http.FileServerFS(assets)))

@@ -20,6 +20,7 @@ import (
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/reception"
 	"madoguchi.example/agent/internal/uplink"
@@ -84,6 +85,20 @@ type reader struct {
 	read, of int
 	got      []byte
 	asOf     time.Time
+	clock    clockfloor.Reading
+	fetched  []string
+}
+
+func (r *reader) Fetch(_ context.Context, link []byte, passcode string) cert.Verdict {
+	r.fetched = append(r.fetched, string(link)+" "+passcode)
+	return r.verdict
+}
+
+func (r *reader) Clock() clockfloor.Reading {
+	if r.clock.At.IsZero() {
+		return clockfloor.Reading{At: noon}
+	}
+	return r.clock
 }
 
 func (r *reader) Verify(_ context.Context, input []byte) (cert.Verdict, int, int, error) {

@@ -63,6 +63,47 @@ const scanned = (event) => {
   return false;
 };
 
+// A file or picture may be dropped anywhere on the screen or pasted: it is read at once, as
+// one that was chosen in the form.
+const readFile = async (file) => {
+  const body = new FormData();
+  body.append("file", file);
+  const answer = await fetch("/verify", { method: "POST", body, headers: { "HX-Request": "true" } });
+  const text = await answer.text();
+  if (answer.headers.get("Content-Type")?.startsWith("text/html")) {
+    htmx.swap("#act", text, { swapStyle: "innerHTML" });
+    return;
+  }
+  const act = byId("act");
+  const said = document.createElement("p");
+  said.className = "general";
+  said.setAttribute("role", "alert");
+  said.textContent = text;
+  act.prepend(said);
+};
+const carries = (data) => [...(data?.types ?? [])].includes("Files");
+document.addEventListener("dragover", (event) => {
+  if (!carries(event.dataTransfer)) return;
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  document.body.classList.remove("dropping");
+  const file = event.dataTransfer?.files[0];
+  if (!file) return;
+  event.preventDefault();
+  readFile(file);
+});
+document.addEventListener("paste", (event) => {
+  const file = event.clipboardData?.files[0];
+  if (!file) return;
+  event.preventDefault();
+  readFile(file);
+});
+
 let idle;
 const rest = () => {
   clearTimeout(idle);
