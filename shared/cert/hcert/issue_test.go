@@ -3,7 +3,6 @@ package hcert_test
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -42,7 +41,8 @@ func testKey(t testing.TB, n int64) *ecdsa.PrivateKey {
 	return key
 }
 
-// newDSC gives a signer certificate for the key.
+// newDSC gives a signer certificate for the key. Without a source of randomness keys sign
+// deterministically, so that it is the same each time.
 func newDSC(t testing.TB, key *ecdsa.PrivateKey, change ...func(*x509.Certificate)) []byte {
 	t.Helper()
 	c := &x509.Certificate{
@@ -52,7 +52,7 @@ func newDSC(t testing.TB, key *ecdsa.PrivateKey, change ...func(*x509.Certificat
 	for _, f := range change {
 		f(c)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	der, err := x509.CreateCertificate(nil, c, c, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
 	}

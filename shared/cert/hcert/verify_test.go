@@ -1,0 +1,209 @@
+package hcert_test
+
+import (
+	"bytes"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"crypto/ecdsa"
+
+	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/hcert"
+	"madoguchi.example/shared/trust"
+)
+
+// TestPrecedence adds one fault at a time, the weakest first: each takes the word from
+// those below it.
+func TestPrecedence(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	hc1 := issue(t, key, dsc, claims(), hcert.Options{})
+	files := fstest.MapFS{"hcert/a.der": {Data: dsc}, "snapshot.json": {Data: []byte(`{"as_of":"2026-11-20T00:00:00Z","max_age":"8760h"}`)}}
+	now := at
+	revoke, err := hcert.WriteRevocations([]hcert.RevocationList{{KeyID: hcert.KeyID(dsc), Type: hcert.ByUCI, Hashes: []string{hcert.UCIRevocation(testUVCI).String()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := newDSC(t, key, forUsage(true, 1))
+	for _, step := range []struct {
+		want   cert.Outcome
+		worsen func()
+	}{
+		{cert.Valid, func() {}},
+		{cert.StaleRevocation, func() { files["hcert/revocation.json"] = &fstest.MapFile{Data: []byte("{")} }},
+		{cert.StaleTrust, func() { files["snapshot.json"].Data = []byte(`{"as_of":"2026-11-20T00:00:00Z","max_age":"1h"}`) }},
+		{cert.Expired, func() { now = expires }},
+		{cert.Revoked, func() { files["hcert/revocation.json"].Data = revoke }},
+		{cert.KeyUsageMismatch, func() {
+			files["hcert/a.der"].Data = tests
+			hc1 = string(seal(t, tests, payloadOf(t, hc1)))
+		}},
+		{cert.BadSignature, func() { hc1 = string(wrap(flipLast(unwrap(t, hc1)))) }},
+		{cert.UnknownKey, func() { files["hcert/a.der"].Data = newDSC(t, testKey(t, 8)) }},
+		{cert.UntrustedIssuer, func() { delete(files, "hcert/a.der") }},
+		{cert.Malformed, func() { hc1 = hc1[:len(hc1)-1] }},
+	} {
+		step.worsen()
+		v := hcert.Verify([]byte(hc1), list(t, files), now)
+		if v.Outcome != step.want {
+			t.Fatalf("%s, want %s (%s)", v.Outcome, step.want, v.Reason)
+		}
+		if (v.Outcome == cert.Valid) != (v.Reason == "") || v.Findings == nil || (v.Outcome != cert.Malformed) != (v.Certificate != nil) {
+			t.Errorf("%s: reason %q, findings %v, certificate %v", v.Outcome, v.Reason, v.Findings, v.Certificate)
+		}
+	}
+	if v := hcert.Verify([]byte(issue(t, key, dsc, claims(), hcert.Options{})), trust.Snapshot{}, at); v.Outcome != cert.UntrustedIssuer {
+		t.Errorf("without anchors: %s", v.Outcome)
+	}
+}
+
+func flipLast(b []byte) []byte {
+	b[len(b)-1] ^= 1
+	return b
+}
+
+func TestTimes(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	snap := believe(t, dsc)
+	dcc := contentBytes(t)
+	float := func(bits ...byte) []byte { return append([]byte{0xfb}, bits...) }
+	for name, c := range map[string]struct {
+		claims   []byte
+		now      time.Time
+		want     cert.Outcome
+		findings []cert.Finding
+	}{
+		"at its issue":          {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second), cert.Valid, nil},
+		"before":                {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(-1), cert.NotYetValid, nil},
+		"at its end":            {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(10 * time.Second), cert.Expired, nil},
+		"just before its end":   {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(10*time.Second - 1), cert.Valid, nil},
+		"before nbf":            {dict(i(6), i(1), i(5), i(at.Unix()+1), i(4), i(at.Unix()+10), i(-260), dcc), at, cert.NotYetValid, nil},
+		"as a float":            {dict(i(6), float(0x41, 0xd2, 0x65, 0x80, 0, 0, 0, 0), i(4), i(expires.Unix()), i(-260), dcc), at, cert.Valid, nil}, // 1234567168
+		"in milliseconds":       {dict(i(6), i(at.UnixMilli()), i(4), i(expires.UnixMilli()), i(-260), dcc), at, cert.NotYetValid, []cert.Finding{hcert.TimeInMilliseconds}},
+		"without":               {dict(i(-260), dcc), at, cert.Valid, []cert.Finding{hcert.NoExpiry, hcert.NoIssueTime}},
+		"before 1970":           {dict(i(6), i(-1), i(-260), dcc), at, cert.Malformed, nil},
+		"not a number":          {dict(i(6), []byte{0xf9, 0x7e, 0}, i(-260), dcc), at, cert.Malformed, nil},
+		"without end of time":   {dict(i(4), []byte{0xf9, 0x7c, 0}, i(-260), dcc), at, cert.Malformed, nil},
+		"as a text":             {dict(i(4), text("x"), i(-260), dcc), at, cert.Malformed, nil},
+		"tagged (RFC 8392 2)":   {dict(i(4), append([]byte{0xc1}, i(expires.Unix())...), i(-260), dcc), at, cert.Malformed, nil},
+		"an issuer of no text":  {dict(i(1), i(1), i(-260), dcc), at, cert.Malformed, nil},
+		"no health certificate": {dict(i(6), i(1)), at, cert.Malformed, nil},
+		"claims not a map":      {array(i(1)), at, cert.Malformed, nil},
+		"other claims":          {dict(i(4), i(expires.Unix()), i(6), i(1), i(2), text("sub"), text("x"), dict(), i(-260), dcc), at, cert.Valid, nil},
+	} {
+		v := hcert.Verify(seal(t, dsc, c.claims), snap, c.now)
+		if v.Outcome != c.want || (c.want != cert.Malformed && !slices.Equal(without(v.Findings, hcert.SignerDated), c.findings)) {
+			t.Errorf("%s: %s %v %s", name, v.Outcome, v.Findings, v.Reason)
+		}
+	}
+}
+
+func without(findings []cert.Finding, one cert.Finding) []cert.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f cert.Finding) bool { return f == one })
+}
+
+func TestSigners(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	hc1 := []byte(issue(t, key, dsc, claims(), hcert.Options{}))
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "x"}, NotBefore: at, NotAfter: expires}
+	other, err := x509.CreateCertificate(rand.Reader, template, template, &p384.PublicKey, p384)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+	snap := list(t, fstest.MapFS{
+		"hcert/a.pem":      {Data: slices.Concat(block("CERTIFICATE", other), []byte("words between\n"), block("PUBLIC KEY", dsc), block("CERTIFICATE", dsc))},
+		"hcert/again.der":  {Data: dsc},
+		"hcert/broken.der": {Data: dsc[:50]},
+		"hcert/empty.pem":  {Data: []byte("none")},
+		"hcert/large.pem":  {Data: bytes.Repeat([]byte("a"), hcert.MaxSignerFile+1)},
+		"hcert/readme.txt": {Data: []byte("not read")},
+	})
+	if v := hcert.Verify(hc1, snap, at); v.Outcome != cert.Valid {
+		t.Errorf("%s: one bad certificate locks the others out", v.Outcome)
+	}
+	var places []string
+	for _, n := range snap.Notes() {
+		places = append(places, n.Place)
+	}
+	if want := []string{"hcert/a.pem certificate 1", "hcert/broken.der certificate 1", "hcert/empty.pem", "hcert/large.pem"}; !slices.Equal(places, want) {
+		t.Errorf("left out: %v", snap.Notes())
+	}
+}
+
+func TestKeyUsage(t *testing.T) {
+	key := testKey(t, 7)
+	tests, vaccinations, recoveries := 1, 2, 3
+	for _, zero := range []bool{false, true} {
+		for usage, want := range map[int]cert.Outcome{tests: cert.KeyUsageMismatch, vaccinations: cert.Valid, recoveries: cert.KeyUsageMismatch, 4: cert.Valid} {
+			dsc := newDSC(t, key, forUsage(zero, usage))
+			payload := payloadOf(t, issue(t, key, newDSC(t, key), claims(), hcert.Options{}))
+			if v := hcert.Verify(seal(t, dsc, payload), believe(t, dsc), at); v.Outcome != want {
+				t.Errorf("usage %d (long: %v): %s", usage, zero, v.Outcome)
+			}
+		}
+	}
+}
+
+// TestEveryFlippedBitIsRefused tampers with each bit of a certificate's text and with each
+// byte of the message inside, and cuts both everywhere. Compression is outside of what is
+// signed: another text of the very same message is the same certificate.
+func TestEveryFlippedBitIsRefused(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	snap := believe(t, dsc)
+	hc1 := issue(t, key, dsc, claims(), hcert.Options{})
+	message := unwrap(t, hc1)
+	try := func(name string, input []byte, place int) {
+		if v := hcert.Verify(input, snap, at); v.Outcome == cert.Valid && !bytes.Equal(unwrap(t, string(input)), message) {
+			t.Errorf("%s: valid when changed at %d", name, place)
+		}
+	}
+	for place := range hc1 {
+		for bit := range 8 {
+			b := []byte(hc1)
+			b[place] ^= 1 << bit
+			try("text", b, place)
+		}
+		try("text cut", []byte(hc1[:place]), place)
+	}
+	for place := range message {
+		b := bytes.Clone(message)
+		b[place] ^= 1 << (place % 8)
+		try("message", wrap(b), place)
+		try("message cut", wrap(message[:place]), place)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for name, input := range map[string][]byte{
+		"long text": []byte(hcert.Prefix + strings.Repeat("0", hcert.MaxText)),
+		"bomb":      wrap(make([]byte, hcert.MaxPayload+1)),
+		"behind":    append(wrap([]byte{0}), "BB8"...),
+		"nothing":   []byte(hcert.Prefix), "zlib alone": wrap(nil),
+	} {
+		if v := hcert.Verify(input, trust.Snapshot{}, at); v.Outcome != cert.Malformed || v.Certificate != nil || v.Findings == nil {
+			t.Errorf("%s: %s %s", name, v.Outcome, v.Reason)
+		}
+	}
+	for _, input := range []string{"", "HC1", "hc1:", "HC2:NCF", "HL0:NCF", "NCF", " HC1:"} {
+		if v := hcert.Verify([]byte(input), trust.Snapshot{}, at); v.Outcome != cert.Unsupported {
+			t.Errorf("%q: %s", input, v.Outcome)
+		}
+	}
+}
