@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/big"
 	"testing"
 	"testing/fstest"
@@ -219,4 +220,11 @@ func (w *world) serial() *big.Int {
 
 func loadErr(w *world) (trust.Snapshot, error) {
 	return trust.Load(w.files, []trust.Section{vdsnc.Section})
+}
+
+// in gives the world for another test, with files of its own.
+func (w *world) in(t testing.TB) *world {
+	out := *w
+	out.t, out.files = t, maps.Clone(w.files)
+	return &out
 }
