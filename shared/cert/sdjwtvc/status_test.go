@@ -2,6 +2,7 @@ package sdjwtvc_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -181,6 +182,7 @@ func TestRevocation(t *testing.T) {
 		"ttl":                  {at, list(func(s *sdjwtvc.Statuses) { s.TTL = time.Hour }), hour.Add(1), cert.StaleRevocation, true},
 		"ttl of a newer copy":  {hour, list(func(s *sdjwtvc.Statuses) { s.TTL = time.Hour }), hour.Add(1), cert.Valid, false},
 		"ttl without a date":   {time.Time{}, list(func(s *sdjwtvc.Statuses) { s.TTL = time.Hour }), hour.Add(1), cert.StaleRevocation, true},
+		"ttl to come, no date": {time.Time{}, list(func(s *sdjwtvc.Statuses) { s.TTL = time.Hour }), hour, cert.Valid, false},
 		"a newer list wins":    {at, append(list(same), list(func(s *sdjwtvc.Statuses) { s.IssuedAt, s.Revoked = hour, []int64{15} })...), hour, cert.Revoked, false},
 		"an older list is not": {at, append(list(func(s *sdjwtvc.Statuses) { s.IssuedAt = hour }), list(func(s *sdjwtvc.Statuses) { s.Revoked = []int64{15} })...), hour, cert.Valid, false},
 	} {
@@ -232,5 +234,20 @@ func TestTrustFile(t *testing.T) {
 		if _, err := trust.Load(fstest.MapFS{"sdjwt/a.json": {Data: text}}, []trust.Section{sdjwtvc.Section}); err == nil {
 			t.Errorf("%s: loaded", name)
 		}
+	}
+}
+
+// TestAllListsTogetherAreBounded loads more than all lists together may hold.
+func TestAllListsTogetherAreBounded(t *testing.T) {
+	const fit = 64 << 20 / sdjwtvc.MaxStatusBytes
+	var tokens []string
+	for i := range fit + 1 {
+		tokens = append(tokens, statusList(t, sdjwtvc.Statuses{URI: fmt.Sprintf("%s/%d", iss, i), Size: sdjwtvc.MaxStatusSize}))
+	}
+	if notes := (layout{status: tokens[:fit]}).load(t).Notes(); len(notes) != 0 {
+		t.Errorf("what fits: %v", notes)
+	}
+	if notes := (layout{status: tokens}).load(t).Notes(); len(notes) != 1 {
+		t.Errorf("one more: %v", notes)
 	}
 }

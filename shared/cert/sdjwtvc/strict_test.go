@@ -239,6 +239,7 @@ func TestContent(t *testing.T) {
 		"nbf before 1970":    {`"iss":"ISS","vct":"v","nbf":-1`, cert.Malformed, ""},
 		"iat an object":      {`"iss":"ISS","vct":"v","iat":{}`, cert.Malformed, ""},
 		"issued in words":    {`"iss":"ISS","vct":"v","issuanceDate":"2030-01-01T00:00:00Z"`, cert.NotYetValid, ""},
+		"the earlier end 2":  {`"iss":"ISS","vct":"v","exp":1700000000,"expirationDate":"2030-01-01T00:00:00Z"`, cert.Expired, ""},
 		"expired in words":   {`"iss":"ISS","vct":"v","validUntil":"2020-01-01T00:00:00Z"`, cert.Expired, ""},
 		"no such time":       {`"iss":"ISS","vct":"v","validUntil":"2020-01-01"`, cert.Malformed, ""},
 		"the earlier end":    {`"iss":"ISS","vct":"v","exp":1900000000,"expirationDate":"2020-01-01T00:00:00Z"`, cert.Expired, ""},
@@ -321,6 +322,13 @@ func TestProofs(t *testing.T) {
 	x, y := coordinates(t, walletKey)
 	cnf := `{"jwk":{"kty":"EC","crv":"P-256","x":"` + x + `","y":"` + y + `"}}`
 	const good = `{"nonce":"n","aud":"a","iat":1700000000,"sd_hash":"HASH"}`
+	for _, typ := range []string{"dc+sd-jwt", "JWT", "openid4vci-proof+jwt"} {
+		presented := sign(t, plainHeader, `{"iss":"`+iss+`","vct":"v","cnf":`+cnf+`}`, issuerKey) + "~"
+		proof := sign(t, `{"alg":"ES256","typ":"`+typ+`"}`, strings.Replace(good, "HASH", digest(presented), 1), walletKey)
+		if v := sdjwtvc.Verify([]byte(presented+proof), believe(t), at); v.Outcome != cert.Malformed {
+			t.Errorf("a %s as proof: %s", typ, v.Outcome)
+		}
+	}
 	for name, c := range map[string]struct {
 		cnf, payload string
 		want         cert.Outcome

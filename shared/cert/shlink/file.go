@@ -63,9 +63,6 @@ func (l Link) Open(jwe []byte) (File, error) {
 			return File{}, fmt.Errorf("cannot open the file: %w", err)
 		}
 	}
-	if len(plain) > MaxContent {
-		return File{}, fmt.Errorf("cannot open the file: larger than %d bytes", MaxContent)
-	}
 	if head.content == "" {
 		head.content = looksLike(plain)
 	}

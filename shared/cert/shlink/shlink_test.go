@@ -124,6 +124,9 @@ func TestLinkRules(t *testing.T) {
 		if v.Outcome != c.outcome || !found || v.Findings == nil || v.Certificate != nil || v.Reason == "" || v.Format != shlink.Format {
 			t.Errorf("%s: %s %v %s", c.name, v.Outcome, v.Findings, v.Reason)
 		}
+		if c.name == "version 2" && len(v.Findings) != 0 {
+			t.Errorf("%s: remarks on what was not understood: %v", c.name, v.Findings)
+		}
 		if strings.Contains(v.Reason, "files.example") || strings.Contains(v.Reason, goodKey) {
 			t.Errorf("%s: the reason repeats the link", c.name)
 		}
