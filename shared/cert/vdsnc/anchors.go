@@ -2,7 +2,7 @@ package vdsnc
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // RFC 5280's name for a key, not a protection
+	"crypto/sha1" // RFC 5280's name for a key, not a protection
 	"crypto/sha256"
 	"encoding/pem"
 	"errors"
@@ -33,7 +33,8 @@ type authority struct {
 // chain is a signer with what vouches for it.
 type chain struct {
 	signer      *certificate
-	authorities []*authority // those whose key signed the signer; none where it is pinned itself
+	pinned      bool         // the signer itself is in the trust layout
+	authorities []*authority // those whose key signed the signer
 }
 
 func loadAnchors(f *trust.Folder) (*anchors, error) {
@@ -119,7 +120,7 @@ func keyHash(der []byte) []byte {
 	if _, err := unmarshalWhole(der, &a); err != nil {
 		return nil
 	}
-	sum := sha1.Sum(a.Content.Key.Key.Bytes) //nolint:gosec // see the import
+	sum := sha1.Sum(a.Content.Key.Key.Bytes)
 	return sum[:]
 }
 
@@ -154,31 +155,32 @@ var (
 	errUnsigned  = errors.New("the authority that the signer names did not sign it")
 )
 
-// chainOf finds what vouches for a signer, whose certificate is der.
+// chainOf finds what vouches for a signer, whose certificate is der. A signer that is pinned
+// itself needs no authority, but one that is known can revoke it.
 func (a *anchors) chainOf(signer *certificate, der []byte) (*chain, error) {
 	if a == nil {
 		return nil, errUntrusted
 	}
-	if a.pinned[sha256.Sum256(der)] {
-		return &chain{signer: signer}, nil
-	}
-	c := &chain{signer: signer}
-	err := errUntrusted
+	c := &chain{signer: signer, pinned: a.pinned[sha256.Sum256(der)]}
+	fault := errUntrusted
 	for _, x := range a.authorities {
 		if !x.named(signer) {
-			if err == errUntrusted && x.country != "" && x.country == signer.issuerCountry {
-				err = errUnknown
+			if fault == errUntrusted && x.country != "" && x.country == signer.issuerCountry {
+				fault = errUnknown
 			}
 			continue
 		}
-		if signer.verify(x.public) == nil {
+		switch err := signer.verify(x.public); {
+		case err == nil:
 			c.authorities = append(c.authorities, x)
-		} else {
-			err = errUnsigned
+		case errors.Is(err, errSignatureAlgorithm):
+			fault = err
+		default:
+			fault = errUnsigned
 		}
 	}
-	if len(c.authorities) == 0 {
-		return nil, err
+	if len(c.authorities) == 0 && !c.pinned {
+		return nil, fault
 	}
 	return c, nil
 }
@@ -192,7 +194,7 @@ func (x *authority) named(signer *certificate) bool {
 	return signer.issuer == x.subject
 }
 
-// country gives the country that the chain may sign for.
+// countries gives those that the chain may sign for.
 func (c *chain) countries() []string {
 	if len(c.authorities) == 0 {
 		return []string{c.signer.country}

@@ -104,11 +104,14 @@ func ReadBSC(der []byte) (Usage, error) {
 		return Usage{}, fmt.Errorf("cannot read the signer's certificate: %w", err)
 	}
 	public, ok := c.public.(*ecdsa.PublicKey)
-	if !ok {
+	switch {
+	case !ok:
 		return Usage{}, errors.New("cannot read the signer's certificate: not a key on P-256, P-384 or P-521")
+	case c.unknownCritical:
+		return Usage{}, errors.New("cannot read the signer's certificate: a critical extension that is not known")
 	}
 	d := document{message: message{kind: typeVaccination}}
-	if reason := d.purpose(&chain{signer: c, authorities: []*authority{nil}}); reason != "" {
+	if reason := d.purpose(&chain{signer: c}); reason != "" {
 		return Usage{}, errors.New("cannot read the signer's certificate: " + reason)
 	}
 	u := Usage{Public: public, Country: c.issuerCountry, From: c.notBefore, Until: c.notAfter, Expires: c.notAfter}

@@ -145,6 +145,8 @@ func (d *document) findChain(pinned *anchors) (*chain, cert.Outcome, string) {
 	switch {
 	case errors.Is(err, errUnknown):
 		return nil, cert.UnknownKey, err.Error()
+	case errors.Is(err, errSignatureAlgorithm):
+		return nil, cert.Unsupported, "sig.cer: " + err.Error()
 	case err != nil:
 		return nil, cert.UntrustedIssuer, err.Error()
 	}
@@ -185,11 +187,11 @@ func (d *document) digest(out []byte) []byte {
 // purpose tells why the signer may not sign this document, empty where it may. A signer
 // that is pinned itself need not say what it is for.
 func (d *document) purpose(c *chain) string {
-	s, itself := c.signer, len(c.authorities) == 0
-	if itself {
+	s := c.signer
+	if len(c.authorities) == 0 {
 		d.message.find(SignerPinned)
 	}
-	if itself && s.extendedUsage == nil && s.documentTypes == nil {
+	if c.pinned && s.extendedUsage == nil && s.documentTypes == nil {
 		d.message.find(SignerPurpose)
 		return ""
 	}
@@ -251,7 +253,7 @@ func validity(c *chain, at time.Time) (cert.Outcome, string) {
 	case 1:
 		return cert.Expired, "the signer's certificate ended at " + s.notAfter.Format(time.RFC3339)
 	}
-	if len(c.authorities) == 0 || slices.ContainsFunc(c.authorities, func(x *authority) bool { return x.during(at) == 0 }) {
+	if c.pinned || slices.ContainsFunc(c.authorities, func(x *authority) bool { return x.during(at) == 0 }) {
 		return cert.Valid, ""
 	}
 	if c.authorities[0].during(at) < 0 {

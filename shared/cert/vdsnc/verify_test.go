@@ -1,6 +1,7 @@
 package vdsnc_test
 
 import (
+	"bytes"
 	"crypto/elliptic"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -379,12 +380,18 @@ func TestRevocation(t *testing.T) {
 		{"past", [][]byte{clean}, at.Add(day + time.Second), cert.StaleRevocation, "", 0},
 		{"past and listed", [][]byte{lists}, at.Add(2 * day), cert.Revoked, "", 0},
 		{"of a forger", [][]byte{forged}, at, cert.Valid, "revocation_list_absent", 1},
+		{"listed, the signer pinned", [][]byte{lists, w.bsc}, at, cert.Revoked, "", 0},
+		{"clean, the signer pinned", [][]byte{clean, w.bsc}, at, cert.Valid, "", 0},
 		{"no list", [][]byte{[]byte("text")}, at, cert.Valid, "revocation_list_absent", 1},
 	} {
 		w.files = fstest.MapFS{}
 		w.put("csca.der", w.csca)
 		for i, list := range c.lists {
-			w.put(fmt.Sprintf("%d.crl", i), list)
+			suffix := "crl"
+			if bytes.Equal(list, w.bsc) {
+				suffix = "der"
+			}
+			w.put(fmt.Sprintf("%d.%s", i, suffix), list)
 		}
 		snap := w.snapshot()
 		v := vdsnc.Verify(text, snap, c.at)
