@@ -95,7 +95,7 @@ func (d *document) uci() string {
 	return d.cti
 }
 
-var errPrefix = errors.New("it does not begin with " + Prefix)
+var errPrefix = errors.New("no " + Prefix + " before it")
 
 // open reads a text's form and content.
 func (s *scratch) open(text []byte) (*document, error) {

@@ -75,7 +75,12 @@ func payloadOf(t testing.TB, hc1 string) []byte {
 
 func keyID(t testing.TB, dsc []byte) []byte {
 	t.Helper()
-	id, err := base64.StdEncoding.DecodeString(hcert.KeyID(dsc))
+	return keyIDBytes(t, hcert.KeyID(dsc))
+}
+
+func keyIDBytes(t testing.TB, kid string) []byte {
+	t.Helper()
+	id, err := base64.StdEncoding.DecodeString(kid)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,8 +99,10 @@ func WriteRevocations(lists []RevocationList) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the revocation list: %w", err)
 	}
-	if r := readRevocations(text, func(n int, err error) { err = fmt.Errorf("list %d: %w", n, err) }); r.unread || len(r.doubtful) > 0 {
-		return nil, errors.New("cannot write the revocation list: an entry is not in form")
+	var fault error
+	readRevocations(text, func(n int, err error) { fault = cmp.Or(fault, fmt.Errorf("cannot write the revocation list: list %d: %w", n+1, err)) })
+	if fault != nil {
+		return nil, fault
 	}
 	return text, nil
 }

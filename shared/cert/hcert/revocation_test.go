@@ -55,19 +55,39 @@ func TestRevocation(t *testing.T) {
 	if of.KeyID != hcert.KeyID(dsc) || of.UCI != hcert.UCIRevocation(testUVCI) {
 		t.Errorf("%+v", of)
 	}
-	kid, err := base64.StdEncoding.DecodeString(of.KeyID)
-	if err != nil {
-		t.Fatal(err)
+	for name, c := range revocationCases(t, of) {
+		snap := withList(t, dsc, c.list)
+		v := hcert.Verify([]byte(text), snap, at)
+		if v.Outcome != c.want {
+			t.Errorf("%s: %s, want %s", name, v.Outcome, c.want)
+		}
+		if (len(snap.Notes()) > 0) != c.note {
+			t.Errorf("%s: notes %v", name, snap.Notes())
+		}
+		if c.want == cert.StaleRevocation && (len(v.Findings) != 1 || v.Findings[0] != cert.NoRevocationList) {
+			t.Errorf("%s: %v", name, v.Findings)
+		}
+		if name == "by id" {
+			if v := hcert.Verify([]byte(dvc), snap, at); v.Outcome != cert.Revoked {
+				t.Errorf("the WHO certificate with the same id is %s", v.Outcome)
+			}
+		}
 	}
+}
+
+type revocationCase struct {
+	list string
+	want cert.Outcome
+	note bool
+}
+
+func revocationCases(t testing.TB, of hcert.Revocable) map[string]revocationCase {
+	kid := keyIDBytes(t, of.KeyID)
 	other := strings.Repeat("00", 16)
 	entry := func(kid string, kind hcert.RevocationType, hashes ...string) string {
 		return fmt.Sprintf(`{"kid":%q,"type":%q,"hashes":["%s"]}`, kid, kind, strings.Join(hashes, `","`))
 	}
-	for name, c := range map[string]struct {
-		list string
-		want cert.Outcome
-		note bool
-	}{
+	return map[string]revocationCase{
 		"empty":                  {"[]", cert.Valid, false},
 		"by id":                  {"[" + entry(of.KeyID, hcert.ByUCI, other, of.UCI.String()) + "]", cert.Revoked, false},
 		"by country and id":      {"[" + entry(of.KeyID, hcert.ByCountryUCI, of.CountryUCI.String(), other) + "]", cert.Revoked, false},
@@ -89,23 +109,6 @@ func TestRevocation(t *testing.T) {
 		"cut":                    {"[" + entry(of.KeyID, hcert.ByUCI, of.UCI.String()), cert.StaleRevocation, true},
 		"no list":                {"{}", cert.StaleRevocation, true},
 		"nothing":                {"", cert.StaleRevocation, true},
-	} {
-		snap := withList(t, dsc, c.list)
-		v := hcert.Verify([]byte(text), snap, at)
-		if v.Outcome != c.want {
-			t.Errorf("%s: %s, want %s", name, v.Outcome, c.want)
-		}
-		if (len(snap.Notes()) > 0) != c.note {
-			t.Errorf("%s: notes %v", name, snap.Notes())
-		}
-		if c.want == cert.StaleRevocation && (len(v.Findings) != 1 || v.Findings[0] != cert.NoRevocationList) {
-			t.Errorf("%s: %v", name, v.Findings)
-		}
-		if name == "by id" {
-			if v := hcert.Verify([]byte(dvc), snap, at); v.Outcome != cert.Revoked {
-				t.Errorf("the WHO certificate with the same id is %s", v.Outcome)
-			}
-		}
 	}
 }
 
