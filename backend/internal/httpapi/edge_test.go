@@ -32,7 +32,8 @@ func everyOperation() []Route {
 	return []Route{
 		stub(apiv1.StartSignIn, Public), stub(apiv1.FinishSignIn, Public), stub(apiv1.RefreshToken, Public),
 		stub(apiv1.SignOut, CitizenOnly), stub(apiv1.GetMe, CitizenOnly),
-		stub(apiv1.IssueCert, CitizenOnly), stub(apiv1.ListCerts, CitizenOnly),
+		stub(apiv1.IssueCert, CitizenOnly), stub(apiv1.ListCerts, CitizenOnly), stub(apiv1.OfferToWallet, CitizenOnly),
+		stub(apiv1.AskCorrection, CitizenOnly), stub(apiv1.ListCorrections, CitizenOnly),
 		stub(apiv1.ListNotice, CitizenOnly), stub(apiv1.GetNotice, CitizenOnly), stub(apiv1.ReadNotice, CitizenOnly),
 		stub(apiv1.ListBenefit, CitizenOnly), stub(apiv1.GetBenefit, CitizenOnly), stub(apiv1.Refuse, CitizenOnly),
 		stub(apiv1.ListOffer, CitizenOnly), stub(apiv1.GetOffer, CitizenOnly), stub(apiv1.Answer, CitizenOnly),
