@@ -89,21 +89,6 @@ func (n *node) str() string {
 	return ""
 }
 
-// has tells whether n is the string, or an array with the string in it.
-func (n *node) has(text string) bool {
-	if n.is(jsonpull.String) {
-		return n.text == text
-	}
-	if n.is(jsonpull.Array) {
-		for _, kid := range n.kids {
-			if kid.is(jsonpull.String) && kid.text == text {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // write appends the value as JSON.
 func (n *node) write(out *strings.Builder) {
 	switch n.kind {
