@@ -100,7 +100,9 @@ func WriteRevocations(lists []RevocationList) ([]byte, error) {
 		return nil, fmt.Errorf("cannot write the revocation list: %w", err)
 	}
 	var fault error
-	readRevocations(text, func(n int, err error) { fault = cmp.Or(fault, fmt.Errorf("cannot write the revocation list: list %d: %w", n+1, err)) })
+	readRevocations(text, func(n int, err error) {
+		fault = cmp.Or(fault, fmt.Errorf("cannot write the revocation list: list %d: %w", n+1, err))
+	})
 	if fault != nil {
 		return nil, fault
 	}
