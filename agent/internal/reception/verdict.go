@@ -52,7 +52,7 @@ func newVerdict(v *pageView) verdictView {
 	case w.Believable && w.Certificate != nil && notVaccination(w.Certificate) != "":
 		w.Head, w.Why, w.Next = notVaccination(w.Certificate), "why.not_vaccination", "next.not_vaccination"
 		w.Tone = "attention"
-	case w.Outcome == cert.Valid:
+	case w.Outcome == cert.Valid && !has(inspect.ClockSetBack):
 		w.Tone = "good"
 	case w.Believable:
 		w.Tone = "attention"
