@@ -32,6 +32,12 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
   madoguchi-backend import       [--config FILE] [--json] PATH…   take in CSV files, or a folder of them
   madoguchi-backend terminal code [--config FILE] --office REF [--municipality CODE]
                                                                   print a one-time enrolment code
+  madoguchi-backend keys list     [--config FILE] [--json]        show the keys that sign certificates
+  madoguchi-backend keys rotate   [--config FILE] --format shc|hcert|sdjwt|vdsnc [--now]
+                                  [--certificate FILE (--key FILE | --key-label NAME)]
+                                                                  publish the next key; it signs one cache lifetime later.
+                                                                  --now: the key in force is compromised
+  madoguchi-backend keys withdraw [--config FILE] ID              take a compromised key out of use at once
   madoguchi-backend benefit evaluate [--programs DIR] FILE|-      decide benefits, JSON Lines in and out
 
 Settings come from the file and from MADOGUCHI_BACKEND_… variables, which win.
@@ -64,6 +70,8 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return p.importFiles(ctx, args)
 	case "terminal":
 		return p.terminal(ctx, args)
+	case "keys":
+		return p.signingKeys(ctx, args)
 	case "benefit":
 		return p.benefit(ctx, args)
 	case "help", "--help", "-h":

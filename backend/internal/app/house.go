@@ -32,6 +32,7 @@ import (
 	"madoguchi.example/backend/internal/job"
 	"madoguchi.example/backend/internal/keyfile"
 	"madoguchi.example/backend/internal/keyring"
+	"madoguchi.example/backend/internal/keyring/token"
 	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/payer"
 	"madoguchi.example/backend/internal/protection"
@@ -71,6 +72,7 @@ type house struct {
 
 	citizens    *citizen.Registry
 	protection  *protection.Register
+	token       *token.Device // nil where signing keys are files
 	ring        *keyring.Ring
 	press       *publication.Press
 	issuance    *issuance.Office
@@ -120,12 +122,18 @@ func (p *program) open(ctx context.Context, c config.Config, log *slog.Logger) (
 	}
 	h := &house{config: c, log: log, now: p.now, keys: k, db: db, ids: handle.Source{Now: p.now, Rand: p.rand}}
 	if err := h.furnish(ctx, p); err != nil {
-		return nil, errors.Join(err, db.Close())
+		h.close()
+		return nil, err
 	}
 	return h, nil
 }
 
-func (h *house) close() { _ = h.db.Close() }
+func (h *house) close() {
+	if h.token != nil {
+		_ = h.token.Close()
+	}
+	_ = h.db.Close()
+}
 
 func (h *house) furnish(ctx context.Context, p *program) error {
 	var err error
@@ -204,8 +212,8 @@ func (h *house) furnishStaff(p *program) error {
 // importers are all the files that import can read.
 func (h *house) importers() []importing.Importer {
 	return slices.Concat(h.citizens.Importers(), []importing.Importer{
-		h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.issuance.Importer(), h.issuance.Corrections(), h.protection.Importer(),
-	}, h.children.Importers())
+		h.fleet.Importer(), h.staff.Importer(), h.registry.Importer(), h.protection.Importer(),
+	}, h.issuance.Importers(), h.children.Importers())
 }
 
 // openKeys reads the keys, and makes those that are not there.

@@ -85,7 +85,7 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		err := errors.Join(authn.Sweep(ctx, h.login), h.sweepCalls(ctx))
+		err := errors.Join(authn.Sweep(ctx, h.login), h.sweepCalls(ctx), h.sweepKeys(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.Warn("cannot remove what has expired", "cause", err)
 		}
