@@ -12,7 +12,7 @@ import (
 )
 
 // useCases are the packages whose functions say who asks and why.
-var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport", "award"}
+var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport", "award", "correction"}
 
 // Reasons why a function takes no actor or no purpose.
 const (
@@ -36,6 +36,7 @@ var without = map[string]string{
 	"mailbox.Office.Proofs": inAnother, "protection.Register.Flagged": inAnother, "protection.Register.Withhold": inAnother, "approval.Desk.Of": inAnother,
 	"citizen.Registry.Municipalities": inAnother, "citizen.Registry.Young": inAnother, "citizen.Registry.HomeOf": inAnother,
 	"citizen.Registry.Families": inAnother, "citizen.Registry.Named": inAnother, "citizen.Registry.Housemates": inAnother,
+	"issuance.Office.AddWalletCopy": inAnother, "issuance.Office.OnRecord": inAnother, "issuance.Office.Issued": inAnother,
 	"fleet.Fleet.TerminalKey": beforeWho, "fleet.Fleet.InUse": beforeWho,
 	"intake.Intake.Watch": untilEnd,
 }
@@ -46,7 +47,6 @@ var unwritten = map[string]string{
 	"fleet.Fleet.ListOffices": ofOffice, "fleet.Fleet.ListTerminals": ofOffice,
 	"intake.Intake.Receive": sealedOnly, "intake.Intake.OpenChecks": sealedOnly, "intake.Intake.OpenBatches": sealedOnly,
 	"intake.Intake.Settle": sealedOnly, "intake.Intake.Answers": sealedOnly,
-	"issuance.Office.TrustBundle": publicKeys,
 }
 
 // Every exported function of a use case that takes a context takes an actor and a purpose,

@@ -75,7 +75,7 @@ func openHall(t *testing.T) *counterHall {
 		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now, Benefits: h.awards, Offers: h.offers,
 		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, Protection: h.Protection, IDs: h.IDs, Now: h.Now, Log: logger}),
 	})
-	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, routes...)
+	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, append(routes, WellKnownRoutes(WellKnownDeps{Press: papers.Press, KeyAge: time.Hour, RevocationAge: time.Minute})...)...)
 	return h
 }
 

@@ -18,6 +18,8 @@ import (
 type Entry[T any] struct {
 	Line int
 	Key  string
+	// Place names the row in a file that is no CSV, "" in one that is.
+	Place string
 	// Digest is the SHA-256 of the row's cells in the order of the columns: equal
 	// content has an equal digest, whatever the file's order of columns.
 	Digest []byte
@@ -84,6 +86,7 @@ type pass[T any] struct {
 	who    actor.System
 	rep    *FileReport
 	header []string
+	paths  map[string]string // of columns, in a file that is no CSV
 	seen   map[string]first
 	batch  []Entry[T]
 }
@@ -163,21 +166,47 @@ func (p *pass[T]) row(l line) {
 	for n, v := range values {
 		row.cells[p.header[n]] = v
 	}
+	p.parse(row, "")
+}
+
+// parse reads the cells of one row, wherever they come from, into the batch, or reports them.
+func (p *pass[T]) parse(row *Row, place string) {
 	row.refuseMyNumbers(p.sheet.Columns)
 	v := p.sheet.Parse(row)
 	if !row.OK() {
 		faults := make([]Fault, len(row.flaws))
 		for n, f := range row.flaws {
-			faults[n] = Fault{Line: l.number, Column: p.index(f.column), Name: f.column, Reason: f.reason}
+			faults[n] = Fault{Line: row.Line, Column: p.index(f.column), Name: p.nameOf(place, f.column), Reason: f.reason}
 		}
 		p.rep.refuse(faults...)
 		return
 	}
-	p.keep(l.number, v, digest(p.sheet.Columns, row.cells))
+	p.keep(row.Line, place, v, digest(p.sheet.Columns, row.cells))
+}
+
+// nameOf names a column in a fault: by itself, or by its path within its place.
+func (p *pass[T]) nameOf(place, column string) string {
+	if place == "" {
+		return column
+	}
+	path, ok := p.paths[column]
+	if !ok {
+		return place
+	}
+	return place + "." + path
+}
+
+// refuseEntry reports an entry that the store would not take.
+func (p *pass[T]) refuseEntry(e Entry[T], v Verdict) {
+	if e.Place == "" {
+		p.refuseAt(e.Line, p.index(v.Column), v.Reason)
+		return
+	}
+	p.rep.refuse(Fault{Line: e.Line, Name: p.nameOf(e.Place, v.Column), Reason: v.Reason})
 }
 
 // keep puts a good row into the batch unless its key stood in the file before.
-func (p *pass[T]) keep(number int, v T, sum [sha256.Size]byte) {
+func (p *pass[T]) keep(number int, place string, v T, sum [sha256.Size]byte) {
 	key := p.sheet.Key(v)
 	before, again := p.seen[key]
 	switch {
@@ -187,7 +216,7 @@ func (p *pass[T]) keep(number int, v T, sum [sha256.Size]byte) {
 		p.rep.refuse(Fault{Line: number, Reason: fmt.Sprintf("conflict: line %d says something else about the same thing", before.line)})
 	default:
 		p.seen[key] = first{number, sum}
-		p.batch = append(p.batch, Entry[T]{Line: number, Key: key, Digest: sum[:], Value: v})
+		p.batch = append(p.batch, Entry[T]{Line: number, Key: key, Place: place, Digest: sum[:], Value: v})
 	}
 }
 
@@ -272,7 +301,7 @@ func (p *pass[T]) settle(ctx context.Context, e Entry[T], v Verdict) error {
 	case Unchanged:
 		p.rep.Unchanged++
 	case Refused:
-		p.refuseAt(e.Line, p.index(v.Column), v.Reason)
+		p.refuseEntry(e, v)
 	case Changed:
 		err := repeat(func() error {
 			return p.desk.runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {

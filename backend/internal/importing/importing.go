@@ -1,4 +1,5 @@
-// Package importing takes in the registers that an office exports as CSV.
+// Package importing takes in the registers that an office exports: as CSV, and as documents
+// of other forms whose rows say the same.
 //
 // It promises: every bad row is reported with file, line, column and reason and never
 // with a value; good rows are kept, but of a file that is one statement all or none; the same file a second time changes nothing; every
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/tx"
@@ -27,7 +29,7 @@ const (
 )
 
 // Order lists the files in the order in which they build on each other. A file that is
-// not here comes last.
+// not here, as every document, comes last.
 var Order = []string{
 	"municipalities.csv", "offices.csv", "staff.csv", "residents.csv", "households.csv",
 	"births.csv", "moves.csv", "deaths.csv", "income.csv", "coverage.csv", "vaccinations.csv", "vaccination_corrections.csv",
@@ -43,7 +45,7 @@ type Source struct {
 
 // Importer reads one kind of file. For makes one.
 type Importer interface {
-	// File is the base name that it reads.
+	// File is the base name that it reads; "*.fhir.json" are all that end in ".fhir.json".
 	File() string
 	// Columns lists the header's names.
 	Columns() []string
@@ -73,13 +75,16 @@ type Fault struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`   // 1 is the header
 	Column int    `json:"column"` // 1 is the first; 0 means the whole row
-	Name   string `json:"name"`   // the column's name, "" for the whole row
+	Name   string `json:"name"`   // the column's name, "" for the whole row; in a document the place
 	Reason string `json:"reason"`
 }
 
 // String gives "residents.csv line 12 column 3 (birth_date): not a day …".
 func (f Fault) String() string {
 	at := fmt.Sprintf("%s line %d", f.File, f.Line)
+	if f.Column == 0 && strings.Contains(f.Name, "[") { // a place in a document
+		at += " (" + f.Name + ")"
+	}
 	if f.Column > 0 {
 		at += fmt.Sprintf(" column %d", f.Column)
 		if f.Name != "" {
@@ -150,7 +155,7 @@ func (d *Desk) Import(ctx context.Context, who actor.System, files []Source) (Re
 }
 
 func (d *Desk) file(ctx context.Context, who actor.System, f Source, rep *FileReport) error {
-	imp, ok := d.importers[f.Name]
+	imp, ok := d.importer(f.Name)
 	if !ok {
 		rep.whole("no importer knows this file name")
 		return nil
@@ -165,6 +170,19 @@ func (d *Desk) file(ctx context.Context, who actor.System, f Source, rep *FileRe
 	}
 	defer in.Close()
 	return imp.read(ctx, d, who, in, rep)
+}
+
+// importer finds who reads a file: by its name, else by its end.
+func (d *Desk) importer(name string) (Importer, bool) {
+	if imp, ok := d.importers[name]; ok {
+		return imp, true
+	}
+	for pattern, imp := range d.importers {
+		if end, ok := strings.CutPrefix(pattern, "*"); ok && strings.HasSuffix(name, end) {
+			return imp, true
+		}
+	}
+	return nil, false
 }
 
 func place(name string) int {

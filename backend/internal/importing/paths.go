@@ -5,10 +5,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
+// Documents are the ends of names of files that are no CSV. Of a folder they are read after
+// the CSV files, by name.
+var Documents = []string{".fhir.json"}
+
 // Files makes sources of the paths that an operator named. Of a folder it takes the
-// files of Order that lie there; a file is taken as it is.
+// files of Order and the Documents that lie there; a file is taken as it is.
 func Files(paths ...string) ([]Source, error) {
 	var out []Source
 	for _, p := range paths {
@@ -25,6 +31,30 @@ func Files(paths ...string) ([]Source, error) {
 			if info, err := os.Stat(in); err == nil && info.Mode().IsRegular() {
 				out = append(out, source(in, info.Size()))
 			}
+		}
+		documents, err := documents(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, documents...)
+	}
+	return out, nil
+}
+
+// documents lists those of a folder by name.
+func documents(folder string) ([]Source, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("cannot look into the import folder: %w", err)
+	}
+	var out []Source
+	for _, e := range entries {
+		if !slices.ContainsFunc(Documents, func(end string) bool { return strings.HasSuffix(e.Name(), end) }) {
+			continue
+		}
+		in := filepath.Join(folder, e.Name())
+		if info, err := os.Stat(in); err == nil && info.Mode().IsRegular() {
+			out = append(out, source(in, info.Size()))
 		}
 	}
 	return out, nil

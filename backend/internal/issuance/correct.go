@@ -64,7 +64,9 @@ type amendment struct {
 	act    Act
 	on     civil.Date
 	reason string
-	digest []byte // of Replace: as vaccinations.csv would have it
+	digest []byte // of Replace and of a new record: as vaccinations.csv would have it
+	// ifKnown: what was never imported needs no correction.
+	ifKnown bool
 }
 
 const correctionsFile = "vaccination_corrections.csv"
@@ -128,6 +130,8 @@ func (x *Office) judge(ctx context.Context, t tx.Tx, e importing.Entry[amendment
 		return importing.Verdict{Result: importing.Refused, Column: column, Reason: reason}, nil
 	}
 	switch {
+	case !ok && e.Value.ifKnown:
+		return importing.Verdict{Result: importing.Unchanged}, nil
 	case !ok:
 		return refused("record_ref", "no such record: nothing was imported under this number")
 	case holds(k.Past, e.Digest), e.Value.act == Void && k.Void, e.Value.act == Replace && !k.Void && bytes.Equal(k.Digest, e.Value.digest):

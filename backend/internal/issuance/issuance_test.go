@@ -61,6 +61,23 @@ func (b *bench) ask(t *testing.T, who actor.Citizen, key string, person identity
 	return b.Issue(t.Context(), who, audit.CertificateIssuance, key, issuance.Asked{Person: person, Use: use})
 }
 
+func (b *bench) askWith(t *testing.T, who actor.Citizen, key string, asked issuance.Asked) (issuance.Certificate, error) {
+	t.Helper()
+	return b.Issue(t.Context(), who, audit.CertificateIssuance, key, asked)
+}
+
+// copy gives a wallet a copy under "key-1".
+func (b *bench) copy(t *testing.T, who actor.Citizen, id string) (claims cert.Certificate, index int64, err error) {
+	t.Helper()
+	err = b.DB.Runner().Do(t.Context(), func(ctx context.Context, tt tx.Tx) (err error) {
+		if claims, index, err = b.ForWallet(ctx, tt, who, audit.CertificateIssuance, id); err != nil {
+			return err
+		}
+		return b.AddWalletCopy(ctx, tt, who.ID, id, "key-1", index)
+	})
+	return claims, index, err
+}
+
 // snapshot is what a terminal trusts, with the specimens' signer beside.
 func (b *bench) snapshot(t *testing.T) trust.Snapshot {
 	t.Helper()

@@ -25,6 +25,8 @@ type Papers struct {
 	Mail   *mailbox.Office
 	Office *issuance.Office
 	Press  *publication.Press
+	// Revocations are what the press reads.
+	Revocations publication.Revocations
 }
 
 // Papers opens the certificates' office of the town, with keys of its own.
@@ -46,6 +48,7 @@ func (w *Town) Papers(t testing.TB) Papers {
 	p.Mail = mailbox.New(mailbox.Deps{Runner: w.DB.Runner(), Rows: mailboxrows.New(w.DB.Reads()), People: w.Registry,
 		Pushes: pushrows.New(w.DB.Reads()), Protection: w.Protection, Queue: jobs, Record: w.Log, IDs: w.IDs, Now: w.Now})
 	rows := issuancerows.New(w.DB.Reads())
+	p.Revocations = rows
 	p.Office, err = issuance.New(issuance.Deps{
 		Runner: w.DB.Runner(), Rows: rows, Family: w.Registry, Residents: w.Rows, Keeper: w.Keeper, Record: w.Log, Ring: p.Ring,
 		Mail: p.Mail, Protection: w.Protection, Issuer: Issuer, Secret: bytes.Repeat([]byte{7}, 32), IDs: w.IDs, Now: w.Now,
