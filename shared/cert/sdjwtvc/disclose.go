@@ -28,6 +28,7 @@ type disclosure struct {
 	element bool   // of an array: it has no name
 	value   *node
 	used    bool
+	index   int
 	within  int // the disclosure in whose value its digest stands; -1: the token's payload
 }
 
@@ -37,12 +38,12 @@ func digestOf(text []byte) string {
 }
 
 // readDisclosure reads [salt, name, value] or [salt, value].
-func readDisclosure(text []byte, left *int) (disclosure, error) {
+func (s *store) readDisclosure(text []byte) (disclosure, error) {
 	decoded, err := base64url.Decode(text)
 	if err != nil {
 		return disclosure{}, err
 	}
-	tree, err := parseTree(decoded, left)
+	tree, err := s.parse(decoded)
 	if err != nil {
 		return disclosure{}, err
 	}
@@ -79,7 +80,7 @@ func disclose(payload *node, all []disclosure) error {
 		if _, twice := d.by[digest]; twice {
 			return errors.New("a disclosure stands twice")
 		}
-		d.by[digest] = i
+		d.by[digest], all[i].index = i, i
 	}
 	payload.remove(nameHash)
 	if err := d.visit(payload, -1, 0); err != nil {
@@ -141,7 +142,7 @@ func (d *discloser) object(n *node, within, depth int) error {
 			return errors.New("a disclosure would overwrite a claim")
 		}
 		n.add(found.name, found.value)
-		if err := d.visit(found.value, d.index(found), depth+1); err != nil {
+		if err := d.visit(found.value, found.index, depth+1); err != nil {
 			return err
 		}
 	}
@@ -173,7 +174,7 @@ func (d *discloser) array(n *node, within, depth int) error {
 		if !found.element {
 			return errors.New("a disclosure of a member stands for an array's entry")
 		}
-		if err := d.visit(found.value, d.index(found), depth+1); err != nil {
+		if err := d.visit(found.value, found.index, depth+1); err != nil {
 			return err
 		}
 		kept = append(kept, found.value)
@@ -198,5 +199,3 @@ func (d *discloser) take(digest *node, within int) (*disclosure, error) {
 	d.all[i].used, d.all[i].within = true, within
 	return &d.all[i], nil
 }
-
-func (d *discloser) index(found *disclosure) int { return d.by[digestOf(found.text)] }

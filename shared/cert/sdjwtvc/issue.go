@@ -253,8 +253,7 @@ func holderKey(key *ecdsa.PublicKey) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	left := maxNodes
-	tree, err := parseTree(set, &left)
+	tree, err := new(store).parse(set)
 	if err != nil {
 		return nil, err
 	}

@@ -112,8 +112,7 @@ func parseStatusList(token []byte, iss string, keys keyring, limit int64) (Statu
 	if _, signed := t.signer(t.head.candidates(keys)); !signed {
 		return StatusList{}, errors.New("none of its issuer's keys signed it")
 	}
-	left := maxNodes
-	payload, err := parseTree(t.payload, &left)
+	payload, err := new(store).parse(t.payload)
 	if err != nil {
 		return StatusList{}, err
 	}

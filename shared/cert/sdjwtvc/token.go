@@ -177,16 +177,17 @@ func open(input []byte) (*presentation, error) {
 	if p.jwt, err = parseJWT(parts[0]); err != nil {
 		return nil, err
 	}
-	left := maxNodes
-	payload, err := parseTree(p.payload, &left)
+	var values store
+	payload, err := values.parse(p.payload)
 	if err != nil {
 		return nil, fmt.Errorf("payload: %w", err)
 	}
 	if !payload.is(jsonpull.Object) {
 		return nil, errors.New("payload: not an object")
 	}
+	p.disclosures = make([]disclosure, 0, len(parts)-2)
 	for i, text := range parts[1 : len(parts)-1] {
-		d, err := readDisclosure(text, &left)
+		d, err := values.readDisclosure(text)
 		if err != nil {
 			return nil, fmt.Errorf("disclosure %d: %w", i+1, err)
 		}
@@ -301,8 +302,7 @@ func readBinding(compact []byte) (*binding, error) {
 	if b.head.typ != typeBinding {
 		return nil, errors.New("key binding: typ is not kb+jwt")
 	}
-	left := maxNodes
-	payload, err := parseTree(b.payload, &left)
+	payload, err := new(store).parse(b.payload)
 	if err != nil {
 		return nil, fmt.Errorf("key binding: %w", err)
 	}

@@ -18,21 +18,38 @@ type node struct {
 	hidden int
 }
 
-// readNode reads one value; left is how many more there may be.
-func readNode(r *jsonpull.Reader, left *int) *node {
-	if *left--; *left < 0 {
+// store makes the values of one credential, at most maxNodes of them, several at a time.
+type store struct {
+	made int
+	room []node
+}
+
+const roomSize = 64
+
+func (s *store) node(r *jsonpull.Reader) *node {
+	if s.made++; s.made > maxNodes {
 		r.Fault("more than %d values", maxNodes)
-		return &node{}
 	}
-	n := &node{kind: r.Kind()}
+	if len(s.room) == 0 {
+		s.room = make([]node, roomSize)
+	}
+	n := &s.room[0]
+	s.room = s.room[1:]
+	return n
+}
+
+// read reads one value.
+func (s *store) read(r *jsonpull.Reader) *node {
+	n := s.node(r)
+	n.kind = r.Kind()
 	switch n.kind {
 	case jsonpull.Object:
 		for m := r.Object(); m.Next(); {
-			n.add(m.Name, readNode(r, left))
+			n.add(m.Name, s.read(r))
 		}
 	case jsonpull.Array:
 		for a := r.Array(); a.Next(); {
-			n.kids = append(n.kids, readNode(r, left))
+			n.kids = append(n.kids, s.read(r))
 		}
 	case jsonpull.String:
 		n.text = r.Text()
@@ -42,9 +59,9 @@ func readNode(r *jsonpull.Reader, left *int) *node {
 	return n
 }
 
-func parseTree(text []byte, left *int) (*node, error) {
+func (s *store) parse(text []byte) (*node, error) {
 	r := jsonpull.New(string(text))
-	n := readNode(r, left)
+	n := s.read(r)
 	return n, r.End()
 }
 
