@@ -31,6 +31,13 @@ func StatusPlace(index int64) (n, place int64) { return index / StatusSize, inde
 // StatusURI names a list, as a credential does.
 func StatusURI(issuer string, n int64) string { return issuer + StatusPath + strconv.FormatInt(n, 10) }
 
+// Place gives the list of a credential's status index, as the credential names it, and the
+// place in it.
+func (p *Press) Place(index int64) (uri string, place int64) {
+	n, place := StatusPlace(index)
+	return StatusURI(p.Issuer, n), place
+}
+
 // statusList is a list as it was signed.
 type statusList struct {
 	of   string // what it was made of
