@@ -7,12 +7,10 @@ import (
 	"crypto/elliptic"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"madoguchi.example/agent/internal/clockfloor"
@@ -201,66 +199,4 @@ func TestTamperedPictureIsRefused(t *testing.T) {
 			t.Errorf("digit %d changed: %s %s", i, v.Outcome, v.Reason)
 		}
 	}
-}
-
-func vectorsDir(t *testing.T) (string, bool) {
-	t.Helper()
-	dir := os.Getenv("MADOGUCHI_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "vectors")
-	}
-	dir = filepath.Join(dir, "shc")
-	if _, err := os.Stat(filepath.Join(dir, "cases.json")); err != nil {
-		t.Log("vectors: folder absent, 0 cases ran")
-		return "", false
-	}
-	return dir, true
-}
-
-// TestPictureVectors runs the published cases that are pictures, and holds them against
-// the table of outcomes.
-func TestPictureVectors(t *testing.T) {
-	dir, ok := vectorsDir(t)
-	if !ok {
-		return
-	}
-	read := func(path ...string) []byte {
-		b, err := os.ReadFile(filepath.Join(path...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	var cases []struct {
-		ID, Key, Expect string
-		Files           []string
-		Clock           time.Time
-	}
-	if err := json.Unmarshal(read(dir, "cases.json"), &cases); err != nil {
-		t.Fatal(err)
-	}
-	table := string(read("..", "..", "..", "shared", "cert", "shc", "OUTCOMES.md"))
-	ran := 0
-	for _, c := range cases {
-		if !strings.HasPrefix(c.ID, "png-") {
-			continue
-		}
-		ran++
-		text := fmt.Sprintf(`{"iss":"https://spec.smarthealth.cards/examples/issuer","jwks":%s,"crls":[%s]}`,
-			read(dir, c.Key), read(dir, "trust/spec-issuer-crl-3Kfdg.json"))
-		snap, err := verify.LoadTrust(fstest.MapFS{"shc/a.json": {Data: []byte(text)}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		v := inspect.Bytes(read(dir, c.Files[0]), snap, c.Clock)
-		var findings []string
-		for _, f := range v.Findings {
-			findings = append(findings, string(f))
-		}
-		row := fmt.Sprintf("| %s | %s | %s | %s |", c.ID, c.Expect, v.Outcome, strings.Join(findings, ", "))
-		if !strings.Contains(table, row) || v.Outcome != cert.Valid || (c.Expect == "warn" && len(findings) == 0) {
-			t.Errorf("OUTCOMES.md has another row; now it is\n%s (%s)", row, v.Reason)
-		}
-	}
-	t.Logf("vectors: %d picture cases ran", ran)
 }
