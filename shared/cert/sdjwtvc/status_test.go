@@ -237,17 +237,19 @@ func TestTrustFile(t *testing.T) {
 	}
 }
 
-// TestAllListsTogetherAreBounded loads more than all lists together may hold.
+// TestAllListsTogetherAreBounded loads one list more than all together may hold.
 func TestAllListsTogetherAreBounded(t *testing.T) {
 	const fit = 64 << 20 / sdjwtvc.MaxStatusBytes
+	full, err := sdjwtvc.Deflate(make([]byte, sdjwtvc.MaxStatusBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var tokens []string
 	for i := range fit + 1 {
-		tokens = append(tokens, statusList(t, sdjwtvc.Statuses{URI: fmt.Sprintf("%s/%d", iss, i), Size: sdjwtvc.MaxStatusSize}))
+		payload := fmt.Sprintf(`{"sub":"%s/%d","iat":1,"status_list":{"bits":1,"lst":"%s"}}`, iss, i, encode(string(full)))
+		tokens = append(tokens, sign(t, `{"alg":"ES256","typ":"statuslist+jwt"}`, payload, issuerKey))
 	}
-	if notes := (layout{status: tokens[:fit]}).load(t).Notes(); len(notes) != 0 {
-		t.Errorf("what fits: %v", notes)
-	}
-	if notes := (layout{status: tokens}).load(t).Notes(); len(notes) != 1 {
-		t.Errorf("one more: %v", notes)
+	if notes := (layout{status: tokens}).load(t).Notes(); len(notes) != 1 || !strings.HasSuffix(notes[0].Place, fmt.Sprintf("status %d", fit)) {
+		t.Errorf("left out: %v", notes)
 	}
 }
