@@ -69,12 +69,8 @@ func (d *document) readGroup(r *cborpull.Reader, group string) {
 		d.nulls++
 	}
 	for a.Next() {
-		if a.Len != 1 {
-			r.Fault("a group of %d entries", a.Len)
-			return
-		}
 		if d.groups++; d.groups > 1 {
-			r.Fault("not exactly one of v, t and r")
+			r.Fault("not exactly one entry in v, t and r")
 			return
 		}
 		switch group {

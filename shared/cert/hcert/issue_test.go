@@ -237,6 +237,55 @@ func TestIssueHoldsKeyCertificateAndTimesTogether(t *testing.T) {
 	}
 }
 
+func TestWhichDoseAndSeries(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	snap := believe(t, dsc)
+	day := claims().Doses[0].On
+	for name, c := range map[string]struct {
+		doses      []cert.Dose
+		number, of int
+	}{
+		"the latest":              {[]cert.Dose{{Number: 1, Code: "208", On: day}, {Number: 2, Code: "208", On: day.AddDays(21)}, {Number: 9, Code: "208", On: day.AddDays(1)}}, 2, 2},
+		"a third":                 {[]cert.Dose{{Number: 3, Code: "208", On: day}}, 3, 3},
+		"the first of one":        {[]cert.Dose{{Number: 1, Code: "212", On: day}}, 1, 1},
+		"as the record says":      {[]cert.Dose{{Number: 1, Of: 3, Code: "208", On: day}}, 1, 3},
+		"two on a day":            {[]cert.Dose{{Number: 1, Code: "208", On: day}, {Number: 2, Code: "208", On: day}}, 2, 2},
+		"two on a day, the other": {[]cert.Dose{{Number: 2, Code: "208", On: day}, {Number: 1, Code: "208", On: day}}, 2, 2},
+	} {
+		v := hcert.Verify([]byte(issue(t, key, dsc, change(func(x *cert.Certificate) { x.Doses = c.doses }), hcert.Options{})), snap, at)
+		if d := v.Certificate.Doses[0]; d.Number != c.number || d.Of != c.of {
+			t.Errorf("%s: %d of %d", name, d.Number, d.Of)
+		}
+	}
+}
+
+func TestTooLargeForOneCode(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	c := claims()
+	c.Doses = nil
+	for n := range 16 {
+		sum := sha256.Sum256([]byte{byte(n)})
+		c.Doses = append(c.Doses, cert.Dose{Number: 1 + n, Code: "208", Lot: hex.EncodeToString(sum[:]), On: claims().Doses[0].On.AddDays(n)})
+	}
+	fits := 0
+	for n := 1; n <= len(c.Doses); n++ {
+		some := c
+		some.Doses = c.Doses[:n]
+		text, err := hcert.Issue(key, dsc, at, expires, some, hcert.Options{Kind: hcert.DVC})
+		switch {
+		case err == nil:
+			fits = n
+		case fault.CodeOf(err) != fault.TooLarge || text != "":
+			t.Errorf("%d doses: %v", n, err)
+		}
+	}
+	if fits < 3 || fits == len(c.Doses) {
+		t.Errorf("%d doses fit", fits)
+	}
+}
+
 // TestNames holds the spelling of names against Doc 9303-3 section 6.
 func TestNames(t *testing.T) {
 	key := testKey(t, 7)

@@ -2,6 +2,7 @@ package hcert_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -14,10 +15,10 @@ import (
 	"testing/fstest"
 	"time"
 
-	"crypto/ecdsa"
-
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/hcert"
+	"madoguchi.example/shared/cert/internal/base45"
+	"madoguchi.example/shared/cert/internal/cose"
 	"madoguchi.example/shared/trust"
 )
 
@@ -190,6 +191,52 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	}
 }
 
+func TestClockBeforeTheSnapshot(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	snap := listClean(t, fstest.MapFS{"hcert/a.der": {Data: dsc}, "snapshot.json": {Data: []byte(`{"as_of":"2026-11-22T00:00:00Z","max_age":"1h"}`)}})
+	v := hcert.Verify([]byte(issue(t, key, dsc, claims(), hcert.Options{})), snap, at)
+	if v.Outcome != cert.Valid || !slices.Equal(v.Findings, []cert.Finding{cert.ClockBeforeSnapshot}) {
+		t.Errorf("%s %v", v.Outcome, v.Findings)
+	}
+}
+
+// TestEnvelopeOfAGoodMessage spoils what is around a message that is good.
+func TestEnvelopeOfAGoodMessage(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	snap := believe(t, dsc)
+	hc1 := issue(t, key, dsc, claims(), hcert.Options{})
+	compressed, err := base45.AppendDecode(nil, []byte(hc1[len(hcert.Prefix):]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := cose.Parse(string(unwrap(t, hc1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nameless := wrap(append(tag(18), array(bstr(dict(i(1), i(cose.ES256))), dict(), bstr([]byte(m.Payload)), bstr([]byte(m.Signature)))...))
+	untagged := wrap(unwrap(t, hc1)[1:])
+	for name, c := range map[string]struct {
+		input []byte
+		want  cert.Outcome
+	}{
+		"as it is":         {[]byte(hc1), cert.Valid},
+		"more behind zlib": {base45.AppendEncode([]byte(hcert.Prefix), append(compressed, 0)), cert.Malformed},
+		"checksum wrong":   {base45.AppendEncode([]byte(hcert.Prefix), flipLast(slices.Clone(compressed))), cert.Malformed},
+		"no key id":        {nameless, cert.Malformed},
+		"untagged":         {untagged, cert.Valid},
+		"in a CWT tag":     {wrap(append(tag(61), unwrap(t, hc1)...)), cert.Valid},
+		"a blank before":   {[]byte(" " + hc1), cert.Unsupported},
+		"a line end":       {[]byte(hc1 + "\n"), cert.Malformed},
+	} {
+		v := hcert.Verify(c.input, snap, at)
+		if v.Outcome != c.want || (name == "untagged") != slices.Contains(v.Findings, hcert.CoseUntagged) {
+			t.Errorf("%s: %s %v %s", name, v.Outcome, v.Findings, v.Reason)
+		}
+	}
+}
+
 func TestBounds(t *testing.T) {
 	for name, input := range map[string][]byte{
 		"long text": []byte(hcert.Prefix + strings.Repeat("0", hcert.MaxText)),
@@ -200,6 +247,9 @@ func TestBounds(t *testing.T) {
 		if v := hcert.Verify(input, trust.Snapshot{}, at); v.Outcome != cert.Malformed || v.Certificate != nil || v.Findings == nil {
 			t.Errorf("%s: %s %s", name, v.Outcome, v.Reason)
 		}
+	}
+	if v := hcert.Verify([]byte(hcert.Prefix+strings.Repeat("0", hcert.MaxText)), trust.Snapshot{}, at); !strings.Contains(v.Reason, "longer than 4296") {
+		t.Errorf("a long text is read: %s", v.Reason)
 	}
 	for _, input := range []string{"", "HC1", "hc1:", "HC2:NCF", "HL0:NCF", "NCF", " HC1:"} {
 		if v := hcert.Verify([]byte(input), trust.Snapshot{}, at); v.Outcome != cert.Unsupported {
