@@ -92,6 +92,10 @@ func (l *loader) fill(v reflect.Value, table map[string]any, path, env string) {
 			l.fill(field, sub, key, variable)
 			continue
 		}
+		if isTables(field) {
+			l.tables(field, raw, given, key)
+			continue
+		}
 		if given {
 			l.set(field, raw, key)
 		}
@@ -104,6 +108,29 @@ func (l *loader) fill(v reflect.Value, table map[string]any, path, env string) {
 			l.fail(join(path, ".", name), "is not a known key")
 		}
 	}
+}
+
+// isTables tells of a list of tables. Those come from the file alone: a variable holds one
+// value.
+func isTables(field reflect.Value) bool {
+	return field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Struct
+}
+
+func (l *loader) tables(field reflect.Value, raw any, given bool, key string) {
+	rows, ok := raw.([]map[string]any)
+	if given && !ok {
+		l.fail(key, "must be a list of tables: [[%s]]", key)
+	}
+	if !ok {
+		return
+	}
+	list := reflect.MakeSlice(field.Type(), len(rows), len(rows))
+	silent := loader{getenv: func(string) string { return "" }}
+	for i, row := range rows {
+		silent.fill(list.Index(i), row, fmt.Sprintf("%s.%d", key, i), "")
+	}
+	l.faults = append(l.faults, silent.faults...)
+	field.Set(list)
 }
 
 var durationType = reflect.TypeFor[time.Duration]()

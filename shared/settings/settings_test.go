@@ -15,9 +15,13 @@ type tables struct {
 		DSN     string        `toml:"dsn"`
 		Timeout time.Duration `toml:"timeout"`
 	} `toml:"store"`
-	Workers int      `toml:"workers"`
-	TLS     bool     `toml:"tls"`
-	Hosts   []string `toml:"hosts"`
+	Workers  int      `toml:"workers"`
+	TLS      bool     `toml:"tls"`
+	Hosts    []string `toml:"hosts"`
+	Partners []struct {
+		ID    string   `toml:"id"`
+		Homes []string `toml:"homes"`
+	} `toml:"partners"`
 }
 
 func load(t *testing.T, text string, env map[string]string) (tables, []string) {
@@ -54,6 +58,21 @@ func TestAllFaultsAtOnceAndNeverTheValue(t *testing.T) {
 	}
 	if !slices.Equal(faults, want) {
 		t.Errorf("faults:\n%s\nwant:\n%s", strings.Join(faults, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestListsOfTables(t *testing.T) {
+	got, faults := load(t, "[[partners]]\nid = \"a\"\nhomes = [\"x\", \"y\"]\n[[partners]]\nid = \"b\"\n", nil)
+	if len(faults) != 0 || len(got.Partners) != 2 || got.Partners[0].ID != "a" || len(got.Partners[0].Homes) != 2 || got.Partners[1].ID != "b" {
+		t.Fatalf("got %+v, faults %q", got.Partners, faults)
+	}
+	_, faults = load(t, "[[partners]]\nid = \"a\"\n[[partners]]\nidd = \"s3cret\"\nid = 7\n", nil)
+	if want := []string{"partners.1.id: must be a text", "partners.1.idd: is not a known key"}; !slices.Equal(faults, want) {
+		t.Errorf("faults %q, want %q", faults, want)
+	}
+	_, faults = load(t, "partners = \"s3cret\"\n", nil)
+	if want := []string{"partners: must be a list of tables: [[partners]]"}; !slices.Equal(faults, want) {
+		t.Errorf("faults %q, want %q", faults, want)
 	}
 }
 

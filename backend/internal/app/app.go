@@ -117,7 +117,7 @@ func (p *program) checkConfig(args []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("check-config takes no arguments: %w", ErrUsage)
 	}
-	if _, err := p.load(file, config.Config.Validate); err != nil {
+	if _, err := p.load(file, checkConfig); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(p.stdout, "the configuration is in order")

@@ -61,7 +61,11 @@ func (h *house) citizenFace(p *program, c *httpapi.Config, tokens *authn.Tokens)
 	if err != nil {
 		return nil, err
 	}
-	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, h.wellKnown())
+	wallets, err := h.walletRoutes()
+	if err != nil {
+		return nil, err
+	}
+	c.Routes = slices.Concat(c.Routes, httpapi.SignInRoutes(citizens), own, pages, h.wellKnown(), wallets)
 	return citizens, nil
 }
 

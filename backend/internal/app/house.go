@@ -51,6 +51,7 @@ import (
 	protectionrows "madoguchi.example/backend/internal/store/protection"
 	reviewrows "madoguchi.example/backend/internal/store/review"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/backend/internal/wallet"
 	"madoguchi.example/shared/benefit/rule"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/identity"
@@ -77,6 +78,7 @@ type house struct {
 	press       *publication.Press
 	issuance    *issuance.Office
 	corrections *correction.Desk
+	wallet      *wallet.Desk
 	notices     *mailbox.Office
 	approvals   *approval.Desk
 	rules       *rule.Engine
@@ -103,6 +105,7 @@ type keys struct {
 	cursor   []byte
 	flow     []byte
 	revoke   []byte
+	wallet   []byte // from it come the codes of offers and the nonces
 	children []byte // from it come the pseudonyms of linked items
 }
 
@@ -167,6 +170,9 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 	h.logins = authnrows.New(reads)
 	h.login = authn.Parts{
 		Run: run, Rows: h.logins, Audit: h.record, Secret: h.keys.flow, Now: h.now, Rand: p.rand, Log: h.log,
+	}
+	if err := h.furnishWallet(p); err != nil {
+		return err
 	}
 	return h.furnishStaff(p)
 }
@@ -234,6 +240,7 @@ func (p *program) openKeys(c config.Config) (k keys, err error) {
 	secret(&k.cursor, "cursor.key")
 	secret(&k.flow, "sign-in.key")
 	secret(&k.revoke, "revocation.key")
+	secret(&k.wallet, "wallet.key")
 	secret(&k.children, "child-support.key")
 	if err == nil {
 		k.payer, err = keyfile.X25519(c.Payer.Registry.KeyFile)

@@ -33,7 +33,7 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("serve takes no arguments: %w", ErrUsage)
 	}
-	c, err := p.load(file, config.Config.Validate)
+	c, err := p.load(file, checkConfig)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		err := errors.Join(authn.Sweep(ctx, h.login), h.sweepCalls(ctx), h.sweepKeys(ctx))
+		err := errors.Join(authn.Sweep(ctx, h.login), h.sweepCalls(ctx), h.sweepKeys(ctx), h.wallet.Sweep(ctx))
 		if err != nil && ctx.Err() == nil {
 			h.log.Warn("cannot remove what has expired", "cause", err)
 		}

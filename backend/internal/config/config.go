@@ -60,6 +60,8 @@ type Config struct {
 	Benefit      Benefit `toml:"benefit"`
 	// Certificates says with which keys they are signed and what terminals trust.
 	Certificates Certificates `toml:"certificates"`
+	// Wallet says which wallet apps may ask for certificates on their own.
+	Wallet Wallet `toml:"wallet"`
 }
 
 // Store says where the data are.
@@ -124,6 +126,19 @@ type FCM struct {
 type Benefit struct {
 	// Programs is a folder of programmes, read at the start; empty means those that ship.
 	Programs string `toml:"programs"`
+}
+
+// Wallet names the wallet apps that citizens may come from. Copies that the citizen's own
+// app offers need no entry here.
+type Wallet struct {
+	Clients []WalletClient `toml:"clients"`
+}
+
+// WalletClient is one wallet app.
+type WalletClient struct {
+	ID           string   `toml:"id"`
+	Name         string   `toml:"name"` // as citizens read it
+	RedirectURIs []string `toml:"redirect_uris"`
 }
 
 // Certificates says with which keys certificates are signed and what terminals trust.
