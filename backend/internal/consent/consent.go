@@ -239,6 +239,7 @@ func (p *Pages) Failed(r Request, status int, code fault.Code, trace string) Pag
 type view struct {
 	words    map[string]string
 	Lang     notice.Language
+	Title    string // a key
 	Ask      *wallet.Consent
 	Choices  []choice
 	Only     bool // there is one choice
@@ -317,6 +318,10 @@ func (p *Pages) view(r Request) view {
 }
 
 func (p *Pages) render(v view, kind string) (Page, error) {
+	v.Title = kind + ".title"
+	if kind == "ask" {
+		v.Title = "title"
+	}
 	var out bytes.Buffer
 	if err := p.set.ExecuteTemplate(&out, kind, v); err != nil {
 		return Page{}, fmt.Errorf("cannot write the page: %w", err)

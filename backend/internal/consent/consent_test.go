@@ -100,7 +100,7 @@ func TestPages(t *testing.T) {
 			}
 		}
 		failed := open(t, &desk{}).Failed(r, http.StatusTeapot, "no such code", "tr")
-		if failed.Status != http.StatusTeapot || strings.Contains(string(failed.HTML), "⟦") || !strings.Contains(string(failed.HTML), "<code>tr</code>") {
+		if failed.Status != http.StatusTeapot || strings.Contains(string(failed.HTML), "⟦") || !strings.Contains(string(failed.HTML), "<code>tr</code>") || strings.Contains(string(failed.HTML), "<nav") {
 			t.Errorf("failed in %s: %s", l, failed.HTML)
 		}
 	}

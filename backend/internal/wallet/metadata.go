@@ -101,12 +101,9 @@ func (d *Desk) serverMetadata() object {
 		"scopes_supported":                                []string{Scope},
 		"authorization_details_types_supported":           []string{detailType},
 		"dpop_signing_alg_values_supported":               []string{"ES256"},
-		"ui_locales_supported":                            []string{"ja", "en"},
 		"authorization_response_iss_parameter_supported":  true,
 		"pre-authorized_grant_anonymous_access_supported": true,
 		"require_pushed_authorization_requests":           false,
-		"request_parameter_supported":                     false,
-		"request_uri_parameter_supported":                 false,
 	}
 }
 
