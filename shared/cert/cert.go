@@ -84,6 +84,7 @@ const (
 	ICD11    CodeSystem = "icd11"  // http://id.who.int/icd11/mms
 	SNOMED   CodeSystem = "snomed" // http://snomed.info/sct
 	EU       CodeSystem = "eu"     // medicinal products of the EU value sets
+	ATC      CodeSystem = "atc"    // http://www.whocc.no/atc
 	Unlisted CodeSystem = "other"
 )
 

@@ -354,7 +354,7 @@ func (c *claims) readW3C(event *node) error {
 	c.cert.Content = cert.Vaccination
 	vaccine, recipient := event.get("vaccine"), event.get("recipient")
 	d := cert.Dose{
-		Number: 1, Code: vaccine.get("atcCode").str(), CodeSystem: cert.Unlisted,
+		Number: 1, Code: vaccine.get("atcCode").str(), CodeSystem: cert.ATC,
 		Product: vaccine.get("medicinalProductName").str(), Manufacturer: vaccine.get("marketingAuthorizationHolder").str(),
 		Lot: event.get("batchNumber").str(), Performer: event.get("administeringCentre").str(), Country: event.get("countryOfVaccination").str(),
 	}
