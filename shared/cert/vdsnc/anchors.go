@@ -140,8 +140,8 @@ func (a *anchors) remember(signer string, c *chain) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.chains) >= maxChains {
-		for any := range a.chains {
-			delete(a.chains, any)
+		for old := range a.chains {
+			delete(a.chains, old)
 			break
 		}
 	}

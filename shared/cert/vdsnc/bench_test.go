@@ -50,6 +50,16 @@ func BenchmarkVerify(b *testing.B) {
 	})
 }
 
+// TestAllocations bounds what one document costs, ten of them within the signature.
+func TestAllocations(t *testing.T) {
+	const most = 25
+	w := newWorld(t)
+	snap, text := w.snapshot(), []byte(w.issue(claims(3)))
+	if n := testing.AllocsPerRun(100, func() { verify.Verify(text, snap, at) }); n > most {
+		t.Errorf("%v allocations, at most %d", n, most)
+	}
+}
+
 func cold(text []byte, snap trust.Snapshot) cert.Verdict {
 	vdsnc.Forget(snap.Section("vdsnc"))
 	return vdsnc.Verify(text, snap, at)

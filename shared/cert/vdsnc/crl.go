@@ -16,10 +16,8 @@ type revocationList struct {
 	serials     map[string]bool
 }
 
-// revokes tells whether the list names a serial number.
-func (l *revocationList) revokes(serial *big.Int) bool {
-	return l != nil && l.serials[serialKey(serial)]
-}
+// revokes tells whether the list names a serial number, given as its serialKey.
+func (l *revocationList) revokes(serial string) bool { return l != nil && l.serials[serial] }
 
 // serialKey sets negative numbers, which some authorities gave, apart from positive ones.
 func serialKey(n *big.Int) string { return string(append([]byte{byte(n.Sign())}, n.Bytes()...)) }

@@ -3,6 +3,7 @@ package vdsnc
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/internal/jcs"
@@ -10,8 +11,11 @@ import (
 	"madoguchi.example/shared/internal/jsonpull"
 )
 
-// maxSignature is the bytes of a signature on P-521, the longest.
-const maxSignature = 132
+const (
+	maxSignature     = 132                      // bytes of a signature on P-521, the longest
+	maxSignatureText = (maxSignature*4 + 2) / 3 // the same in base64url
+	maxKept          = 16 << 10                 // bytes of canonical text that are kept as room for the next document
+)
 
 // document is a well-formed document that nobody has vouched for yet.
 type document struct {
@@ -23,14 +27,31 @@ type document struct {
 	unsupported string // why the content is not read, where it is not
 }
 
-// readDocument reads one document and leaves its faults with the reader.
+// documents keeps the room that one document needs for the next.
+var documents = sync.Pool{New: func() any { return new(document) }}
+
+// release gives the room back. Nothing of the document but its verdict is of use then.
+func (d *document) release() {
+	room := d.canonical[:0]
+	if cap(room) > maxKept {
+		room = nil
+	}
+	*d = document{canonical: room}
+	documents.Put(d)
+}
+
+// readDocument reads one document of a text of size bytes and leaves its faults with the
+// reader.
 func (d *document) readDocument(r *jsonpull.Reader, size int) {
 	var data, sig bool
 	for m := r.Object(); m.Next(); {
 		switch m.Name {
 		case "data":
 			data = true
-			d.canonical = jcs.Append(make([]byte, 0, size), r)
+			if cap(d.canonical) == 0 {
+				d.canonical = make([]byte, 0, min(size, maxKept))
+			}
+			d.canonical = jcs.Append(d.canonical[:0], r)
 		case "sig":
 			sig = true
 			d.readSignature(r)
@@ -126,7 +147,8 @@ func (d *document) readSignature(r *jsonpull.Reader) {
 		return
 	}
 	value, ok := unpad(value)
-	if !ok || base64url.DecodeInto(d.signature[:d.algorithm.size], []byte(value)) != nil {
+	var room [maxSignatureText]byte
+	if !ok || len(value) > len(room) || base64url.DecodeInto(d.signature[:d.algorithm.size], room[:copy(room[:], value)]) != nil {
 		r.Fault("sigvl is not base64url of a signature's two numbers")
 	}
 }

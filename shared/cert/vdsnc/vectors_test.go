@@ -210,6 +210,15 @@ func TestVectorsBeside(t *testing.T) {
 			t.Errorf("%s: %d doses", c.name, n)
 		}
 	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(japan, &list); err != nil {
+		t.Fatal(err)
+	}
+	usage, err := vdsnc.ReadBSC(r.embedded(list[0]))
+	if err != nil || usage.Country != "JP" || !usage.Until.Equal(time.Date(2023, 2, 16, 2, 49, 59, 0, time.UTC)) ||
+		!usage.Expires.Equal(time.Date(2031, 11, 16, 2, 49, 59, 0, time.UTC)) {
+		t.Errorf("Japan's signer: %+v, %v", usage, err)
+	}
 	utopia := vector{ID: "dotnet-0", Files: []string{"dotnet-examples.json"}}
 	if v := vdsnc.Verify(r.input(utopia), both("jpn-csca-e3.der"), clock); v.Outcome != cert.UntrustedIssuer {
 		t.Errorf("Utopia without its signer: %s %s", v.Outcome, v.Reason)

@@ -29,7 +29,8 @@ func Verify(input []byte, snap trust.Snapshot, at time.Time) cert.Verdict {
 	}
 	r := jsonpull.New(string(input))
 	if r.Kind() != jsonpull.Array {
-		var d document
+		d := documents.Get().(*document)
+		defer d.release()
 		d.readDocument(r, len(input))
 		return d.verdict(r.End(), snap, at)
 	}
@@ -44,7 +45,7 @@ func verifyArray(r *jsonpull.Reader, size int, snap trust.Snapshot, at time.Time
 			continue
 		}
 		d := &document{}
-		d.readDocument(r, size/(a.Index+1))
+		d.readDocument(r, size)
 		documents = append(documents, d)
 	}
 	if r.End() != nil {

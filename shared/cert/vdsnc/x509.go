@@ -36,7 +36,7 @@ const (
 // library refuses curves that are written out.
 type certificate struct {
 	signed
-	serial        *big.Int
+	serial        string // see serialKey
 	country       string // of the subject's name
 	issuer        string // the issuer's name, in DER
 	subject       string
@@ -96,7 +96,7 @@ func readCertificate(der []byte) (*certificate, error) {
 	}
 	c := &certificate{
 		signed: signed{a.Content.Raw, a.Algorithm, a.Value.Bytes},
-		serial: a.Content.Serial,
+		serial: serialKey(a.Content.Serial),
 		issuer: string(a.Content.Issuer.FullBytes), subject: string(a.Content.Subject.FullBytes),
 		notBefore: a.Content.Validity.NotBefore.UTC(), notAfter: a.Content.Validity.NotAfter.UTC(),
 	}
