@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/skip2/go-qrcode"
-
 	"madoguchi.example/mobile-api/apiv1"
 	"madoguchi.example/mobile-api/pwa"
 )
@@ -46,30 +44,26 @@ type canned struct {
 	addr string
 	srv  *http.Server
 
-	mu        sync.Mutex
-	files     map[string][]byte
-	code      string // what the provider sends back with; "" is a refusal by the person
-	subject   string
-	binding   string
-	access    string
-	refresh   string
-	spent     map[string]bool
-	reused    bool
-	refreshes int
-	keys      []string
-	reads     []string
-	devices   map[string]string
-	signedOut bool
-	noRecord  bool
-	hold      chan struct{} // not nil: issuing waits for it
-
+	mu           sync.Mutex
+	files        map[string][]byte
+	code         string // what the provider sends back with; "" is a refusal by the person
+	subject      string
+	binding      string
+	access       string
+	refresh      string
+	spent        map[string]bool
+	reused       bool
+	refreshes    int
+	reads        []string
+	devices      map[string]string
+	signedOut    bool
 	holdNotices  chan struct{} // not nil: the list of notices waits for it
 	askedNotices chan struct{}
 
+	cards       // certificates, wallets and corrections
 	help        // benefits and offers
 	heldNotices int
 
-	certs   []apiv1.Certificate
 	notices []apiv1.Notice
 }
 
@@ -79,7 +73,7 @@ func serveCanned(t *testing.T) *canned {
 	c.files = committed(t)
 	c.notices = cannedNotices()
 	c.help = cannedHelp()
-	c.certs = []apiv1.Certificate{c.certificate(parent, "domestic", "crt_01jd0000000000000000000001")}
+	c.cards = cards{certs: []apiv1.Certificate{domestic(parent, firstCard)}, corrections: []apiv1.Correction{}}
 	c.connect()
 	t.Cleanup(c.cut)
 	return c
@@ -135,10 +129,7 @@ func (c *canned) handler() http.Handler {
 	mux.HandleFunc("POST /v1/sign-in/refresh", c.replace)
 	mux.HandleFunc("POST /v1/sign-out", c.citizen(func(w http.ResponseWriter, r *http.Request) { c.signedOut = true; w.WriteHeader(204) }))
 	mux.HandleFunc("GET /v1/me", c.citizen(c.me))
-	mux.HandleFunc("GET /v1/certificates", c.citizen(func(w http.ResponseWriter, r *http.Request) {
-		c.tagged(w, r, map[string]any{"certificates": c.certs})
-	}))
-	mux.HandleFunc("POST /v1/certificates", c.citizen(c.issue))
+	c.serveCards(mux)
 	mux.HandleFunc("GET /v1/notices", c.citizen(func(w http.ResponseWriter, r *http.Request) {
 		c.waitForNotices()
 		c.tagged(w, r, map[string]any{"notices": c.notices})
@@ -242,48 +233,6 @@ func (c *canned) me(w http.ResponseWriter, r *http.Request) {
 		{ID: c.subject, Relation: "self", Name: "髙橋﨑 ヴァシリエヴィチ", NameKana: "タカハシザキ ヴァシリエヴィチ", NameLatin: "TAKAHASHIZAKI VASILIEVICH", BirthDate: "1984-04-01"},
 		{ID: child, Relation: "child", Name: "髙橋﨑 みなみ", NameKana: "タカハシザキ ミナミ", NameLatin: "TAKAHASHIZAKI MINAMI", BirthDate: "2018-07-20"},
 	}})
-}
-
-func (c *canned) issue(w http.ResponseWriter, r *http.Request) {
-	in := apiv1.IssueCertificate{}
-	decode(r, &in.Body)
-	c.keys = append(c.keys, r.Header.Get("Idempotency-Key"))
-	if hold := c.hold; hold != nil {
-		c.mu.Unlock()
-		<-hold
-		c.mu.Lock()
-	}
-	if c.noRecord {
-		refuse(w, 409, apiv1.Problem{Code: "no_record", Trace: "01JD4KQ7XS", Counter: &counter})
-		return
-	}
-	cert := c.certificate(in.Body.Person, in.Body.Use, "crt_01jd000000000000000000001"+string(rune('0'+len(c.certs))))
-	c.certs = append([]apiv1.Certificate{cert}, c.certs...)
-	reply(w, 201, cert)
-}
-
-func (c *canned) certificate(person, use, id string) apiv1.Certificate {
-	text := "shc:/" + strings.Repeat("5676290952432060346029243740446031222959532654603460292540", 20)
-	png, err := qrcode.Encode(text, qrcode.Low, -6)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	name, birth := "髙橋﨑 ヴァシリエヴィチ", "1984-04-01"
-	if person == child {
-		name, birth = "髙橋﨑 みなみ", "2018-07-20"
-	}
-	if use == "overseas" {
-		name = "TAKAHASHIZAKI VASILIEVICH"
-	}
-	at, _ := time.Parse(time.RFC3339, "2026-11-01T01:00:00Z")
-	return apiv1.Certificate{
-		ID: id, Person: person, PersonName: name, BirthDate: birth, Format: "shc", Use: use, IssuedAt: at,
-		Issuer: "みなと市", QRText: text, QRPNG: png, File: "{}",
-		Doses: []apiv1.Dose{
-			{Number: 1, Product: "コミナティ筋注", On: "2024-10-05", Lot: "FA1234"},
-			{Number: 2, Product: "コミナティ筋注", On: "2025-11-09", Lot: "GB5678"},
-		},
-	}
 }
 
 // waitForNotices lends the lock to others while it waits.

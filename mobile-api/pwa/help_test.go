@@ -270,14 +270,14 @@ func TestAnOfferThatCameWithAPush(t *testing.T) {
 
 // helpScreens are the pages about benefits and offers, and the others as they look then.
 var helpScreens = []screen{
-	{"home-help", "/app/", "#todo-" + allowance},
-	{"notice-benefit", "/app/notices/" + moneyNote, "#about"},
-	{"benefits", "/app/benefits", ".rows"},
-	{"benefit", "/app/benefits/" + allowance, "#to-refuse"},
-	{"benefit-question", "/app/benefits/" + question, "#needs"},
-	{"benefit-paid", "/app/benefits/" + earlierPaid, ".timeline"},
-	{"benefit-refuse", "/app/benefits/" + allowance + "?step=refuse", "#refuse"},
-	{"offer", "/app/offers/" + talk, "#answers"},
+	{name: "home-help", path: "/app/", there: "#todo-" + allowance},
+	{name: "notice-benefit", path: "/app/notices/" + moneyNote, there: "#about"},
+	{name: "benefits", path: "/app/benefits", there: ".rows"},
+	{name: "benefit", path: "/app/benefits/" + allowance, there: "#to-refuse"},
+	{name: "benefit-question", path: "/app/benefits/" + question, there: "#needs"},
+	{name: "benefit-paid", path: "/app/benefits/" + earlierPaid, there: ".timeline"},
+	{name: "benefit-refuse", path: "/app/benefits/" + allowance + "?step=refuse", there: "#refuse"},
+	{name: "offer", path: "/app/offers/" + talk, there: "#answers"},
 }
 
 func TestEveryScreenOfHelp(t *testing.T) {

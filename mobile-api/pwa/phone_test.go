@@ -31,24 +31,59 @@ type phone struct {
 	messages []string
 }
 
-// openPhone starts a fresh browser, 390 × 844, in Japanese, at the canned clock.
-func openPhone(t *testing.T, srv *canned) *phone {
+// browsers is the one Chromium that all tests share: each has its own profile in it, so
+// that nothing that one keeps is there for the next.
+var browsers struct {
+	sync.Mutex
+	ctx   context.Context
+	close context.CancelFunc
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if browsers.close != nil {
+		browsers.close()
+	}
+	os.Exit(code)
+}
+
+// chrome gives the shared browser; a new one when the last one died.
+func chrome(t *testing.T) context.Context {
 	t.Helper()
 	path := chromium(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(
+	browsers.Lock()
+	defer browsers.Unlock()
+	if browsers.ctx != nil && chromedp.Do(browsers.ctx) == nil {
+		return browsers.ctx
+	}
+	if browsers.close != nil {
+		browsers.close()
+	}
+	browsers.ctx, browsers.close = chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("lang", "ja"), chromedp.Flag("accept-lang", "ja"),
 		chromedp.Flag("disable-dev-shm-usage", true)))
+	if err := chromedp.Do(browsers.ctx); err != nil {
+		t.Fatal(err)
+	}
+	return browsers.ctx
+}
+
+// openPhone opens a page in a fresh profile, 390 × 844, in Japanese, at the canned clock.
+func openPhone(t *testing.T, srv *canned) *phone {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(chrome(t), chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
+	ctx, stop := context.WithTimeout(ctx, 6*time.Minute)
+	t.Cleanup(stop)
 	p := &phone{t: t, ctx: ctx, srv: srv}
 	p.do(chromedp.EmulateViewport(390, 844))
-	freeze := fmt.Sprintf("Date.now = () => Date.parse(%q)", clock)
+	freeze := fmt.Sprintf("{ const at = Date.parse(%q); Date.now = () => at + (window.later ?? 0); }", clock)
 	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: freeze}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
 		Permission: &browser.PermissionDescriptor{Name: "notifications"}, Setting: browser.PermissionSettingGranted, Origin: srv.url(),
+		BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,9 @@ export interface Problem {
   readonly trace: string;
   readonly places?: readonly string[];
   readonly counter?: Counter;
+  readonly reason?: string; // what is wrong with the passport's lines
+  readonly reference?: string; // names this refusal at the counter
+  readonly correction?: CorrectionKind; // the kind of correction that helps
 }
 
 export interface TokenPair {
@@ -48,6 +51,7 @@ export interface Dose {
 
 export interface Certificate {
   readonly id: string;
+  readonly reference?: string;
   readonly person: string;
   readonly person_name: string;
   readonly birth_date: string;
@@ -57,7 +61,56 @@ export interface Certificate {
   readonly doses: readonly Dose[];
   readonly qr_text: string;
   readonly qr_png: string;
+  readonly file?: string;
+  readonly renderings?: readonly Rendering[] | null;
+  readonly left_out?: readonly LeftOut[] | null;
   readonly superseded: boolean;
+  readonly revoked_at?: string;
+  readonly revoked_for?: string;
+}
+
+/** Where a rendering is shown. */
+export type Where = "domestic" | "overseas_clinic" | "border" | "eu_who";
+
+export interface Rendering {
+  readonly format: string;
+  readonly title: string;
+  readonly qr_text: string;
+  readonly qr_png: string;
+  readonly file?: string;
+  readonly file_name?: string;
+  readonly specimen: boolean;
+  readonly where: Where;
+  readonly doses: number;
+}
+
+export interface LeftOut {
+  readonly format: string;
+  readonly title: string;
+  readonly why: "no_passport" | "no_code" | "too_large" | "no_signer" | "no_name";
+}
+
+export interface WalletOffer {
+  readonly offer_uri: string;
+  readonly qr_png: string;
+  readonly tx_code: string;
+  readonly expires_at: string;
+}
+
+export type CorrectionKind = "missing" | "wrong" | "name";
+
+export interface Correction {
+  readonly reference: string;
+  readonly person: string;
+  readonly kind: CorrectionKind;
+  readonly certificate?: string;
+  readonly dose?: number;
+  readonly words: string;
+  readonly state: "open" | "corrected" | "nothing_to_correct";
+  readonly asked_at: string;
+  readonly answer?: string;
+  readonly answered_at?: string;
+  readonly counter: Counter;
 }
 
 export interface Text {
@@ -81,7 +134,7 @@ export interface Notice {
 
 /** About names what a notice is about, where the app can show more than it says. */
 export interface About {
-  readonly kind: "benefit" | "offer";
+  readonly kind: "benefit" | "offer" | "certificate" | "correction";
   readonly id: string;
 }
 

@@ -64,6 +64,9 @@ export function moment(t: number | string): Phrase {
   return phrase("date.moment", { day: day(at.day), time: at.time });
 }
 
+/** clockTime is the time of day in Japan of a moment, 19:10. */
+export const clockTime = (t: string): string => inJapan(Date.parse(t)).time;
+
 /** daysUntil counts days from today in Japan; negative when the day has passed. */
 export function daysUntil(iso: string): number {
   return Math.round((Date.parse(iso) - Date.parse(today())) / 86_400_000);

@@ -6,6 +6,8 @@ export type Name =
   | "session"
   | "me"
   | "certificates"
+  | "corrections"
+  | "draft"
   | "notices"
   | "benefits"
   | "offers"
@@ -79,5 +81,5 @@ export const forget = async (name: Name): Promise<void> => void (await change(na
 
 /** forgetPerson removes everything that belongs to a person; language and device id stay. */
 export async function forgetPerson(): Promise<void> {
-  for (const name of ["me", "certificates", "notices", "benefits", "offers", "access", "pushes", "receipts", "acts"] as const) await forget(name);
+  for (const name of ["me", "certificates", "corrections", "draft", "notices", "benefits", "offers", "access", "pushes", "receipts", "acts"] as const) await forget(name);
 }

@@ -1,6 +1,6 @@
 // Small pieces that several screens share.
 
-import type { Certificate, Counter, Notice, Person, Sentence, Text } from "./contract";
+import type { Certificate, Counter, Me, Notice, Person, Sentence, Text } from "./contract";
 import { day, dayCount, daysUntil, moment } from "./dates";
 import { h, type Child } from "./dom";
 import { icon, type Icon } from "./icons";
@@ -95,6 +95,14 @@ export function doses(c: Certificate): Phrase {
 /** personName is the name in the form that the language reads. */
 export const personName = (p: Person): string => (language() === "en" && p.name_latin ? p.name_latin : p.name);
 
+/** personChoices asks whom it is about. */
+export function personChoices(me: Me, chosen: string, legend: Key): HTMLElement {
+  return h("fieldset", { class: "choices" }, h("legend", {}, w(legend)), ...me.people.map((p) =>
+    h("label", { class: "choice" },
+      h("input", { type: "radio", name: "person", value: p.id, id: `for-${p.id}`, checked: p.id === chosen }),
+      h("span", {}, personName(p), " ", h("span", { class: "small" }, w(`relation.${p.relation}`))))));
+}
+
 /** progress stands in a button's place while something runs. */
 export const progress = (key: Key): HTMLElement => h("p", { role: "status", class: "note" }, state("busy", phrase(key)));
 
@@ -105,6 +113,7 @@ export function refusalWords(code: string): Phrase {
     case "identity_unlinked": return phrase("refused.identity_unlinked");
     case "forbidden": return phrase("refused.forbidden");
     case "rate_limited": return phrase("refused.rate_limited");
+    case "my_number_refused": return phrase("refused.my_number");
     case "unavailable":
     case "unknown_outcome": return phrase("refused.unavailable");
     default: return phrase("refused.other");
@@ -113,4 +122,4 @@ export function refusalWords(code: string): Phrase {
 
 /** reference is the number to quote when asking for help. */
 export const reference = (trace: string): HTMLElement | null =>
-  trace === "" ? null : h("p", { class: "small" }, show(phrase("refused.reference", { trace })));
+  trace === "" ? null : h("p", { class: "reference" }, show(phrase("refused.reference", { trace })));

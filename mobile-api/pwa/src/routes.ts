@@ -8,6 +8,9 @@ import { benefit } from "./screens/benefit";
 import { benefits } from "./screens/benefits";
 import { certificate } from "./screens/certificate";
 import { certificates } from "./screens/certificates";
+import { correct } from "./screens/correct";
+import { correction } from "./screens/correction";
+import { corrections } from "./screens/corrections";
 import { counter } from "./screens/counter";
 import { home } from "./screens/home";
 import { me } from "./screens/me";
@@ -18,6 +21,7 @@ import { offer } from "./screens/offer";
 import { signIn } from "./screens/sign-in";
 import { signOut } from "./screens/sign-out";
 import { welcome } from "./screens/welcome";
+import { which } from "./screens/which";
 
 export interface Route {
   readonly path: string;
@@ -32,7 +36,11 @@ export const routes: readonly Route[] = [
   { path: "/app/counter", draw: counter, open: true },
   { path: "/app/certificates", draw: certificates },
   { path: "/app/certificates/new", draw: ask },
+  { path: "/app/certificates/which", draw: which },
   { path: "/app/certificates/{id}", draw: certificate },
+  { path: "/app/corrections", draw: corrections },
+  { path: "/app/corrections/new", draw: correct },
+  { path: "/app/corrections/{id}", draw: correction },
   { path: "/app/notices", draw: notices },
   { path: "/app/notices/{id}", draw: notice },
   { path: "/app/benefits", draw: benefits },

@@ -9,9 +9,9 @@ import { session } from "./session";
 import { state } from "./state";
 import { phrase, plain, show, t, w, type Key, type Phrase } from "./words";
 
-const places: readonly { readonly path: string; readonly icon: Icon; readonly key: Key }[] = [
+const places: readonly { readonly path: string; readonly also?: string; readonly icon: Icon; readonly key: Key }[] = [
   { path: "/app/", icon: "home", key: "nav.home" },
-  { path: "/app/certificates", icon: "certificate", key: "nav.certificates" },
+  { path: "/app/certificates", also: "/app/corrections", icon: "certificate", key: "nav.certificates" },
   { path: "/app/notices", icon: "letter", key: "nav.notices" },
   { path: "/app/me", icon: "person", key: "nav.me" },
 ];
@@ -44,7 +44,8 @@ export function drawFrame(screen: Screen, around: Around): void {
 }
 
 function placeLink(p: (typeof places)[number]): HTMLElement {
-  const here = p.path === "/app/" ? location.pathname === p.path : location.pathname.startsWith(p.path);
+  const below = [p.path, p.also ?? p.path].some((path) => location.pathname.startsWith(path));
+  const here = p.path === "/app/" ? location.pathname === p.path : below;
   const link = h("a", { href: p.path, "aria-current": here ? "page" : null }, icon(p.icon), h("span", {}, w(p.key)));
   return h("li", {}, link);
 }

@@ -1,7 +1,7 @@
 // Bringing what the phone keeps up to date. Every list is asked for with its ETag; what
 // cannot be fetched stays as it was, with its age.
 
-import type { Benefit, Certificate, Me, Notice, Offer } from "./contract";
+import type { Benefit, Certificate, Correction, Me, Notice, Offer } from "./contract";
 import { api } from "./api";
 import { renewDevice } from "./device";
 import { tell } from "./events";
@@ -44,7 +44,7 @@ async function all(): Promise<void> {
   const before = await fingerprint();
   const wasTroubled = trouble;
   trouble = false;
-  for (const step of [deliver, me, certificates, notices, benefits, offers, renewDevice]) {
+  for (const step of [deliver, me, certificates, corrections, notices, benefits, offers, renewDevice]) {
     try {
       await step();
     } catch (e) {
@@ -64,6 +64,10 @@ async function certificates(): Promise<void> {
   await list<readonly Certificate[]>("certificates", "/v1/certificates", (body) => {
     return (body as { certificates: readonly Certificate[] | null }).certificates ?? [];
   });
+}
+
+async function corrections(): Promise<void> {
+  await list<readonly Correction[]>("corrections", "/v1/corrections", (body) => (body as { corrections: readonly Correction[] | null }).corrections ?? []);
 }
 
 async function notices(): Promise<void> {
@@ -136,7 +140,7 @@ export async function earlierNotices(cursor: string): Promise<void> {
 /** fingerprint says whether there is something new to draw; ages alone are not. */
 async function fingerprint(): Promise<string> {
   const parts = await Promise.all(
-    (["me", "certificates", "notices", "benefits", "offers", "receipts"] as const).map(async (n) => {
+    (["me", "certificates", "corrections", "notices", "benefits", "offers", "receipts"] as const).map(async (n) => {
       const kept = await get<Dated<unknown> | readonly string[]>(n);
       return kept !== undefined && "value" in kept ? kept.value : kept;
     }),

@@ -1,15 +1,18 @@
-// Asking for a certificate, for oneself or a child.
+// Asking for a certificate, for oneself or a child. For abroad the passport's two lines can
+// go with it: they are tested here, sent once, and not kept.
 
-import type { Certificate, Me, Person, Problem, Use } from "../contract";
+import type { Certificate, Me, Problem, Use } from "../contract";
 import { api } from "../api";
+import { keepCertificate } from "../certificates";
 import { h } from "../dom";
 import { hearWhile, tell } from "../events";
 import { Refused, Unreachable } from "../http";
-import { change, get, type Dated } from "../keep";
+import { get, type Dated } from "../keep";
 import { lineUp } from "../line";
 import { loading } from "../loading";
 import { finished, keyOf } from "../once";
-import { back, counterCard, needsLine, personName, progress, reference, refusalWords } from "../pieces";
+import { passport, type Passport } from "../passport";
+import { back, counterCard, needsLine, personChoices, progress, reference, refusalWords } from "../pieces";
 import { visit as go } from "../router";
 import type { Draw } from "../screen";
 import { session } from "../session";
@@ -19,24 +22,58 @@ import { phrase, show, w } from "../words";
 
 const uses: readonly Use[] = ["domestic", "overseas"];
 
+/** Form is what the act needs of the page. */
+interface Form {
+  readonly me: Me;
+  readonly button: HTMLButtonElement;
+  readonly outcome: HTMLElement;
+  readonly passport: Passport;
+}
+
 export const ask: Draw = async (visit) => {
   const me = (await get<Dated<Me>>("me"))?.value;
   const title = phrase("ask.title");
   const above = back("/app/certificates", "back.certificates");
   if (me === undefined) return { title, above, nodes: loading() };
-  const chosen = visit.query.get("person") ?? me.people[0]?.id;
+  const form: Form = {
+    me,
+    button: h("button", { type: "submit", class: "button", id: "issue" }, w("ask.submit")),
+    outcome: h("div", { "aria-live": "polite" }),
+    passport: passport(),
+  };
+  const chosen = visit.query.get("person") ?? me.people[0]?.id ?? "";
   const use = visit.query.get("use") === "overseas" ? "overseas" : "domestic";
-  const outcome = h("div", { "aria-live": "polite" });
+  const empty = form.passport.clear;
+  window.addEventListener("pagehide", empty); // a page that is kept for the way back keeps no passport
+  return {
+    title, above, still: true,
+    leave: () => {
+      window.removeEventListener("pagehide", empty);
+      empty();
+    },
+    nodes: [element(form, chosen, use)],
+  };
+};
+
+function element(f: Form, chosen: string, use: Use): HTMLElement {
   const gate = h("div", { "aria-live": "polite" });
-  const button = h("button", { type: "submit", class: "button", id: "issue" }, w("ask.submit"));
-  const form = h("form", { class: "ask" },
-    h("fieldset", { class: "choices" }, h("legend", {}, w("ask.person")), ...me.people.map((p) => person(p, p.id === chosen))),
+  const form = h("form", { class: "ask", novalidate: true },
+    personChoices(f.me, chosen, "ask.person"),
     h("fieldset", { class: "choices" }, h("legend", {}, w("ask.use")), ...uses.map((u) => useChoice(u, u === use))),
+    f.passport.box,
     gate,
-    button,
-    outcome);
+    f.button,
+    f.outcome);
+  const answers = (): { person: string; use: Use } => {
+    const data = new FormData(form);
+    return { person: String(data.get("person")), use: String(data.get("use")) as Use };
+  };
+  f.passport.box.hidden = use !== "overseas";
+  form.addEventListener("change", () => {
+    f.passport.box.hidden = answers().use !== "overseas";
+  });
   const look = (): void => {
-    button.disabled = !lineUp() || session() !== "in";
+    f.button.disabled = !lineUp() || session() !== "in";
     gate.replaceChildren(needsLine() ?? "");
   };
   look();
@@ -44,16 +81,11 @@ export const ask: Draw = async (visit) => {
   hearWhile(form, "session", look);
   form.addEventListener("submit", (e) => {
     e.preventDefault();
-    const answers = new FormData(form);
-    void issue(form, outcome, String(answers.get("person")), String(answers.get("use")) as Use, me);
+    const { person, use } = answers();
+    if (f.button.disabled || (use === "overseas" && !f.passport.check())) return;
+    void issue(f, person, use);
   });
-  return { title, above, nodes: [form], still: true };
-};
-
-function person(p: Person, checked: boolean): HTMLElement {
-  return h("label", { class: "choice" },
-    h("input", { type: "radio", name: "person", value: p.id, id: `for-${p.id}`, checked }),
-    h("span", {}, personName(p), " ", h("span", { class: "small" }, w(`relation.${p.relation}`))));
+  return form;
 }
 
 function useChoice(u: Use, checked: boolean): HTMLElement {
@@ -62,44 +94,65 @@ function useChoice(u: Use, checked: boolean): HTMLElement {
     h("span", {}, h("strong", {}, w(`use.${u}`)), h("span", { class: "small block" }, w(`use.${u}.where`))));
 }
 
-async function issue(form: HTMLFormElement, outcome: HTMLElement, person: string, use: Use, me: Me): Promise<void> {
-  const button = form.querySelector<HTMLButtonElement>("#issue");
-  if (button !== null) button.disabled = true;
-  outcome.replaceChildren(progress("ask.running"));
+let asked = ""; // what the last act was asked with: the same key must not ask for something else
+
+async function issue(f: Form, person: string, use: Use): Promise<void> {
+  f.button.disabled = true;
+  f.outcome.replaceChildren(progress("ask.running"));
   const act = `ask-${person}-${use}`;
+  const [upper, lower] = f.passport.lines();
+  const mrz = use === "overseas" && upper + lower !== "" ? { mrz: [upper, lower] } : {};
+  const body = { person, use, ...mrz };
   try {
+    if (asked !== "" && asked !== JSON.stringify(body)) await finished(act);
+    asked = JSON.stringify(body);
     const headers = { "Idempotency-Key": await keyOf(act) };
-    const a = await api({ method: "POST", path: "/v1/certificates", headers, body: { person, use } });
+    const a = await api({ method: "POST", path: "/v1/certificates", headers, body });
     await finished(act);
+    asked = "";
+    f.passport.clear();
     const c = a.body as Certificate;
     await keepCertificate(c);
     say(phrase("ask.done"));
     await go(`/app/certificates/${c.id}`, "replace");
     tell("data");
   } catch (e) {
-    if (button !== null) button.disabled = false;
-    if (e instanceof Refused && e.problem.status < 500) await finished(act);
-    outcome.replaceChildren(...(e instanceof Refused ? refusal(e.problem, me) : [lost(e)]));
+    f.button.disabled = false;
+    if (e instanceof Refused && e.problem.status < 500) {
+      asked = "";
+      await finished(act);
+    }
+    failed(f, e, person);
   }
 }
 
-/** keepCertificate puts it first; the list's ETag no longer fits. */
-async function keepCertificate(c: Certificate): Promise<void> {
-  await change<Dated<readonly Certificate[]>>("certificates", (old) => ({
-    value: [c, ...(old?.value ?? []).filter((x) => x.id !== c.id)],
-    at: Date.now(),
-  }));
+function failed(f: Form, e: unknown, person: string): void {
+  if (!(e instanceof Refused)) {
+    f.button.focus({ preventScroll: true });
+    f.outcome.replaceChildren(h("p", { class: "note" }, state("stopped", phrase(e instanceof Unreachable ? "ask.no_answer" : "refused.other"))));
+    return;
+  }
+  const line = lineOf(e.problem);
+  f.outcome.replaceChildren(refusal(e.problem, f.me, person, line !== undefined));
+  if (line !== undefined) f.passport.refuse(line, e.problem.reason ?? "");
+  else f.outcome.querySelector<HTMLElement>("#refusal")?.focus();
 }
 
-function refusal(p: Problem, me: Me): readonly Node[] {
-  return [
-    h("div", { class: "refusal" },
-      h("p", {}, state("stopped", phrase("refused.title"))),
-      h("p", { id: "reason" }, show(refusalWords(p.code))),
-      reference(p.trace),
-      p.status < 500 && counterCard(p.counter ?? me.counter)),
-  ];
+/** lineOf is the passport's line that the server refused. */
+function lineOf(p: Problem): 0 | 1 | undefined {
+  const place = (p.places ?? []).find((x) => x.startsWith("body.mrz"));
+  if (place === undefined) return undefined;
+  return place === "body.mrz.0" ? 0 : 1;
 }
 
-const lost = (e: unknown): HTMLElement =>
-  h("p", { class: "note" }, state("stopped", phrase(e instanceof Unreachable ? "ask.no_answer" : "refused.other")));
+/** refusal: why, what to quote, whom to ask, and the next step where a correction helps. */
+function refusal(p: Problem, me: Me, person: string, ofPassport: boolean): HTMLElement {
+  const kind = p.correction ?? (p.code === "no_record" ? "missing" : undefined);
+  return h("div", { class: "refusal" },
+    h("p", { id: "refusal", tabindex: -1 }, state("stopped", phrase("refused.title"))),
+    h("p", { id: "reason" }, ofPassport ? w("refused.passport") : show(refusalWords(p.code))),
+    reference(p.reference ?? p.trace),
+    kind && h("p", {}, w("refused.correct")),
+    kind && h("a", { href: `/app/corrections/new?person=${person}&kind=${kind}`, class: "button second", id: "correct" }, w("correct.title")),
+    p.status < 500 && counterCard(p.counter ?? me.counter));
+}

@@ -63,7 +63,8 @@ async function cardRow(list: readonly Certificate[]): Promise<HTMLElement> {
   const me = await get<Dated<Me>>("me");
   const self = me?.value.people[0]?.id;
   const mine = list.filter((c) => c.person === self);
-  const best = [...mine, ...list].find((c) => !c.superseded) ?? mine[0] ?? list[0];
+  const good = [...mine, ...list].filter((c) => !c.revoked_at);
+  const best = good.find((c) => !c.superseded) ?? good[0] ?? mine[0] ?? list[0];
   if (best === undefined) {
     return h("div", { class: "act" }, h("p", {}, w("home.no_certificate")), bigLink("/app/certificates/new", "certificates.ask", "ask"));
   }
@@ -72,6 +73,6 @@ async function cardRow(list: readonly Certificate[]): Promise<HTMLElement> {
     h("span", { class: "row-text" },
       h("span", { class: "row-title" }, w("home.show_certificate")),
       h("span", {}, show(doses(best))),
-      best.superseded ? h("span", {}, w("certificate.superseded")) : null),
+      best.revoked_at ? h("span", {}, w("home.certificate_revoked")) : best.superseded ? h("span", {}, w("certificate.superseded")) : null),
     icon("next"));
 }

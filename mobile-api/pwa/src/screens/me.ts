@@ -24,6 +24,7 @@ export const me: Draw = async () => {
       await pushes(),
       group("data", "me.data", h("ul", { class: "rows" },
         row("/app/benefits", "benefits", h("span", { class: "row-title" }, w("benefits.title")), h("span", { class: "small" }, w("benefits.lead"))),
+        row("/app/corrections", "corrections", h("span", { class: "row-title" }, w("corrections.title")), h("span", { class: "small" }, w("corrections.row"))),
         row("/app/me/access", "access", h("span", { class: "row-title" }, w("access.title")), h("span", { class: "small" }, w("access.lead"))))),
       ...(kept ? [counterCard(kept.value.counter)] : []),
       h("p", {}, h("a", { href: "/app/me/sign-out", class: "button second", id: "to-sign-out" }, w("sign_out.title"))),

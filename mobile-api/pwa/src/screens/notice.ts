@@ -68,11 +68,15 @@ function page(n: Notice, by: HTMLElement | undefined, receiptWaits: boolean): Sc
   };
 }
 
-/** more leads to what the notice is about. */
-function more(about: About): HTMLElement {
-  return about.kind === "benefit"
-    ? bigLink(`/app/benefits/${about.id}`, "notice.about_benefit", "about")
-    : bigLink(`/app/offers/${about.id}`, "notice.about_offer", "about");
+/** more leads to what the notice is about; of what this app does not know, the words are enough. */
+function more(about: About): HTMLElement | null {
+  switch (about.kind) {
+    case "benefit": return bigLink(`/app/benefits/${about.id}`, "notice.about_benefit", "about");
+    case "offer": return bigLink(`/app/offers/${about.id}`, "notice.about_offer", "about");
+    case "certificate": return bigLink(`/app/certificates/${about.id}`, "notice.about_certificate", "about");
+    case "correction": return bigLink(`/app/corrections/${about.id}`, "notice.about_correction", "about");
+    default: return null;
+  }
 }
 
 const body = (x: Text): HTMLElement => h("div", { class: "text", lang: tag(x.language), id: "text" }, ...paragraphs(x.body));

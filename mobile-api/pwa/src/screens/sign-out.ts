@@ -21,7 +21,7 @@ export const signOut: Draw = async () => {
     nodes: [
       h("p", {}, w("sign_out.removes")),
       h("ul", { class: "plain" },
-        h("li", {}, w("sign_out.certificates")), h("li", {}, w("sign_out.notices")), h("li", {}, w("sign_out.benefits")),
+        h("li", {}, w("sign_out.certificates")), h("li", {}, w("sign_out.corrections")), h("li", {}, w("sign_out.notices")), h("li", {}, w("sign_out.benefits")),
         h("li", {}, w("sign_out.access")), h("li", {}, w("sign_out.push"))),
       h("p", {}, w("sign_out.stays")),
       ...(unsent > 0 ? [h("p", { class: "note" }, state("waiting", phrase("sign_out.unsent")))] : []),
