@@ -82,7 +82,7 @@ func (h *house) terminalFace(c *httpapi.Config, tokens *authn.Tokens) *authn.Ter
 func (h *house) officeFace(c *httpapi.Config) error {
 	o, err := office.New(office.Parts{
 		SignIn: h.staff, Terminals: officeTerminals{h.fleet, h}, Trail: officeTrail{h}, Notices: officeNotices{h.notices, h.logins},
-		Benefits: officeBenefits{h}, Children: officeChildren{h}, Protection: officeProtection{h.protection}, Approvals: officeApprovals{h},
+		Benefits: officeBenefits{h}, Children: officeChildren{h}, Certificates: officeCertificates{h}, Protection: officeProtection{h.protection}, Approvals: officeApprovals{h},
 		Names: officeNames{h}, Secure: h.config.TLS.CertFile != "" || httpsURL(h.config.StaffLogin.RedirectURL),
 		Log: h.log, IDs: h.ids, Now: h.now,
 	})

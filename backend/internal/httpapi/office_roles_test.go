@@ -42,6 +42,9 @@ func TestOfficePagesByRole(t *testing.T) {
 		{"GET", "/office/children/erasures", []actor.Role{actor.ChildApprover, actor.Auditor}},
 		{"POST", "/office/children/cases/chc_1/assess", child}, {"POST", "/office/children/cases/chc_1/close", child},
 		{"POST", "/office/children/cases/chc_1/approve", second}, {"POST", "/office/children/cases/chc_1/return", second},
+		{"GET", "/office/certificates", both}, {"POST", "/office/certificates/find", both}, {"GET", "/office/certificates/corrections/K-2345-6789", both},
+		{"POST", "/office/certificates/corrections/K-2345-6789/answer", clerk}, {"GET", "/office/certificates/papers/C-2345-6789", both},
+		{"POST", "/office/certificates/papers/C-2345-6789/revoke", approver},
 		{"GET", "/office/protection", protector}, {"GET", "/office/protection/withheld/wth_1", protector}, {"POST", "/office/protection/withheld/wth_1", protector},
 		{"POST", "/office/protection/flags", protector}, {"POST", "/office/protection/flags/lift", protector},
 	} {

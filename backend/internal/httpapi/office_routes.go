@@ -38,6 +38,9 @@ func OfficeRoutes(o *office.Office) ([]Route, error) {
 	if o.Children != nil {
 		routes = append(routes, childPages(o)...)
 	}
+	if o.Certificates != nil {
+		routes = append(routes, certificatePages(o)...)
+	}
 	if o.Protection != nil {
 		routes = append(routes, protectionPages(o)...)
 	}
@@ -102,6 +105,19 @@ func childPages(o *office.Office) []Route {
 		Screen(http.MethodPost, one+"/approve", approves, o.ApproveContact).Limit(office.MaxSheet),
 		Screen(http.MethodPost, one+"/return", approves, o.ReturnCase).Limit(office.MaxSheet),
 		Screen(http.MethodPost, one+"/close", works, o.CloseCase).Limit(office.MaxSheet),
+	}
+}
+
+func certificatePages(o *office.Office) []Route {
+	reads := StaffWith(actor.Clerk, actor.Approver)
+	const list, corrections, papers = "/office/certificates", "/office/certificates/corrections/{id}", "/office/certificates/papers/{id}"
+	return []Route{
+		Screen(http.MethodGet, list, reads, o.CertificatesPage),
+		Screen(http.MethodPost, list+"/find", reads, o.FindPaper).Limit(office.MaxSheet),
+		Screen(http.MethodGet, corrections, reads, o.CorrectionPage),
+		Screen(http.MethodPost, corrections+"/answer", StaffWith(actor.Clerk), o.AnswerCorrection).Limit(office.MaxSheet),
+		Screen(http.MethodGet, papers, reads, o.PaperPage),
+		Screen(http.MethodPost, papers+"/revoke", StaffWith(actor.Approver), o.RevokePaper).Limit(office.MaxSheet),
 	}
 }
 

@@ -112,7 +112,7 @@ func officeRoutes(t *testing.T, rows int) ([]Route, func(*Config)) {
 	f := fakeOffice{rows}
 	canned := &officetest.Canned{Rows: rows, Run: office.RunCounted, Stage: office.CaseAssessed, State: office.Noticed, Listed: "waiting"}
 	o, err := office.New(office.Parts{
-		Benefits: canned.Benefits(), Children: canned.Children(), Protection: canned.Protection(), Approvals: canned,
+		Benefits: canned.Benefits(), Children: canned.Children(), Protection: canned.Protection(), Certificates: canned.Certificates(), Approvals: canned,
 		SignIn: f, Notices: f, Terminals: fakeTerminals{}, Trail: fakeTrail{}, Names: f,
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), Now: func() time.Time { return officeNow },
 		IDs: handle.Source{Now: time.Now, Rand: rand.Reader},

@@ -28,7 +28,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // staff pages by method and path. The routes and their roles are httpapi's; these tests
 // are about what stands on a page and can be done there.
 func pages(o *office.Office) map[string]func(context.Context, actor.Staff, office.Request) (office.Page, error) {
-	const b, c, p = "/office/benefits", "/office/children", "/office/protection"
+	const b, c, p, z = "/office/benefits", "/office/children", "/office/protection", "/office/certificates"
 	return map[string]func(context.Context, actor.Staff, office.Request) (office.Page, error){
 		"GET /office/": o.Today,
 		"GET " + b:     o.RunList, "GET " + b + "/new": o.NewRun, "POST " + b + "/runs": o.DraftRun,
@@ -39,6 +39,8 @@ func pages(o *office.Office) map[string]func(context.Context, actor.Staff, offic
 		"GET " + c: o.CaseList, "GET " + c + "/erasures": o.ErasureList, "GET " + c + "/cases/{id}": o.CasePage,
 		"POST " + c + "/cases/{id}/assess": o.AssessCase, "POST " + c + "/cases/{id}/approve": o.ApproveContact,
 		"POST " + c + "/cases/{id}/return": o.ReturnCase, "POST " + c + "/cases/{id}/close": o.CloseCase,
+		"GET " + z: o.CertificatesPage, "POST " + z + "/find": o.FindPaper, "GET " + z + "/corrections/{id}": o.CorrectionPage,
+		"POST " + z + "/corrections/{id}/answer": o.AnswerCorrection, "GET " + z + "/papers/{id}": o.PaperPage, "POST " + z + "/papers/{id}/revoke": o.RevokePaper,
 		"GET " + p: o.ProtectionPage, "GET " + p + "/withheld/{id}": o.WithheldPage, "POST " + p + "/withheld/{id}": o.Settle,
 		"POST " + p + "/flags": o.SetFlag, "POST " + p + "/flags/lift": o.LiftFlag,
 	}
@@ -55,7 +57,7 @@ func officer(roles ...actor.Role) actor.Staff {
 func console(t *testing.T, c *officetest.Canned) *office.Office {
 	t.Helper()
 	o, err := office.New(office.Parts{
-		Benefits: c.Benefits(), Children: c.Children(), Protection: c.Protection(), Approvals: c, Names: c,
+		Benefits: c.Benefits(), Children: c.Children(), Protection: c.Protection(), Certificates: c.Certificates(), Approvals: c, Names: c,
 		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), Now: func() time.Time { return officetest.Now },
 		IDs: handle.Source{Now: func() time.Time { return officetest.Now }, Rand: rand.Reader},
 	})

@@ -29,22 +29,23 @@ var assetFiles embed.FS
 func Assets() (fs.FS, error) { return fs.Sub(assetFiles, "assets") }
 
 // Parts are what the console works with; all are needed but Notices, Benefits, Children,
-// Protection, Approvals, Terminals and Trail, whose pages and routes are left out when they
+// Certificates, Protection, Approvals, Terminals and Trail, whose pages and routes are left out when they
 // are nil.
 type Parts struct {
-	SignIn     SignIn
-	Notices    Notices
-	Benefits   Benefits
-	Children   Children
-	Protection Protection
-	Approvals  Approvals
-	Terminals  Terminals
-	Trail      Trail
-	Names      Names
-	Secure     bool // cookies travel over TLS alone
-	Log        *slog.Logger
-	IDs        handle.Source
-	Now        func() time.Time
+	SignIn       SignIn
+	Notices      Notices
+	Benefits     Benefits
+	Children     Children
+	Certificates Certificates
+	Protection   Protection
+	Approvals    Approvals
+	Terminals    Terminals
+	Trail        Trail
+	Names        Names
+	Secure       bool // cookies travel over TLS alone
+	Log          *slog.Logger
+	IDs          handle.Source
+	Now          func() time.Time
 }
 
 // Office gives the pages. It is safe for concurrent use.
@@ -189,6 +190,7 @@ func (o *Office) nav(who *actor.Staff, path string) []link {
 	offer(o.Notices != nil, "nav.notices", "/office/notices", actor.Clerk, actor.Approver)
 	offer(o.Benefits != nil, "nav.benefits", "/office/benefits", actor.Clerk, actor.Approver)
 	offer(o.Children != nil, "nav.children", "/office/children", actor.ChildOfficer, actor.ChildApprover)
+	offer(o.Certificates != nil, "nav.certificates", certificatesPath, actor.Clerk, actor.Approver)
 	offer(o.Protection != nil, "nav.protection", protectionPath, actor.Protector)
 	offer(o.Terminals != nil, "nav.terminals", "/office/terminals", actor.TerminalManager)
 	offer(o.Trail != nil, "nav.records", "/office/records", actor.Auditor)

@@ -51,6 +51,7 @@ var everyPage = []string{
 	"/office/", "/office/benefits", "/office/benefits/new", "/office/benefits/runs/run_1", "/office/benefits/runs/run_1/awards",
 	"/office/benefits/runs/run_1/awards?state=noticed", "/office/benefits/runs/run_1/questions", "/office/benefits/awards/awd_1", "/office/benefits/lists/lst_1",
 	"/office/children", "/office/children/cases/chc_1", "/office/children/erasures", "/office/protection", "/office/protection/withheld/wth_1",
+	"/office/certificates", "/office/certificates/corrections/K-2345-6789", "/office/certificates/papers/C-2345-6789", "/office/certificates/papers/R-2345-6789",
 }
 
 // In every language and every state, each page has its words, one h1, and a label for
@@ -265,6 +266,14 @@ func forms() []form {
 		{"a case returned without a word", kase + "/return", values(), nil, "return-reason", ""},
 		{"a case closed", kase + "/close", values("outcome", "started"), nil, "", "close chc_1 started "},
 		{"a case closed without an outcome", kase + "/close", values("note", "x"), nil, "close-outcome", ""},
+		{"answered", "/office/certificates/corrections/K-2345-6789/answer", values("answer", "corrected", "words", longReason), nil, "", "answer K-2345-6789 corrected " + longReason},
+		{"answered without a word", "/office/certificates/corrections/K-2345-6789/answer", values("answer", "corrected"), nil, "answer-words", ""},
+		{"answered somehow", "/office/certificates/corrections/K-2345-6789/answer", values("words", longReason), nil, "answer-answer", ""},
+		{"answered by My Number", "/office/certificates/corrections/K-2345-6789/answer", values("answer", "corrected", "words", "あなたの番号は 123456789018 です"), nil, "answer-words", ""},
+		{"a certificate revoked", "/office/certificates/papers/C-2345-6789/revoke", values("reason", longReason, "sure", "yes"), nil, "", "revoke C-2345-6789 " + longReason},
+		{"revoked too lightly", "/office/certificates/papers/C-2345-6789/revoke", values("reason", longReason), nil, "revoke-sure", ""},
+		{"nothing looked up", "/office/certificates/find", values("reference", ""), nil, "find-reference", ""},
+		{"a reference of nobody", "/office/certificates/find", values("reference", "C-9999-9999"), nil, "find-reference", ""},
 		{"settled", "/office/protection/withheld/wth_1", values("how", "by_phone", "note", longReason), nil, "", "settle wth_1 by_phone " + longReason},
 		{"settled somehow", "/office/protection/withheld/wth_1", values("note", longReason), nil, "settle-how", ""},
 		{"protected", "/office/protection/flags", values("ref", "R-000001", "kind", "do_not_contact"), nil, "", "set R-000001 do_not_contact "},

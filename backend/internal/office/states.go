@@ -29,6 +29,8 @@ var icons = map[string]map[string]string{
 		string(CaseOffered): iconWait, string(CaseWithPerson): iconBusy, string(CaseAccepted): iconDone,
 		string(CaseDeclined): iconStop, string(CaseClosed): iconDone, string(CaseLapsed): iconOld,
 	},
+	"asked":   {answerOpen: iconNeed, AnswerCorrected: iconDone, AnswerNothing: iconStop},
+	"paper":   {"good": iconDone, "revoked": iconStop, "refused": iconStop},
 	"verdict": {"approved": iconDone, "returned": iconNeed},
 }
 

@@ -70,7 +70,7 @@ func (o *Office) quiet(t Terminal) bool {
 // queue gathers what the officer's roles ask of them.
 func (o *Office) queue(ctx context.Context, who actor.Staff) ([]task, error) {
 	var all []task
-	for _, gather := range []func(context.Context, actor.Staff) ([]task, error){o.approvalTasks, o.caseTasks, o.withheldTasks, o.runTasks} {
+	for _, gather := range []func(context.Context, actor.Staff) ([]task, error){o.approvalTasks, o.caseTasks, o.withheldTasks, o.runTasks, o.correctionTasks} {
 		some, err := gather(ctx, who)
 		if err != nil {
 			return nil, err

@@ -24,7 +24,8 @@ var Now = time.Date(2026, 11, 21, 5, 0, 0, 0, time.UTC)
 const LongName = "髙橋﨑 ヴァシリエヴィチ"
 
 // Canned is one municipality. The zero value is empty; Rows is how many lines each table
-// has. It implements office.Benefits, Children, Protection, Approvals and Names.
+// has. It implements office.Benefits, Children, Certificates,
+// Protection, Approvals and Names.
 type Canned struct {
 	Rows   int
 	Own    bool              // what waits for approval is the officer's own work
