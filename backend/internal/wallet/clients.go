@@ -1,6 +1,8 @@
 package wallet
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -28,25 +30,26 @@ func CheckClients(clients []Client) error {
 	return err
 }
 
+// register finds the clients by their ids.
 func register(clients []Client) (map[string]Client, error) {
 	out := map[string]Client{}
-	for _, c := range clients {
-		place := "wallet.clients"
-		switch {
-		case c.ID == "" || len(c.ID) > maxClientID || !visible(c.ID):
-			return nil, fault.At(fault.InvalidArgument, place, "an id has 1 to %d printable ASCII characters", maxClientID)
-		case out[c.ID].ID != "":
-			return nil, fault.At(fault.InvalidArgument, place, "an id stands twice")
-		case strings.TrimSpace(c.Name) == "" || len(c.Name) > maxClientName:
-			return nil, fault.At(fault.InvalidArgument, place, "a name has 1 to %d bytes", maxClientName)
-		case len(c.RedirectURIs) == 0 || !all(c.RedirectURIs, safeRedirect):
-			return nil, fault.At(fault.InvalidArgument, place,
-				"each redirect URI begins with https://, with a scheme of the app that has a dot (RFC 8252 section 7.1), or with http:// on this machine, and has no fragment")
+	var faults []error
+	for i, c := range clients {
+		check := func(key string, ok bool, message string, args ...any) {
+			if !ok {
+				faults = append(faults, fault.At(fault.InvalidArgument, fmt.Sprintf("wallet.clients.%d.%s", i, key), message, args...))
+			}
 		}
+		_, twice := out[c.ID]
+		check("id", c.ID != "" && len(c.ID) <= maxClientID && visible(c.ID), "must have 1 to %d printable ASCII characters", maxClientID)
+		check("id", !twice, "must not stand twice")
+		check("name", strings.TrimSpace(c.Name) != "" && len(c.Name) <= maxClientName, "must have 1 to %d bytes", maxClientName)
+		check("redirect_uris", len(c.RedirectURIs) > 0 && all(c.RedirectURIs, safeRedirect),
+			"must each begin with https://, with a scheme of the app that has a dot (RFC 8252 section 7.1), or with http:// on this machine, and have no fragment")
 		c.RedirectURIs = slices.Clone(c.RedirectURIs)
 		out[c.ID] = c
 	}
-	return out, nil
+	return out, errors.Join(faults...)
 }
 
 // hostCharacters are those of a host with its port. The host also stands in the policy of
