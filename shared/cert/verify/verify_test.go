@@ -2,12 +2,16 @@ package verify_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/cert/hcert"
 	"madoguchi.example/shared/cert/shc"
+	"madoguchi.example/shared/cert/shlink"
+	"madoguchi.example/shared/cert/vdsnc"
 	"madoguchi.example/shared/cert/verify"
 	"madoguchi.example/shared/trust"
 )
@@ -156,21 +160,91 @@ func TestJSONShape(t *testing.T) {
 	}
 }
 
+// seeds gives one document of every format, as our own encoders write them, and the terminal's
+// snapshot that believes them.
+func seeds(t testing.TB, w *world) ([]string, trust.Snapshot) {
+	t.Helper()
+	must := func(text string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	jws := w.issue(threeDoses())
+	term := vdsnc.Term{From: w.at.AddDate(0, -1, 0), UsageUntil: w.at.AddDate(1, 0, 0), Until: w.at.AddDate(10, 0, 0)}
+	authority, signer := testKey(t, 11), testKey(t, 12)
+	csca := must(text(vdsnc.NewCSCA(authority, vdsnc.Name{Country: "JP", Common: "CSCA"}, term)))
+	bsc := must(text(vdsnc.NewBSC([]byte(csca), authority, signer.Public(), vdsnc.Name{Country: "JP", Common: "Health"}, term)))
+	c := threeDoses()
+	c.TravelDocument = "TZ0000001"
+	for i := range c.Doses {
+		c.Doses[i].Country = "JPN"
+	}
+	seal, eu := c, c
+	seal.ID, eu.ID = "6U5RSWMBASG2", must(hcert.NewUVCI("JP", "MADOGUCHI/A1B2C3D4E5"))
+	half := len("shc:/") + len(w.qr(jws))/4*2
+	link, err := shlink.New(shlink.Link{URL: "https://links.example/m", Passcode: true}, shlink.Key{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{
+		jws, w.qr(jws), "shc:/2/2/" + w.qr(jws)[half:] + "\nshc:/1/2/" + w.qr(jws)[len("shc:/"):half],
+		`{"verifiableCredential":["` + jws + `"]}`,
+		must(hcert.Issue(signer, []byte(bsc), w.at, w.at.AddDate(0, 6, 0), eu, hcert.Options{})),
+		must(hcert.Issue(signer, []byte(bsc), w.at, w.at.AddDate(0, 6, 0), eu, hcert.Options{Kind: hcert.DVC})),
+		must(vdsnc.Issue(signer, []byte(bsc), w.at, seal, vdsnc.Options{Issuer: "JPN", Centre: "MINATO"})),
+		link.Text(), "https://viewer.example/#" + link.Text(), jws + "~", "{}", "[{}]",
+	}
+	w.snapshot()
+	w.bundle.Files["hcert/signer.der"], w.bundle.Files["vdsnc/csca.der"] = []byte(bsc), []byte(csca)
+	fsys, err := w.bundle.FS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap, err := verify.LoadTrust(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all, snap
+}
+
+func text(b []byte, err error) (string, error) { return string(b), err }
+
+// The documents that fuzzing begins with are good ones, each of its format.
+func TestSeedsAreGood(t *testing.T) {
+	w := newWorld(t)
+	all, snap := seeds(t, w)
+	valid := map[cert.Format]bool{}
+	for _, seed := range all {
+		v := verify.Verify([]byte(seed), snap, w.at)
+		valid[v.Format] = valid[v.Format] || v.Outcome == cert.Valid
+	}
+	for _, f := range []cert.Format{shc.Format, hcert.Format, vdsnc.Format} {
+		if !valid[f] {
+			t.Errorf("no good %s among them", f)
+		}
+	}
+}
+
+// FuzzVerify gives anything to the whole of it: a verdict with its words, twice the same.
 func FuzzVerify(f *testing.F) {
 	w := newWorld(f)
-	jws := w.issue(threeDoses())
-	for _, seed := range []string{jws, w.qr(jws), "HC1:A", `{"data":{},"sig":{}}`, "shlink:/x", jws + "~", `{"verifiableCredential":["` + jws + `"]}`} {
+	all, snap := seeds(f, w)
+	for _, seed := range all {
 		f.Add([]byte(seed))
 	}
-	snap := w.snapshot()
 	f.Fuzz(func(t *testing.T, input []byte) {
 		v := verify.Verify(input, snap, w.at)
-		if v.Findings == nil || v.Outcome == "" {
+		if v.Findings == nil || v.Outcome == "" || (v.Outcome != cert.Valid && v.Reason == "") || (v.Outcome == cert.Valid && v.Certificate == nil) {
 			t.Errorf("a verdict without its words: %+v", v)
 		}
 		out, err := verify.JSON(v)
-		if err != nil || !json.Valid(out) {
+		if err != nil || !json.Valid(out) || verify.Sentence(v) == "" {
 			t.Errorf("%s %v", out, err)
+		}
+		if again := verify.Verify(input, snap, w.at); !reflect.DeepEqual(again, v) {
+			t.Errorf("%+v, then %+v", v, again)
 		}
 	})
 }
