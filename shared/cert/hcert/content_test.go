@@ -162,12 +162,15 @@ func TestDVC(t *testing.T) {
 		"null guardian": {top("gn", nil), cert.Valid, []cert.Finding{hcert.NullMember}}, "unknown": {top("x", 1), cert.Valid, []cert.Finding{hcert.UnknownMember}},
 		"no vaccine": {change("vp", absent{}), cert.Malformed, nil}, "no day": {change("dt", absent{}), cert.Malformed, nil}, "no lot": {change("bo", absent{}), cert.Valid, []cert.Finding{hcert.MissingMember}},
 		"counts later": {change("vls", "2026-12-24"), cert.Valid, []cert.Finding{hcert.OutsidePeriod}}, "counts no more": {change("vle", "2026-11-01"), cert.Valid, []cert.Finding{hcert.OutsidePeriod}},
-		"dose as number": {change("dn", 2), cert.Valid, nil}, "unknown of the dose": {change("x", 1), cert.Valid, []cert.Finding{hcert.UnknownMember}},
+		"another document": {top("ndt", "NI"), cert.Valid, nil}, "dose as number": {change("dn", 2), cert.Valid, nil}, "unknown of the dose": {change("x", 1), cert.Valid, []cert.Finding{hcert.UnknownMember}},
 	} {
 		claims := dict(i(1), text("JP"), i(6), i(at.Unix()), i(4), i(expires.Unix()), i(-260), dict(i(-6), c.content))
 		v := hcert.Verify(seal(t, dsc, claims), snap, at)
 		if v.Outcome != c.want || (c.want == cert.Valid && !slices.Equal(v.Findings, c.findings) && len(v.Findings)+len(c.findings) > 0) {
 			t.Errorf("%s: %s %v %s", name, v.Outcome, v.Findings, v.Reason)
+		}
+		if name == "another document" && v.Certificate.TravelDocument != "" {
+			t.Error("a number that is not a passport's is told as one")
 		}
 		if name != "a map" {
 			continue

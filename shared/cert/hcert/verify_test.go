@@ -251,6 +251,9 @@ func TestBounds(t *testing.T) {
 	if v := hcert.Verify([]byte(hcert.Prefix+strings.Repeat("0", hcert.MaxText)), trust.Snapshot{}, at); !strings.Contains(v.Reason, "longer than 4296") {
 		t.Errorf("a long text is read: %s", v.Reason)
 	}
+	if v := hcert.Verify(wrap(make([]byte, hcert.MaxPayload+1)), trust.Snapshot{}, at); !strings.Contains(v.Reason, "larger than 16384") {
+		t.Errorf("a large message is read: %s", v.Reason)
+	}
 	for _, input := range []string{"", "HC1", "hc1:", "HC2:NCF", "HL0:NCF", "NCF", " HC1:"} {
 		if v := hcert.Verify([]byte(input), trust.Snapshot{}, at); v.Outcome != cert.Unsupported {
 			t.Errorf("%q: %s", input, v.Outcome)

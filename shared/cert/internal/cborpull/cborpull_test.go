@@ -58,7 +58,7 @@ func TestRefuses(t *testing.T) {
 	for name, digits := range map[string]string{
 		"nothing": "", "cut head": "18", "cut bytes": "4201", "cut text": "6261", "cut array": "8201", "cut map": "a101", "cut tag": "c0",
 		"reserved 28": "1c", "reserved 30": "7e", "indefinite bytes": "5f4101ff", "indefinite text": "7f6161ff", "indefinite array": "9f01ff",
-		"indefinite map": "bf0102ff", "break": "ff", "more behind": "0000", "not UTF-8": "61ff", "surrogate": "63eda080",
+		"indefinite map": "bf0102ff", "break": "ff", "indefinite, much behind": "9f" + strings.Repeat("00", 128) + "ff", "reserved, much behind": "1c" + strings.Repeat("00", 16), "more behind": "0000", "not UTF-8": "61ff", "surrogate": "63eda080",
 		"twice": "a201020103", "twice, spelt longer": "a20102180103", "twice, text": "a2616101616102", "twice within": "81a201020103",
 		"key of bytes": "a1410101", "key of null": "a1f601", "key of array": "a18001", "simple in long form": "f814",
 		"deep": strings.Repeat("81", cborpull.MaxDepth+1) + "00", "deep tags": strings.Repeat("c1", cborpull.MaxDepth+1) + "00",

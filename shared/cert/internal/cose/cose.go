@@ -72,10 +72,6 @@ func Parse(data string) (Message, error) {
 	}
 	i := 0
 	for a := r.Array(); a.Next(); i++ {
-		if a.Len != parts {
-			r.Fault("not %d parts", parts)
-			break
-		}
 		switch i {
 		case 0:
 			m.protected = r.Bytes()
