@@ -42,3 +42,14 @@ func Forget(section any) {
 
 // MaxChains is maxChains for tests.
 const MaxChains = maxChains
+
+// SameCountry is sameCountry for tests.
+func SameCountry(state, country string) bool { return sameCountry(state, country) }
+
+// Countries gives the number of rows, 0 where they are not all of one length.
+func Countries() int {
+	if len(countries)%countryRow != 0 {
+		return 0
+	}
+	return len(countries) / countryRow
+}

@@ -438,6 +438,12 @@ func TestLayout(t *testing.T) {
 // TestRemembered: chains are remembered, not without bound, and from many at once.
 func TestRemembered(t *testing.T) {
 	w := newWorld(t)
+	w.authority = testKey(t, elliptic.P256(), 11) // the quickest curve
+	var err error
+	if w.csca, err = vdsnc.NewCSCA(w.authority, vdsnc.Name{Country: "JP", Common: "Test CSCA"}, term); err != nil {
+		t.Fatal(err)
+	}
+	w.put("csca.der", w.csca)
 	snap := w.snapshot()
 	var texts [][]byte
 	for i := range vdsnc.MaxChains + 10 {
@@ -459,5 +465,25 @@ func TestRemembered(t *testing.T) {
 	wait.Wait()
 	if n := vdsnc.Chains(snap.Section("vdsnc")); n != vdsnc.MaxChains {
 		t.Errorf("%d chains are remembered, want %d", n, vdsnc.MaxChains)
+	}
+}
+
+// TestCountries: the state that a document names and the country of its authority.
+func TestCountries(t *testing.T) {
+	for _, c := range []struct {
+		state, country string
+		same           bool
+	}{
+		{"JPN", "JP", true}, {"JPN", "jp", true}, {"JPN", "JPN", true}, {"D", "DE", true}, {"D<<", "DE", true}, {"DEU", "DE", true},
+		{"EUE", "EU", true}, {"UNO", "UN", true}, {"RKS", "KS", true}, {"ZWE", "ZW", true}, {"AFG", "AF", true}, {"UTO", "FR", true},
+		{"JPN", "AU", false}, {"JPN", "", false}, {"", "", false}, {"JP", "JP", true}, {"JP", "JPN", false}, {"XXX", "XX", false},
+		{"<", "AF", false}, {"D ", "DE", false}, {"JPNX", "JP", false}, {"PNK", "JP", false},
+	} {
+		if got := vdsnc.SameCountry(c.state, c.country); got != c.same {
+			t.Errorf("%q, %q: %v", c.state, c.country, got)
+		}
+	}
+	if n := vdsnc.Countries(); n != 249+6 {
+		t.Errorf("%d rows, want ISO 3166's 249 and 6 more", n)
 	}
 }
