@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
 
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/internal/base45"
@@ -18,6 +19,7 @@ import (
 	"madoguchi.example/shared/cert/internal/cose"
 	"madoguchi.example/shared/cert/vaccine"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/mrz"
 )
 
 // Kind says which content a certificate has.
@@ -198,8 +200,8 @@ func newName(c cert.Certificate) ([]byte, error) {
 	for _, part := range []struct{ name, plain, standard string }{
 		{c.Holder.FamilyLatin, "fn", "fnt"}, {c.Holder.GivenLatin, "gn", "gnt"},
 	} {
-		standard, ok := standardise(part.name)
-		if !ok || utf8.RuneCountInString(part.name) > maxMember || len(standard) > maxMember {
+		standard, err := mrz.Transliterate(norm.NFC.String(part.name))
+		if err != nil || utf8.RuneCountInString(part.name) > maxMember || len(standard) > maxMember {
 			return nil, fault.At(fault.InvalidArgument, PlaceHolder, "the holder's Latin name cannot be written by Doc 9303")
 		}
 		b.PutText(part.plain, part.name)

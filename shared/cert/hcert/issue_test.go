@@ -293,7 +293,7 @@ func TestNames(t *testing.T) {
 	for plain, want := range map[string]string{
 		"Musterfrau-Gößinger": "MUSTERFRAU<GOESSINGER", "d'Arsøns - van Halen": "DARSOENS<VAN<HALEN",
 		"Červenková Panklová": "CERVENKOVA<PANKLOVA", "François-Joan": "FRANCOIS<JOAN", "O’Neill Jr.": "ONEILL<JR",
-		"Łukasz": "LUKASZ", "Þór": "THOR", "ŌNO": "ONO", "大野": "", " A  B ": "A<B", "Ō": "O",
+		"Łukasz": "LUKASZ", "Þór": "THOR", "ŌNO": "ONO", "大野": "", " A  B ": "A<B", "O\u0304no": "ONO",
 	} {
 		c := change(func(c *cert.Certificate) { c.Holder.FamilyLatin = plain })
 		text, err := hcert.Issue(key, dsc, at, expires, c, hcert.Options{})

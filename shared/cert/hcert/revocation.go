@@ -141,7 +141,8 @@ func loadRevocations(f *trust.Folder) revocations {
 }
 
 // readRevocations reads a revocation file. A list that breaks its form is noted, and what it
-// says of its key is then not known; a file that breaks its form says nothing.
+// says of its key is then not known in full; a file that breaks its form says nothing, and
+// a list of nobody knows which key leaves all keys in doubt.
 func readRevocations(text []byte, note func(list int, err error)) revocations {
 	out := revocations{lists: map[string]*revokedOf{}, doubtful: map[string]bool{}}
 	total := 0

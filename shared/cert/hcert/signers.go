@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
@@ -142,6 +143,29 @@ func certificatesOf(text []byte) (ders [][]byte) {
 	}
 }
 
+// oidPSS marks an RSA key that is for PSS alone (RFC 4055 section 1.2), which the library
+// does not read.
+var oidPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+
+func publicKeyOf(c *x509.Certificate) crypto.PublicKey {
+	if c.PublicKey != nil {
+		return c.PublicKey
+	}
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	rest, err := asn1.Unmarshal(c.RawSubjectPublicKeyInfo, &info)
+	if err != nil || len(rest) != 0 || !info.Algorithm.Algorithm.Equal(oidPSS) {
+		return nil
+	}
+	key, err := x509.ParsePKCS1PublicKey(info.Key.RightAlign())
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
 func (a *anchors) add(der []byte) error {
 	if a.count >= MaxSigners {
 		return fmt.Errorf("more than %d certificates", MaxSigners)
@@ -150,7 +174,8 @@ func (a *anchors) add(der []byte) error {
 	if err != nil {
 		return fmt.Errorf("not a certificate that can be read: %w", err)
 	}
-	if !cose.Usable(c.PublicKey) {
+	key := publicKeyOf(c)
+	if !cose.Usable(key) {
 		return fmt.Errorf("its key is neither on P-256 nor RSA of %d to %d bits", cose.MinRSA, cose.MaxRSA)
 	}
 	id := keyIDOf(der)
@@ -161,6 +186,6 @@ func (a *anchors) add(der []byte) error {
 	}
 	a.count++
 	a.signers[string(id[:])] = append(a.signers[string(id[:])],
-		&signer{der: der, key: c.PublicKey, usage: usageOf(c), from: c.NotBefore, to: c.NotAfter})
+		&signer{der: der, key: key, usage: usageOf(c), from: c.NotBefore, to: c.NotAfter})
 	return nil
 }

@@ -5,12 +5,15 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -145,6 +148,65 @@ func TestSigners(t *testing.T) {
 	if want := []string{"hcert/a.pem certificate 1", "hcert/broken.der certificate 1", "hcert/empty.pem", "hcert/large.pem"}; !slices.Equal(places, want) {
 		t.Errorf("left out: %v", snap.Notes())
 	}
+}
+
+func TestPS256(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := newRSADSC(t, key)
+	// The same certificate, its key marked as one for PSS alone.
+	anyRSA, pssAlone := []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1}, []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10}
+	pss := bytes.Replace(plain, anyRSA, pssAlone, 1)
+	for name, dsc := range map[string][]byte{"any RSA": plain, "PSS alone": pss} {
+		hc1 := sealRSA(t, key, dsc, claims())
+		if v := hcert.Verify(hc1, believe(t, dsc), at); v.Outcome != cert.Valid {
+			t.Errorf("%s: %s", name, v.Outcome)
+		}
+		if v := hcert.Verify(wrap(flipLast(unwrap(t, string(hc1)))), believe(t, dsc), at); v.Outcome != cert.BadSignature {
+			t.Errorf("%s: %s", name, v.Outcome)
+		}
+		of, err := hcert.RevocationEntries(hc1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := hcert.WriteRevocations([]hcert.RevocationList{{KeyID: of.KeyID, Type: hcert.BySignature, Hashes: []string{of.Signature.String()}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := cose.Parse(string(unwrap(t, string(hc1))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256([]byte(m.Signature)); !bytes.Equal(sum[:16], of.Signature[:]) {
+			t.Errorf("%s: the entry is not of the whole signature", name)
+		}
+		if v := hcert.Verify(hc1, withList(t, dsc, string(list)), at); v.Outcome != cert.Revoked {
+			t.Errorf("%s: %s", name, v.Outcome)
+		}
+	}
+}
+
+func TestSafeForConcurrentUse(t *testing.T) {
+	key := testKey(t, 7)
+	dsc := newDSC(t, key)
+	snap := believe(t, dsc)
+	inputs := map[cert.Outcome][]byte{cert.Valid: []byte(issue(t, key, dsc, claims(), hcert.Options{})), cert.Malformed: []byte("HC1:BB8")}
+	var all sync.WaitGroup
+	for want, input := range inputs {
+		for range 4 {
+			all.Go(func() {
+				for range 50 {
+					v := hcert.Verify(input, snap, at)
+					if v.Outcome != want || (want == cert.Valid && v.Certificate.ID != testUVCI) {
+						t.Errorf("%s, want %s", v.Outcome, want)
+					}
+				}
+			})
+		}
+	}
+	all.Wait()
 }
 
 func TestKeyUsage(t *testing.T) {
