@@ -140,6 +140,29 @@ func TestNoLists(t *testing.T) {
 	}
 }
 
+// TestListSigner: an authority whose key may not sign lists has none.
+func TestListSigner(t *testing.T) {
+	w := newWorld(t)
+	parent, err := x509.ParseCertificate(w.csca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(9), Subject: parent.Subject, SubjectKeyId: parent.SubjectKeyId, NotBefore: term.From, NotAfter: term.Until,
+		KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(nil, template, template, w.authority.Public(), w.authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put("csca.der", der)
+	w.put("csca.crl", w.crl(at.Add(-time.Hour), at.Add(time.Hour), w.serial()))
+	snap := w.snapshot()
+	if v := vdsnc.Verify([]byte(w.sign(vaccination, w.bsc)), snap, at); v.Outcome != cert.Valid || len(snap.Notes()) != 1 {
+		t.Errorf("%s %s, notes %v", v.Outcome, v.Reason, snap.Notes())
+	}
+}
+
 // endless makes a list that the authority signed and that names no next one.
 func (w *world) endless(parent *x509.Certificate) []byte {
 	w.t.Helper()

@@ -355,13 +355,9 @@ func TestRevocation(t *testing.T) {
 	day := 24 * time.Hour
 	clean, lists := w.crl(at.Add(-2*day), at.Add(day)), w.crl(at.Add(-day), at.Add(day), w.serial())
 	freed := w.crl(at.Add(-day/2), at.Add(day))
-	other := newWorld(t)
-	other.authority = testKey(t, elliptic.P384(), 12)
-	var err error
-	if other.csca, err = vdsnc.NewCSCA(other.authority, vdsnc.Name{Country: "JP", Common: "Test CSCA"}, term); err != nil {
-		t.Fatal(err)
-	}
-	forged := other.crl(at.Add(-time.Hour), at.Add(day), w.serial())
+	forger := w.in(t) // who names the authority and its key
+	forger.authority = testKey(t, elliptic.P384(), 12)
+	forged := forger.crl(at.Add(-time.Hour), at.Add(day), w.serial())
 	for _, c := range []struct {
 		name     string
 		lists    [][]byte
