@@ -98,6 +98,17 @@ func border(v config.VDSNC) (*keyring.Border, error) {
 	return out, err
 }
 
+// warnOfOldKeys tells of keys in force that another should follow.
+func (h *house) warnOfOldKeys(ctx context.Context) error {
+	all, err := h.ring.List(ctx, actor.System{Name: "start"}, audit.SigningKeys)
+	for _, k := range all {
+		if k.Due(h.now()) {
+			h.log.Warn("a signing key should be followed by another: see keys rotate", "format", k.Use, "id", k.ID)
+		}
+	}
+	return err
+}
+
 // sweepKeys destroys the private parts of keys that are out of use.
 func (h *house) sweepKeys(ctx context.Context) error {
 	return h.ring.Sweep(ctx, actor.System{Name: "sweep"}, audit.SigningKeys)

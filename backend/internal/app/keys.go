@@ -48,6 +48,8 @@ func listed(k keyring.Stored, now time.Time) listedKey {
 	switch {
 	case !k.Withdrawn.IsZero():
 		out.State = "withdrawn"
+	case k.Due(now):
+		out.State = "in force, rotate it"
 	case k.InForce(now):
 		out.State = "in force"
 	case k.Past(now):

@@ -86,6 +86,10 @@ func TestKeysCommands(t *testing.T) {
 	if got := o.states(t, "shc"); got != "in force file, withdrawn file, old destroyed" {
 		t.Error(got)
 	}
+	o.now = o.now.Add(366 * 24 * time.Hour)
+	if got := o.states(t, "shc") + "; " + o.states(t, "vdsnc"); got != "in force, rotate it file, withdrawn file, old destroyed; in force file" {
+		t.Error(got)
+	}
 	id := o.list(t, "hcert")[0].ID
 	if told, err := o.run(t, "keys", "withdraw", id); err != nil || !strings.Contains(told, id+" is withdrawn") {
 		t.Errorf("%v %s", err, told)

@@ -47,6 +47,9 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if c.CitizenLogin.OnThisMachine() || c.StaffLogin.OnThisMachine() {
 		h.log.Warn("people sign in at a practice provider on this machine: set citizen_login and staff_login before real people use this")
 	}
+	if err := h.warnOfOldKeys(ctx); err != nil {
+		return err
+	}
 	if c.Has(config.RoleWorker) {
 		if err := h.startWorker(ctx); err != nil {
 			return err

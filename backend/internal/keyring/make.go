@@ -172,6 +172,23 @@ func (k Key) SignsUntil() time.Time {
 	return until
 }
 
+// How old a key in force grows before another should follow: a year is what the SMART
+// Health Cards specification asks for.
+const (
+	RotateAfter = 365 * 24 * time.Hour
+	// RotateBefore is how long before its certificate's end a key should be followed.
+	RotateBefore = 30 * 24 * time.Hour
+)
+
+// Due tells whether the key is in force and should be followed by another soon.
+func (k Key) Due(at time.Time) bool {
+	if !k.InForce(at) || k.Specimen || !k.UseUntil.IsZero() {
+		return false
+	}
+	end := k.SignsUntil()
+	return at.Sub(k.UseFrom) > RotateAfter || !end.IsZero() && end.Sub(at) < RotateBefore
+}
+
 // maySign refuses a key whose certificate does not let it sign at that time.
 func maySign(k Key, at time.Time) error {
 	from, until, err := window(k)

@@ -75,7 +75,7 @@ func (p *Press) TrustBundle(ctx context.Context, _ actor.Terminal, _ audit.Purpo
 	if p.bundle.of == of {
 		return p.bundle.tar, p.bundle.name, nil
 	}
-	files, err := p.layout(ctx, e)
+	files, whole, err := p.layout(ctx, e)
 	if err != nil {
 		return nil, "", err
 	}
@@ -85,29 +85,32 @@ func (p *Press) TrustBundle(ctx context.Context, _ actor.Terminal, _ audit.Purpo
 		return nil, "", err
 	}
 	d := written(out.Bytes())
-	p.bundle = bundle{of, d.text, d.version}
+	if whole {
+		p.bundle = bundle{of, d.text, d.version}
+	}
 	return d.text, d.version, nil
 }
 
-// layout joins our files with the operator's, as far as a format reads them.
-func (p *Press) layout(ctx context.Context, e *edition) (layoutFiles, error) {
-	out := layoutFiles{}
+// layout joins our files with the operator's, as far as a format reads them. It is whole
+// unless status lists are left out because nobody can sign them: terminals then say of
+// credentials that it is not known whether they were revoked.
+func (p *Press) layout(ctx context.Context, e *edition) (out layoutFiles, whole bool, err error) {
+	out, whole = layoutFiles{}, true
 	maps.Copy(out, p.foreign.files)
 	for _, s := range verify.Sections() {
-		var err error
 		switch keyring.Use(s.Name) {
 		case keyring.SHC:
 			err = p.addCards(out, e)
 		case keyring.HCERT:
 			err = p.addHCERT(out, e)
 		case keyring.SDJWT:
-			err = p.addCredentials(ctx, out, e)
+			whole, err = p.addCredentials(ctx, out, e)
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return out, nil
+	return out, whole, nil
 }
 
 func (p *Press) addCards(out layoutFiles, e *edition) error {
@@ -137,18 +140,18 @@ func (p *Press) addHCERT(out layoutFiles, e *edition) error {
 	return nil
 }
 
-func (p *Press) addCredentials(ctx context.Context, out layoutFiles, e *edition) error {
+func (p *Press) addCredentials(ctx context.Context, out layoutFiles, e *edition) (whole bool, err error) {
 	jwks, err := e.credentialKeys()
 	if err != nil {
-		return err
+		return false, err
 	}
-	status, err := p.bundledStatus(ctx, e)
-	if err != nil {
-		return err
+	status, missing := p.bundledStatus(ctx, e)
+	if missing != nil {
+		p.Log.Error("terminals get no status lists", "cause", missing)
 	}
 	name, text, err := sdjwtvc.TrustFile(p.Issuer, jwks, status...)
 	out[name] = text
-	return err
+	return missing == nil, err
 }
 
 // joined puts two JSON lists one behind the other.

@@ -20,6 +20,10 @@ import (
 // Staleness is how long after a change the documents of one process may still be the old.
 const Staleness = 5 * time.Second
 
+// Skew is how much the clocks of the backends of one cell may differ: one that is late has a
+// key sign that much earlier than a cache lifetime after the others showed it.
+const Skew = 25 * time.Second
+
 // RevocationAge is how long others may keep a document that tells of revocations.
 const RevocationAge = 5 * time.Minute
 
@@ -55,7 +59,7 @@ type Deps struct {
 	// Issuer is public_url: the iss of cards and of credentials.
 	Issuer string
 	// CacheLifetime is how long after its publication a key is used: others may keep a
-	// document of keys that long, Staleness included.
+	// document of keys that long, Staleness and Skew included.
 	CacheLifetime time.Duration
 	// TrustDir is the operator's folder in the layout of --trust; empty: none.
 	TrustDir string
@@ -87,7 +91,7 @@ func New(d Deps) (*Press, error) {
 
 // KeyAge is how long others may keep a document that tells of keys alone: a new key signs
 // only after every copy without it has run out.
-func (p *Press) KeyAge() time.Duration { return max(p.CacheLifetime-Staleness, 0) }
+func (p *Press) KeyAge() time.Duration { return max(p.CacheLifetime-Staleness-Skew, 0) }
 
 // edition gives the documents as they are, at most Staleness old.
 func (p *Press) edition(ctx context.Context) (*edition, error) {

@@ -377,6 +377,42 @@ func TestStatusLists(t *testing.T) {
 	}
 }
 
+// While nobody can sign, terminals still get everything else, and the lists that were signed
+// before as long as they say the same.
+func TestWithoutASigner(t *testing.T) {
+	w := newWorks(t, store.SQLite)
+	card, _ := w.issue(keyring.SHC, "AQPCRrid111")
+	credential, _ := w.issue(keyring.SDJWT, "111")
+	k := w.signer(keyring.SDJWT)
+	if err := os.Remove(filepath.Join(w.dir, "certificates", "sdjwt", k.ID+".pem")); err != nil {
+		t.Fatal(err)
+	}
+	judge := func(want cert.Outcome) {
+		t.Helper()
+		snap, _ := w.bundle(w.press)
+		if v := verify.Verify([]byte(card), snap, w.now); v.Outcome != cert.Valid {
+			t.Errorf("the card: %s %s", v.Outcome, v.Reason)
+		}
+		if v := verify.Verify([]byte(credential), snap, w.now); v.Outcome != want {
+			t.Errorf("the credential: %s %s, want %s", v.Outcome, v.Reason, want)
+		}
+	}
+	judge(cert.Valid) // its signer is in memory still
+	restarted, err := keyring.Open(t.Context(), w.ring.Deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.press.Keys = restarted
+	w.now = w.now.Add(2 * publication.TrustRenewal)
+	judge(cert.Valid)
+	w.revoked.revoke(k, "222")
+	w.now = w.now.Add(publication.Staleness)
+	judge(cert.StaleRevocation)
+	if !strings.Contains(w.log.String(), "terminals get no status lists") {
+		t.Error("nobody is told")
+	}
+}
+
 // No document that the world reads holds a private part.
 func TestNothingPrivate(t *testing.T) {
 	w := newWorks(t, store.SQLite)

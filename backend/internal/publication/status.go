@@ -40,8 +40,10 @@ func (p *Press) Place(index int64) (uri string, place int64) {
 
 // statusList is a list as it was signed.
 type statusList struct {
-	of   string // what it was made of
-	text document
+	places string // the revoked ones
+	by     string // the hour and the key
+	until  time.Time
+	text   document
 }
 
 // StatusList gives the status list n, signed by the key in force; NotFound where there is
@@ -61,26 +63,39 @@ func (p *Press) StatusList(ctx context.Context, n int64) (doc []byte, version st
 }
 
 // sign gives a list of the edition for a caller that holds mu. The same content gives the
-// same text for an hour, from every process that has the key in a file.
+// same text for an hour, from every process that has the key in a file. While nobody can
+// sign, the last text with the same content serves for half its life.
 func (p *Press) sign(ctx context.Context, e *edition, n int64) (document, error) {
-	at := p.Now()
+	at := p.Now().UTC()
+	last, places := p.status[n], fmt.Sprint(e.revokedPlaces[n])
+	fresh, err := p.signed(ctx, e, n, at)
+	switch {
+	case err == nil:
+		p.status[n] = fresh
+		return fresh.text, nil
+	case last.until.After(at) && last.places == places:
+		p.Log.Error("cannot sign a status list: the last one serves meanwhile", "cause", err)
+		return last.text, nil
+	}
+	return document{}, err
+}
+
+// signed signs a list, unless the last one is what would come out.
+func (p *Press) signed(ctx context.Context, e *edition, n int64, at time.Time) (statusList, error) {
 	key, signer, err := p.Keys.Signer(ctx, keyring.SDJWT, at)
 	if err != nil {
-		return document{}, err
+		return statusList{}, err
 	}
-	issued := at.UTC().Truncate(TrustRenewal)
-	of := fmt.Sprint(key.ID, " ", issued.Unix(), " ", e.revokedPlaces[n])
-	if p.status[n].of == of {
-		return p.status[n].text, nil
+	issued := at.Truncate(TrustRenewal)
+	l := statusList{places: fmt.Sprint(e.revokedPlaces[n]), by: fmt.Sprint(issued.Unix(), " ", key.ID), until: issued.Add(StatusLife / 2)}
+	if last := p.status[n]; last.places == l.places && last.by == l.by {
+		return last, nil
 	}
 	text, err := sdjwtvc.IssueStatusList(signer, key.ID, sdjwtvc.Statuses{
 		Issuer: p.Issuer, URI: StatusURI(p.Issuer, n), IssuedAt: issued, ExpiresAt: issued.Add(StatusLife), Size: StatusSize, Revoked: e.revokedPlaces[n],
 	})
-	if err != nil {
-		return document{}, err
-	}
-	p.status[n] = statusList{of, written([]byte(text))}
-	return p.status[n].text, nil
+	l.text = written([]byte(text))
+	return l, err
 }
 
 // placeRevoked sorts the revoked credentials by list. It drops an index that no credential
