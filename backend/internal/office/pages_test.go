@@ -28,7 +28,7 @@ func ask(t *testing.T, o *office.Office, who actor.Staff, method, path string, f
 	in := office.Request{Method: method, Query: q, Form: form, Param: map[string]string{}, Cookie: map[string]string{"madoguchi_office_language": string(l)}}
 	for route, page := range pages(o) {
 		m, pattern, _ := strings.Cut(route, " ")
-		expr := regexp.MustCompile("^" + strings.ReplaceAll(pattern, "{id}", "([a-z]+_[0-9]+)") + "$")
+		expr := regexp.MustCompile("^" + strings.ReplaceAll(pattern, "{id}", "([a-z]+_[0-9]+|[A-Z]-[0-9A-Z]{4}-[0-9A-Z]{4})") + "$")
 		if found := expr.FindStringSubmatch(path); m == method && found != nil {
 			in.Path = pattern
 			if len(found) > 1 {
@@ -343,8 +343,8 @@ func TestNavigation(t *testing.T) {
 		who  actor.Staff
 		want []string
 	}{
-		{full, officer(actor.Clerk), []string{"/office/", "/office/benefits"}},
-		{full, officer(actor.Approver), []string{"/office/", "/office/benefits"}},
+		{full, officer(actor.Clerk), []string{"/office/", "/office/benefits", "/office/certificates"}},
+		{full, officer(actor.Approver), []string{"/office/", "/office/benefits", "/office/certificates"}},
 		{full, officer(actor.ChildOfficer), []string{"/office/", "/office/children"}},
 		{full, officer(actor.ChildApprover), []string{"/office/", "/office/children"}},
 		{full, officer(actor.Auditor), []string{"/office/", "/office/children/erasures"}},

@@ -1,0 +1,4 @@
+package issuance
+
+// ReadBundle lets the fuzz target read bundles.
+var ReadBundle = readBundle
