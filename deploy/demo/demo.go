@@ -52,6 +52,9 @@ const (
 	practiceAddress = "127.0.0.1:8070"
 )
 
+// refreshEvery is how often the terminal asks what is new: soon, for somebody who watches.
+const refreshEvery = 2 * time.Second
+
 // startTime bounds the whole start, which takes seconds.
 const startTime = 3 * time.Minute
 
@@ -158,7 +161,7 @@ func (d *demo) start(ctx context.Context, programs stage.Programs) (err error) {
 	d.say("making %d invented residents of two invented municipalities", d.residents)
 	d.stage, err = stage.New(ctx, stage.Options{Programs: programs, Dir: d.state, DSN: d.dsn, Seed: d.seed, Residents: d.residents,
 		AsOf:          d.Now().In(population.Japan).Format(time.DateOnly),
-		PublicAddress: free(publicAddress), PracticeAddress: free(practiceAddress)})
+		PublicAddress: free(publicAddress), PracticeAddress: free(practiceAddress), RefreshEvery: refreshEvery})
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func TestJourneys(t *testing.T) {
 	for _, store := range stores() {
 		t.Run(store.name, func(t *testing.T) {
 			ctx := limit(t, 5*time.Minute)
-			s, terminal, imported := open(t, ctx, stage.Options{Programs: forPractice(t), DSN: store.dsn(t), Residents: 1000})
+			s, terminal, imported := open(t, ctx, stage.Options{Programs: forPractice(t), DSN: store.dsn(t), Residents: 1000, RefreshEvery: 2 * time.Second})
 			if err := terminal.Start(ctx); err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ const (
 	SubNobody       = "c-nobody"
 	SubUnvaccinated = "c-unvaccinated"
 	SubNeighbour    = "c-yamanobe"
+	SubMoved        = "c-moved"
 )
 
 // Part is one person of the cast. ResidentRef is empty for who is no resident.
@@ -30,6 +31,8 @@ type Part struct {
 	NameLatin        string `json:"name_latin"`
 	BirthDate        string `json:"birth_date"`
 	Address          string `json:"address"`
+	// MRZ is what stands at the foot of their passport's page.
+	MRZ [2]string `json:"mrz,omitzero"`
 }
 
 // Card is what stands on a person's proof of insurance, and what the payer knows.
@@ -56,6 +59,7 @@ type Cast struct {
 	Nobody       Part `json:"nobody"`       // no resident at all
 	Unvaccinated Part `json:"unvaccinated"` // a resident without a record
 	Neighbour    Part `json:"neighbour"`    // lives in the other municipality
+	Moved        Part `json:"moved"`        // has doses of both municipalities, one in the bundle of FHIR
 
 	Insured Card `json:"insured"` // valid coverage of the municipality's own insurer
 	Aged    Card `json:"aged"`    // valid coverage without a symbol
@@ -64,8 +68,8 @@ type Cast struct {
 	Families
 
 	families
-	parent, child, single, elder, twice, unvaccinated, neighbour *person
-	kokuho, changed                                              *household
+	parent, child, single, elder, twice, unvaccinated, neighbour, moved *person
+	kokuho, changed                                                     *household
 }
 
 // signIn is one entry of practice-people.json.
@@ -111,7 +115,8 @@ func (t *Town) castHouseholds() {
 
 	moved := t.family(yamanobe, part{"渡邉", "ワタナベ", "WATANABE"}, false,
 		member{head, 44, male}, member{spouse, 42, female}, member{child, 13, male})
-	t.movedFromOther(moved)
+	t.movedFromOther(moved, time.Date(2021, time.October, 15, 0, 0, 0, 0, time.UTC))
+	c.moved = moved.members[0]
 }
 
 // again registers p a second time, under another reference, alone at the same address.
@@ -134,13 +139,14 @@ func (t *Town) people() {
 	c.Ambiguous = t.part(SubAmbiguous, "住民登録が二重にある人", c.twice)
 	c.Unvaccinated = t.part(SubUnvaccinated, "接種記録のない人", c.unvaccinated)
 	c.Neighbour = t.part(SubNeighbour, "となりの町の人", c.neighbour)
+	c.Moved = t.part(SubMoved, "となりの市から引っ越してきた人（両方の記録がある）", c.moved)
 	c.Insured = t.card(c.Parent, c.parent, "valid")
 	c.Aged = t.card(c.Elder, c.elder, "valid")
 	c.Changed = t.card(t.part("", "勤め先が変わった人（古い番号）", c.changed.members[0]), c.changed.members[0], "newer_coverage")
 	c.Nobody = t.nobody()
 
 	subs := map[*person]Part{c.parent: c.Parent, c.single: c.Single, c.elder: c.Elder, c.twice: c.Ambiguous,
-		c.unvaccinated: c.Unvaccinated, c.neighbour: c.Neighbour}
+		c.unvaccinated: c.Unvaccinated, c.neighbour: c.Neighbour, c.moved: c.Moved}
 	maps.Copy(subs, c.parts(t))
 	for _, p := range t.all { // the cast stands first in the list
 		if part, cast := subs[p]; cast {
@@ -156,7 +162,9 @@ func (t *Town) people() {
 }
 
 func (t *Town) part(sub, words string, p *person) Part {
+	t.passports++
 	return Part{Sub: sub, Words: words, MunicipalityCode: p.town.code, ResidentRef: p.ref, Name: p.kanji(),
+		MRZ:      p.passport(1_000_000+37*t.passports, t.asOf),
 		NameKana: p.family.kana + " " + p.given.kana, NameLatin: p.given.latin + " " + p.family.latin,
 		BirthDate: day(p.born), Address: p.address}
 }

@@ -257,6 +257,9 @@ func (t *Town) vaccinations(p *person) {
 		first = later(p.born.AddDate(5, 1, 0), time.Date(2022, time.March, 1, 0, 0, 0, 0, time.UTC))
 	}
 	on := first.AddDate(0, 0, t.rng.between(0, 110))
+	if p == t.Cast.moved {
+		on = first.AddDate(0, 1, 0) // two doses before the move, the third after it
+	}
 	for n := 1; n <= doses && on.Before(t.asOf); n++ {
 		t.dose(p, n, on)
 		if n == 1 {
@@ -270,7 +273,7 @@ func (t *Town) vaccinations(p *person) {
 func (t *Town) isEarlier(p *person) bool { return !p.left.IsZero() && t.earlier[p] }
 
 func (t *Town) doses(p *person) int {
-	if p == t.Cast.parent || p == t.Cast.child || p == t.Cast.single {
+	if p == t.Cast.parent || p == t.Cast.child || p == t.Cast.single || p == t.Cast.moved {
 		return 3
 	}
 	if p.age(t.asOf) < 6 || t.rng.chance(17) {
@@ -296,7 +299,12 @@ func (t *Town) dose(p *person, n int, on time.Time) {
 		place = row.town.other(t)
 	}
 	performer := place.name + pick(t.rng, []string{"集団接種会場", "内科クリニック", "保健センター"})
+	lot := v.lot + numbered("", 4, t.rng.between(1, 9999))
+	if t.inBundle(p, row, n) {
+		t.shot(p, n, v, lot, on, performer)
+		return
+	}
 	t.records++
 	t.row("vaccinations.csv", numbered("V", 6, t.records), row.ref, row.town.code, v.cvx, v.name, v.maker,
-		v.lot+numbered("", 4, t.rng.between(1, 9999)), strconv.Itoa(n), day(on), performer, "JPN")
+		lot, strconv.Itoa(n), day(on), performer, "JPN")
 }

@@ -59,6 +59,11 @@ func (t *Town) Files() (map[string][]byte, error) {
 		}
 		out[f.Name] = b.Bytes()
 	}
+	raw, err := t.fhir()
+	if err != nil {
+		return nil, err
+	}
+	out[FHIRFile] = raw
 	for name, v := range map[string]any{PeopleFile: t.People(), CastFile: t.Cast} {
 		raw, err := json.MarshalIndent(v, "", " ")
 		if err != nil {

@@ -120,6 +120,9 @@ type Town struct {
 	earlier        map[*person]bool // rows that a move into the other municipality ended
 	serial         int              // insurance numbers
 	records        int              // vaccination records
+	passports      int
+	bundle         []object // of FHIR
+	patients       map[*person]bool
 }
 
 // Generate makes residents rows of residents.csv for the reference day asOf (YYYY-MM-DD).
@@ -224,7 +227,7 @@ func (t *Town) randomHousehold() {
 	room = t.want - len(t.all)
 	switch {
 	case r.chance(4) && room >= len(h.members):
-		t.movedFromOther(h)
+		t.movedFromOther(h, t.ago(60, 1900))
 	case r.chance(3) && room >= 1:
 		t.former(h, name, r.between(76, 96), "died")
 	case r.chance(4) && room >= 1:
@@ -277,9 +280,8 @@ func (t *Town) children(age int) []member {
 }
 
 // movedFromOther gives every member an earlier row in the other municipality, which the
-// household left for this one.
-func (t *Town) movedFromOther(h *household) {
-	day := t.ago(60, 1900)
+// household left for this one on that day.
+func (t *Town) movedFromOther(h *household, day time.Time) {
 	from := h.town.other(t)
 	address, postal := t.address(from)
 	for _, p := range h.members {

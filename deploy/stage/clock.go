@@ -59,6 +59,20 @@ func (c *Clock) Advance(d time.Duration) error {
 	return nil
 }
 
+// behind makes a clock that stands this far behind c.
+func (c *Clock) behind(d time.Duration, file string) (*Clock, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == "" {
+		return nil, errNoClock
+	}
+	own := &Clock{file: file, ahead: c.ahead - d}
+	if err := os.WriteFile(file, []byte(own.ahead.String()+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("cannot set a clock back: %w", err)
+	}
+	return own, nil
+}
+
 // SetTo puts the clock forward to at; it goes on from there.
 func (c *Clock) SetTo(at time.Time) error { return c.Advance(at.Sub(c.Now())) }
 

@@ -25,7 +25,12 @@ const (
 	CitizenClient = "madoguchi-citizen"
 	StaffClient   = "madoguchi-staff"
 	FCMProject    = "madoguchi-practice"
+	WalletClient  = "practice-wallet"
 )
+
+// WalletReturn is where the consent page leads a practice wallet's browser back to. Nothing
+// listens there: the wallet reads the redirect.
+const WalletReturn = "example.practice.wallet:/return"
 
 // PublicURL is what the backend calls itself in certificates and tokens. It is https, as
 // the certificates' format demands, and leads nowhere: a stage is reached by its links.
@@ -45,6 +50,9 @@ type Options struct {
 
 	// Loopback addresses to listen on; a free port each when empty.
 	PublicAddress, PracticeAddress string
+
+	// RefreshEvery is how often terminals ask for trust and profile; their default when 0.
+	RefreshEvery time.Duration
 }
 
 // Stage is one installation: the practice partners, one backend, any number of terminals.
@@ -168,14 +176,14 @@ project = %q
 id = %q
 kind = "citizen"
 key_file = %q
-redirect_uris = [%q]
+redirect_uris = [%q, %q]
 [[oidc.client]]
 id = %q
 kind = "staff"
 key_file = %q
 redirect_uris = [%q]
 `, s.PracticeAddress, s.path("practice"), s.path("people/"+population.PeopleFile), FCMProject,
-		CitizenClient, s.path("backend/keys/citizen-login.pem.pub"), s.citizenReturn(),
+		CitizenClient, s.path("backend/keys/citizen-login.pem.pub"), s.citizenReturn(), s.Public.URL()+"/wallet/callback",
 		StaffClient, s.path("backend/keys/staff-login.pem.pub"), s.staffReturn())
 	file, err := s.config("practice", config)
 	if err != nil {
@@ -223,8 +231,13 @@ redirect_url = %q
 [push.fcm]
 project = %q
 endpoint = %q
+[[wallet.clients]]
+id = %q
+name = "練習ウォレット"
+redirect_uris = [%q]
 `, PublicURL, s.path("backend"), s.path("backend/keys"), s.DSN, s.Issuer(), CitizenClient, s.citizenReturn(),
-		s.Issuer(), StaffClient, s.staffReturn(), FCMProject, s.PracticeURL+"/v1"))
+		s.Issuer(), StaffClient, s.staffReturn(), FCMProject, s.PracticeURL+"/v1",
+		WalletClient, WalletReturn))
 	return err
 }
 
@@ -234,6 +247,10 @@ func (s *Stage) staffReturn() string   { return s.Public.URL() + "/office/callba
 
 // start starts a program of the stage and has it watched.
 func (s *Stage) start(name, path string, args ...string) (*Process, error) {
+	return s.startWith(s.Clock.environment(), name, path, args...)
+}
+
+func (s *Stage) startWith(env []string, name, path string, args ...string) (*Process, error) {
 	log, err := logFile(s.path("logs"), name)
 	if err != nil {
 		return nil, err
@@ -241,7 +258,7 @@ func (s *Stage) start(name, path string, args ...string) (*Process, error) {
 	s.mu.Lock()
 	s.logs = append(s.logs, log)
 	s.mu.Unlock()
-	p, err := Start(Command{Name: name, Path: path, Args: args, Env: s.Clock.environment(), Log: log})
+	p, err := Start(Command{Name: name, Path: path, Args: args, Env: env, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +284,7 @@ func (s *Stage) Tool(ctx context.Context, args ...string) ([]byte, error) {
 	defer log.Close()
 	// Flags stand before other arguments, after the words that name the subcommand.
 	words := 1
-	if len(args) > 1 && args[0] == "terminal" {
+	if len(args) > 1 && (args[0] == "terminal" || args[0] == "keys") {
 		words = 2
 	}
 	full := append(append(append([]string(nil), args[:words]...), "--config", s.path("backend/backend.toml")), args[words:]...)
@@ -308,6 +325,7 @@ type Terminal struct {
 	stage   *Stage
 	process *Process
 	desk    string
+	clock   *Clock // its own, once it was set back
 }
 
 // Enrol makes a terminal for the office with a one-time code from the backend. deskAddress
@@ -324,8 +342,12 @@ func (s *Stage) Enrol(ctx context.Context, office, deskAddress string) (*Termina
 		return nil, fmt.Errorf("cannot make the terminal's folder: %w", err)
 	}
 	var err error
-	t.Config, err = s.config(name, fmt.Sprintf("state_dir = %q\n[desk]\nlisten = %q\n[backend]\nurl = %q\n",
-		filepath.Join(t.Dir, "state"), deskAddress, s.Line.URL()))
+	config := fmt.Sprintf("state_dir = %q\n[desk]\nlisten = %q\n[backend]\nurl = %q\n",
+		filepath.Join(t.Dir, "state"), deskAddress, s.Line.URL())
+	if s.RefreshEvery > 0 {
+		config += fmt.Sprintf("refresh_every = %q\n", s.RefreshEvery)
+	}
+	t.Config, err = s.config(name, config)
 	if err != nil {
 		return nil, err
 	}
@@ -369,12 +391,36 @@ func (t *Terminal) command(args ...string) Command {
 		words = 2
 	}
 	full := append(append(append([]string(nil), args[:words]...), "--config", t.Config), args[words:]...)
-	return Command{Name: Agent + " " + args[0], Path: t.stage.Programs.Path(Agent), Args: full, Env: t.stage.Clock.environment()}
+	return Command{Name: Agent + " " + args[0], Path: t.stage.Programs.Path(Agent), Args: full, Env: t.environment()}
 }
 
-// Start starts `madoguchi-agent run` and waits for its desk.
+func (t *Terminal) environment() []string {
+	t.stage.mu.Lock()
+	defer t.stage.mu.Unlock()
+	if t.clock != nil {
+		return t.clock.environment()
+	}
+	return t.stage.Clock.environment()
+}
+
+// SetBack has the terminal's own clock stand this far behind the stage's, as one without a
+// battery does, until it is 0 again. A desk that runs is to be started again.
+func (t *Terminal) SetBack(behind time.Duration) error {
+	t.stage.mu.Lock()
+	defer t.stage.mu.Unlock()
+	t.clock = nil
+	if behind == 0 {
+		return nil
+	}
+	var err error
+	t.clock, err = t.stage.Clock.behind(behind, filepath.Join(t.Dir, clockName))
+	return err
+}
+
+// Start starts `madoguchi-agent run` and waits for its desk. It also starts it again, once
+// the one before has ended.
 func (t *Terminal) Start(ctx context.Context) error {
-	p, err := t.stage.start(filepath.Base(t.Dir), t.stage.Programs.Path(Agent), "run", "--config", t.Config)
+	p, err := t.stage.startWith(t.environment(), filepath.Base(t.Dir), t.stage.Programs.Path(Agent), "run", "--config", t.Config)
 	if err != nil {
 		return err
 	}
