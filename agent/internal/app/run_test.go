@@ -69,13 +69,14 @@ type counter struct {
 	desk  string
 	stop  func()
 	limit context.Context
+	now   func() time.Time
 }
 
 func enrolled(t *testing.T, o *office) *counter {
 	t.Helper()
 	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	c := &counter{t: t, dir: t.TempDir(), out: &output{address: make(chan string, 1)}, limit: limit}
+	c := &counter{t: t, dir: t.TempDir(), out: &output{address: make(chan string, 1)}, limit: limit, now: time.Now}
 	c.env = map[string]string{
 		"MADOGUCHI_AGENT_STATE_DIR": c.dir, "MADOGUCHI_AGENT_DESK_LISTEN": "127.0.0.1:0", "MADOGUCHI_AGENT_BACKEND_URL": o.URL,
 		"MADOGUCHI_AGENT_LOG_LEVEL": "debug",
@@ -89,7 +90,7 @@ func enrolled(t *testing.T, o *office) *counter {
 func (c *counter) main(ctx context.Context, args ...string) int {
 	return app.Main(ctx, args, app.World{
 		Getenv: func(k string) string { return c.env[k] }, Stdin: strings.NewReader(secretText + secretKanji), Stdout: c.out, Stderr: c.out,
-		Now: time.Now, Rand: rand.Reader, Version: "v-test",
+		Now: c.now, Rand: rand.Reader, Version: "v-test",
 	})
 }
 
