@@ -472,7 +472,7 @@ func TestCountries(t *testing.T) {
 	}{
 		{"JPN", "JP", true}, {"JPN", "jp", true}, {"JPN", "JPN", true}, {"D", "DE", true}, {"D<<", "DE", true}, {"DEU", "DE", true},
 		{"EUE", "EU", true}, {"UNO", "UN", true}, {"RKS", "KS", true}, {"ZWE", "ZW", true}, {"AFG", "AF", true}, {"UTO", "FR", true},
-		{"JPN", "AU", false}, {"JPN", "", false}, {"", "", false}, {"JP", "JP", true}, {"JP", "JPN", false}, {"XXX", "XX", false},
+		{"JPN", "AU", false}, {"JPN", "", false}, {"", "", false}, {"JP", "JP", true}, {"JP", "JPN", false}, {"QQQ", "QQ", false},
 		{"<", "AF", false}, {"D ", "DE", false}, {"JPNX", "JP", false}, {"PNK", "JP", false},
 	} {
 		if got := vdsnc.SameCountry(c.state, c.country); got != c.same {
