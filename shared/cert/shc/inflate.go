@@ -46,30 +46,3 @@ func inflate(compressed []byte, limit int) (string, error) {
 	}
 	return f.out.String(), nil
 }
-
-// deflater is what deflating one payload needs, kept between cards.
-type deflater struct {
-	out bytes.Buffer
-	z   *flate.Writer
-}
-
-var deflaters = sync.Pool{New: func() any {
-	d := &deflater{}
-	d.z, _ = flate.NewWriter(&d.out, flate.BestCompression) // fails for an unknown level alone
-	return d
-}}
-
-// deflate writes raw DEFLATE at the best ratio.
-func deflate(text []byte) ([]byte, error) {
-	d := deflaters.Get().(*deflater)
-	defer deflaters.Put(d)
-	d.out.Reset()
-	d.z.Reset(&d.out)
-	if _, err := d.z.Write(text); err != nil {
-		return nil, err
-	}
-	if err := d.z.Close(); err != nil {
-		return nil, err
-	}
-	return bytes.Clone(d.out.Bytes()), nil
-}

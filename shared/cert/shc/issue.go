@@ -66,11 +66,7 @@ func Issue(key crypto.Signer, iss string, at time.Time, c cert.Certificate, opts
 	if check := CheckPayload(text, at); check.Outcome != cert.Valid || len(check.Findings) > 0 {
 		return "", fault.At(fault.InvalidArgument, PlaceDoses, "the card would not keep its own rules: %s", reasons(check))
 	}
-	compressed, err := deflate(text)
-	if err != nil {
-		return "", fault.Wrap(fault.Internal, err, "cannot write the card")
-	}
-	compact, err := jws.SignES256(key, []byte(`{"zip":"DEF","alg":"ES256","kid":"`+kid+`"}`), compressed)
+	compact, err := jws.SignES256(key, []byte(`{"zip":"DEF","alg":"ES256","kid":"`+kid+`"}`), deflate(text))
 	if err != nil {
 		return "", fault.Wrap(fault.Internal, err, "cannot sign the card")
 	}
