@@ -37,28 +37,27 @@ var counter = apiv1.Counter{
 	Phone: "000-0000-0000", Hours: "平日 8時30分〜17時15分（木曜は19時まで）",
 }
 
-// canned serves the app and answers its API from memory. Its line can be cut: the listener
-// and every open connection close.
+// canned serves the app and answers its API from memory. Its line can be cut: every
+// connection closes, and new ones close at once. The port stays its own all the while.
 type canned struct {
 	t    *testing.T
 	addr string
-	srv  *http.Server
+	line line
 
-	mu           sync.Mutex
-	files        map[string][]byte
-	code         string // what the provider sends back with; "" is a refusal by the person
-	subject      string
-	binding      string
-	access       string
-	refresh      string
-	spent        map[string]bool
-	reused       bool
-	refreshes    int
-	reads        []string
-	devices      map[string]string
-	signedOut    bool
-	holdNotices  chan struct{} // not nil: the list of notices waits for it
-	askedNotices chan struct{}
+	mu          sync.Mutex
+	files       map[string][]byte
+	code        string // what the provider sends back with; "" is a refusal by the person
+	subject     string
+	binding     string
+	access      string
+	refresh     string
+	spent       map[string]bool
+	reused      bool
+	refreshes   int
+	reads       []string
+	devices     map[string]string
+	signedOut   bool
+	holdNotices chan struct{} // not nil: the list of notices waits for it
 
 	cards       // certificates, wallets and corrections
 	help        // benefits and offers
@@ -69,31 +68,65 @@ type canned struct {
 
 func serveCanned(t *testing.T) *canned {
 	t.Helper()
-	c := &canned{t: t, addr: "127.0.0.1:0", code: "good", subject: parent, spent: map[string]bool{}, devices: map[string]string{}}
+	c := &canned{t: t, code: "good", subject: parent, spent: map[string]bool{}, devices: map[string]string{}}
 	c.files = committed(t)
 	c.notices = cannedNotices()
 	c.help = cannedHelp()
 	c.cards = cards{certs: []apiv1.Certificate{domestic(parent, firstCard)}, corrections: []apiv1.Correction{}}
-	c.connect()
-	t.Cleanup(c.cut)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.addr = l.Addr().String()
+	srv := &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second, ConnState: c.line.follow}
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
 	return c
 }
 
 func (c *canned) url() string { return "http://" + c.addr }
 
-// connect opens the line, after a cut at the same address.
-func (c *canned) connect() {
-	l, err := net.Listen("tcp", c.addr)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.addr = l.Addr().String()
-	c.srv = &http.Server{Handler: c.handler(), ReadHeaderTimeout: 10 * time.Second}
-	go c.srv.Serve(l)
+// line is what a server's connections go over.
+type line struct {
+	mu   sync.Mutex
+	down bool
+	open map[net.Conn]bool
 }
 
-// cut closes the listener and every connection, used or not.
-func (c *canned) cut() { c.srv.Close() }
+// follow keeps the open connections, and none while the line is down.
+func (l *line) follow(conn net.Conn, state http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[net.Conn]bool{}
+	}
+	switch state {
+	case http.StateNew:
+		l.open[conn] = true
+	case http.StateClosed, http.StateHijacked:
+		delete(l.open, conn)
+	}
+	if l.down {
+		conn.Close()
+	}
+}
+
+func (l *line) set(down bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = down
+	for conn := range l.open {
+		if down {
+			conn.Close()
+		}
+	}
+}
+
+// connect mends the line after a cut.
+func (c *canned) connect() { c.line.set(false) }
+
+// cut ends every connection, used or not.
+func (c *canned) cut() { c.line.set(true) }
 
 func (c *canned) with(f func()) {
 	c.mu.Lock()
@@ -243,7 +276,6 @@ func (c *canned) waitForNotices() {
 	}
 	c.heldNotices++
 	c.mu.Unlock()
-	c.askedNotices <- struct{}{}
 	<-hold
 	c.mu.Lock()
 	c.heldNotices--

@@ -2,6 +2,7 @@ package pwa_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"image/png"
@@ -52,13 +53,19 @@ func (p *phone) scans() string {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	return read(p.t, raw)
+}
+
+// read is what a reader reads in a picture; "" where it finds no code.
+func read(t *testing.T, raw []byte) string {
+	t.Helper()
 	img, err := png.Decode(bytes.NewReader(raw))
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	bitmap, err := gozxing.NewBinaryBitmap(gozxing.NewHybridBinarizer(gozxing.NewLuminanceSourceFromImage(img)))
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	found, err := zxing.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true})
 	if err != nil {
@@ -126,12 +133,33 @@ func TestCodesOnTheScreen(t *testing.T) {
 	p.sees("これは見本です。使えません。")
 	p.until("document.querySelector('canvas#qr').dataset.drawn === 'yes'")
 	if got := p.scans(); got != "" {
-		t.Errorf("a reader took the specimen: %.40q", got)
+		t.Errorf("a reader took the specimen from the screen: %.40q", got)
+	}
+	border := srv.certs[1].Renderings[2]
+	if got := read(t, border.QRPNG); got != border.QRText {
+		t.Fatalf("the reader cannot read the unmarked picture: %.40q", got)
+	}
+	if got := read(t, p.canvas()); got != "" {
+		t.Errorf("a reader took the specimen's picture: %.40q", got)
 	}
 	p.shoot("specimen")
 	raw := "data:image/png;base64,"
 	p.until("!document.querySelector('#save, #save-file, #print') && !document.querySelector('main').innerHTML.includes(" + quote(raw) + ")")
 	p.until("document.querySelector('canvas#qr').getAttribute('aria-label').includes('見本')")
+}
+
+// canvas gives the specimen's picture as whoever copies it gets it.
+func (p *phone) canvas() []byte {
+	p.t.Helper()
+	address, err := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.querySelector('canvas#qr').toDataURL('image/png')"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(address, "data:image/png;base64,"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return raw
 }
 
 func TestSavingACertificate(t *testing.T) {
@@ -368,6 +396,7 @@ func TestACorrectionWaitsForTheLine(t *testing.T) {
 	p.sees("書いた内容はこのスマートフォンに残っています")
 	p.types("#words", "2回目の日付がちがいます。")
 	p.until("document.querySelector('#send').disabled")
+	p.untilKeeps("draft", "2回目の日付がちがいます。")
 	p.shoot("correction-offline")
 	p.visit("/app/corrections")
 	p.sees("まだ送っていない申し出があります")
@@ -384,6 +413,12 @@ func TestACorrectionWaitsForTheLine(t *testing.T) {
 			t.Errorf("asked %+v", srv.wrong)
 		}
 	})
+}
+
+// untilKeeps waits until the value that the phone keeps under the name holds the text.
+func (p *phone) untilKeeps(name, text string) {
+	p.t.Helper()
+	p.until(`new Promise(done => { const o = indexedDB.open("madoguchi", 1); o.onsuccess = () => { const k = o.result.transaction("kept").objectStore("kept").get(` + quote(name) + `); k.onsuccess = () => done(JSON.stringify(k.result ?? "").includes(` + quote(text) + `)); }; })`)
 }
 
 // A number that may be a My Number is refused by the server and never kept on the phone.

@@ -288,3 +288,28 @@ func TestEveryScreenOfHelp(t *testing.T) {
 	srv.notices = srv.notices[:2]
 	inspect(t, srv, helpScreens)
 }
+
+// New data come while a finger is on the button: the drawing that waited for the finger does
+// not take the act's outcome off the screen.
+func TestAnActOutlivesADrawingThatWaited(t *testing.T) {
+	srv, p := openHelp(t)
+	p.visit("/app/offers/" + talk)
+	p.until("document.querySelector('#answer-accepted:enabled')")
+	srv.with(func() { srv.holdAnswer = make(chan struct{}) })
+	p.js(`(async () => {
+		const button = document.querySelector("#answer-accepted");
+		const fire = (type) => button.dispatchEvent(new PointerEvent(type, { bubbles: true }));
+		fire("pointerdown");
+		window.dispatchEvent(new Event("offline")); // a drawing begins, and waits
+		for (let i = 0; i < 20; i++) await new Promise((done) => requestAnimationFrame(done));
+		fire("pointerup");
+		button.click();
+		window.pressed = button;
+		for (let i = 0; i < 20; i++) await new Promise((done) => requestAnimationFrame(done));
+	})()`)
+	p.untilServer("the answer", func() bool { return len(srv.answers) == 1 })
+	p.until("window.pressed.isConnected")
+	srv.cut()
+	p.sees("もう一度押しても、二重にはなりません")
+	srv.with(func() { close(srv.holdAnswer); srv.holdAnswer = nil })
+}

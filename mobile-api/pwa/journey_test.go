@@ -364,11 +364,15 @@ func TestSignOutLeavesNothing(t *testing.T) {
 // kept names what the phone keeps.
 func (p *phone) kept() string {
 	p.t.Helper()
-	names, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`new Promise(done => { const o = indexedDB.open("madoguchi", 1); o.onsuccess = () => { const k = o.result.transaction("kept").objectStore("kept").getAllKeys(); k.onsuccess = () => done(k.result.join(" ")); }; })`, chromedp.EvalAwaitPromise))
+	names, err := p.keptNames()
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return names
+}
+
+func (p *phone) keptNames() (string, error) {
+	return chromedp.Run(p.ctx, chromedp.Evaluate[string](`new Promise(done => { const o = indexedDB.open("madoguchi", 1); o.onsuccess = () => { const k = o.result.transaction("kept").objectStore("kept").getAllKeys(); k.onsuccess = () => done(k.result.join(" ")); }; })`, chromedp.EvalAwaitPromise))
 }
 
 // An answer that was on its way when the person signed out does not bring the data back.
@@ -376,10 +380,10 @@ func TestSignOutDuringAFetch(t *testing.T) {
 	srv := serveCanned(t)
 	p := openPhone(t, srv)
 	p.signIn()
-	hold, asked := make(chan struct{}), make(chan struct{}, 8)
-	srv.with(func() { srv.holdNotices, srv.askedNotices = hold, asked })
+	hold := make(chan struct{})
+	srv.with(func() { srv.holdNotices = hold })
 	p.visit("/app/me/sign-out")
-	<-asked
+	p.untilServer("the list being asked for", func() bool { return srv.heldNotices == 1 })
 	p.click("#sign-out")
 	p.until("document.querySelector('#sign-in')")
 	close(hold)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func openPhone(t *testing.T, srv *canned) *phone {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chrome(t), chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, stop := context.WithTimeout(ctx, 6*time.Minute)
+	ctx, stop := context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(stop)
 	p := &phone{t: t, ctx: ctx, srv: srv}
 	p.do(chromedp.EmulateViewport(390, 844))
@@ -146,7 +147,7 @@ func (p *phone) visit(path string) {
 	p.do(chromedp.Navigate(p.srv.url() + path))
 }
 
-// until waits for a JavaScript condition, over navigations too.
+// until waits for a JavaScript condition, or a promise of one, over navigations too.
 func (p *phone) until(js string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -154,7 +155,7 @@ func (p *phone) until(js string) {
 	tick := time.NewTicker(30 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+js+")")); err == nil && ok {
+		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Promise.resolve("+js+").then(Boolean)", chromedp.EvalAwaitPromise)); err == nil && ok {
 			return
 		}
 		select {
@@ -208,20 +209,31 @@ func quote(s string) string {
 	return string(b)
 }
 
-// click waits for the element and clicks it as a person does.
+// click waits for the element and clicks it as a person does. New data may draw the page
+// anew between finding and clicking: a click that did not arrive is made again.
 func (p *phone) click(css string) {
 	p.t.Helper()
-	p.until(fmt.Sprintf("(e => e && !e.disabled)(document.querySelector(%s))", quote(css)))
-	p.js(fmt.Sprintf("document.querySelector(%s).scrollIntoView({block:'center'})", quote(css)))
-	for try := 0; ; try++ { // new data may draw the page anew between finding and clicking
-		err := chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(css)))
-		if err == nil {
-			return
+	for range 5 {
+		p.until(fmt.Sprintf("(e => e && !e.disabled)(document.querySelector(%s))", quote(css)))
+		_, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+			window.arrived = false;
+			const e = document.querySelector(%s);
+			e?.scrollIntoView({ block: 'center' });
+			addEventListener('click', (c) => { window.arrived ||= c.target instanceof Node && Boolean(c.target.closest(%s)); }, { capture: true, once: true });
+		}`, quote(css), quote(css))))
+		if err != nil {
+			continue // the document went away
 		}
-		if try == 3 || !strings.Contains(err.Error(), "Could not find node") {
+		err = chromedp.Do(p.ctx, chromedp.Click(chromedp.CSS(css)))
+		if err != nil && !strings.Contains(err.Error(), "Could not find node") {
 			p.t.Fatal(err)
 		}
+		missed, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("window.arrived === false"))
+		if err != nil || !missed { // the click may have led to another document
+			return
+		}
 	}
+	p.t.Fatalf("a click on %s did not arrive", css)
 }
 
 func (p *phone) js(expression string) {
@@ -236,13 +248,36 @@ func (p *phone) reaches(path string) {
 	p.until("location.pathname === " + quote(path) + " && document.querySelector('main h1')")
 }
 
-// signIn walks through the first opening.
+// signIn walks through the first opening, until the phone has everything: a screen may
+// stand before the last list is there.
 func (p *phone) signIn() {
 	p.t.Helper()
 	p.visit("/app/")
 	p.click("#sign-in")
 	p.reaches("/app/")
+	p.untilKept("me", "certificates", "corrections", "notices", "benefits", "offers")
 	p.until("document.querySelector('#certificate, #ask')")
+}
+
+// untilKept waits until the phone keeps something under all these names.
+func (p *phone) untilKept(names ...string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(30 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, _ := p.keptNames() // the document may go away meanwhile
+		have := strings.Fields(text)
+		if !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(have, n) }) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			p.t.Fatalf("the phone keeps only %q", have)
+		case <-tick.C:
+		}
+	}
 }
 
 // ready waits until the service worker holds the shell. (A page that was loading while it

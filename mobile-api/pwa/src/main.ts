@@ -26,8 +26,12 @@ async function around(): Promise<Around> {
   return { stranger, retry: () => void sync(), signIn: () => void visit("/app/sign-in") };
 }
 
-/** draw shows the present address; a drawing that was overtaken by a newer one is dropped. */
-async function draw(first: boolean): Promise<void> {
+/**
+ * draw shows the present address. A drawing that was overtaken by a newer one is dropped, and
+ * so is one that came by itself when the screen was taken into use meanwhile: a tap that had
+ * waited for nobody would lose what it says of its outcome.
+ */
+async function draw(first: boolean, byItself = false): Promise<void> {
   const turn = ++drawing;
   const surroundings = await around();
   const { draw: page, id } = find(location.pathname, surroundings.stranger);
@@ -35,7 +39,12 @@ async function draw(first: boolean): Promise<void> {
   const screen = await page({ path, id, query: new URLSearchParams(location.search) });
   if (path === shownPath) await handsOff();
   if (turn !== drawing) {
-    screen.leave?.();
+    screen.unused?.();
+    return;
+  }
+  if (byItself && path === shownPath && shown?.still) {
+    screen.unused?.();
+    drawStrips(surroundings);
     return;
   }
   const now = location.pathname + location.search;
@@ -50,7 +59,7 @@ async function draw(first: boolean): Promise<void> {
 
 async function redraw(): Promise<void> {
   if (shown?.still) drawStrips(await around());
-  else await draw(false);
+  else await draw(false, true);
 }
 
 /** pushed fetches what a push announced and says that it is there. */

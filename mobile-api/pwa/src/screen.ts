@@ -19,6 +19,8 @@ export interface Screen {
   readonly wide?: boolean;
   /** Called when the screen is left. */
   readonly leave?: () => void;
+  /** Called instead when the screen was made and never shown. */
+  readonly unused?: () => void;
 }
 
 export interface Visit {

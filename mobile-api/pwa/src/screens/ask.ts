@@ -10,7 +10,7 @@ import { Refused, Unreachable } from "../http";
 import { get, type Dated } from "../keep";
 import { lineUp } from "../line";
 import { loading } from "../loading";
-import { finished, keyOf } from "../once";
+import { finished, keyFor } from "../once";
 import { passport, type Passport } from "../passport";
 import { back, counterCard, needsLine, personChoices, progress, reference, refusalWords } from "../pieces";
 import { visit as go } from "../router";
@@ -45,12 +45,12 @@ export const ask: Draw = async (visit) => {
   const use = visit.query.get("use") === "overseas" ? "overseas" : "domestic";
   const empty = form.passport.clear;
   window.addEventListener("pagehide", empty); // a page that is kept for the way back keeps no passport
+  const leave = (): void => {
+    window.removeEventListener("pagehide", empty);
+    empty();
+  };
   return {
-    title, above, still: true,
-    leave: () => {
-      window.removeEventListener("pagehide", empty);
-      empty();
-    },
+    title, above, still: true, leave, unused: leave,
     nodes: [element(form, chosen, use)],
   };
 };
@@ -94,8 +94,6 @@ function useChoice(u: Use, checked: boolean): HTMLElement {
     h("span", {}, h("strong", {}, w(`use.${u}`)), h("span", { class: "small block" }, w(`use.${u}.where`))));
 }
 
-let asked = ""; // what the last act was asked with: the same key must not ask for something else
-
 async function issue(f: Form, person: string, use: Use): Promise<void> {
   f.button.disabled = true;
   f.outcome.replaceChildren(progress("ask.running"));
@@ -104,12 +102,9 @@ async function issue(f: Form, person: string, use: Use): Promise<void> {
   const mrz = use === "overseas" && upper + lower !== "" ? { mrz: [upper, lower] } : {};
   const body = { person, use, ...mrz };
   try {
-    if (asked !== "" && asked !== JSON.stringify(body)) await finished(act);
-    asked = JSON.stringify(body);
-    const headers = { "Idempotency-Key": await keyOf(act) };
+    const headers = { "Idempotency-Key": await keyFor(act, body) };
     const a = await api({ method: "POST", path: "/v1/certificates", headers, body });
     await finished(act);
-    asked = "";
     f.passport.clear();
     const c = a.body as Certificate;
     await keepCertificate(c);
@@ -118,10 +113,7 @@ async function issue(f: Form, person: string, use: Use): Promise<void> {
     tell("data");
   } catch (e) {
     f.button.disabled = false;
-    if (e instanceof Refused && e.problem.status < 500) {
-      asked = "";
-      await finished(act);
-    }
+    if (e instanceof Refused && e.problem.status < 500) await finished(act);
     failed(f, e, person);
   }
 }

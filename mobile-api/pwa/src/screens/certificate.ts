@@ -34,13 +34,15 @@ export const certificate: Draw = async (visit) => {
 };
 
 function page(c: Certificate, kept: Kept): Screen {
+  const sleep = keepAwake();
   const tab = (use: Use) => ({ id: use, name: w(`use.${use}`), panel: () => ofUse(use === c.use ? c : current(kept.all, c.person, use), c.person, use, kept) });
   return {
     title: phrase("certificate.title"),
     bare: true,
     above: back("/app/certificates", "back.certificates"),
     ownHeading: true,
-    leave: keepAwake(),
+    leave: sleep,
+    unused: sleep,
     nodes: [
       h("div", { class: "certificate" },
         h("h1", { tabindex: -1 }, w("certificate.title")),

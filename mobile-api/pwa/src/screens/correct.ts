@@ -11,7 +11,7 @@ import { Refused, Unreachable } from "../http";
 import { change, get, type Dated } from "../keep";
 import { lineUp } from "../line";
 import { loading } from "../loading";
-import { finished, keyOf } from "../once";
+import { finished, keyFor } from "../once";
 import { back, counterCard, personChoices, progress, reference, refusalWords } from "../pieces";
 import { visit as go } from "../router";
 import type { Draw, Visit } from "../screen";
@@ -106,7 +106,9 @@ function element(f: Form, begun: Draft): HTMLElement {
   };
   const redraw = (): void => {
     const d = answers();
-    which.replaceChildren(doseChoices(f.choices, d.person, d.kind, d.about || begun.about) ?? "");
+    const choices = doseChoices(f.choices, d.person, d.kind, d.about || begun.about);
+    which.hidden = choices === null;
+    which.replaceChildren(choices ?? "");
   };
   const counted = (): void => count.replaceChildren(w("correct.count", { n: [...f.words.value].length, all: most }));
   redraw();
@@ -174,7 +176,7 @@ async function send(f: Form, d: Draft): Promise<void> {
   const [certificate, dose] = d.kind === "wrong" ? d.about.split("/") : [];
   const body = { person: d.person, kind: d.kind, words: d.words, ...(certificate ? { certificate, dose: Number(dose) } : {}) };
   try {
-    const a = await api({ method: "POST", path: "/v1/corrections", headers: { "Idempotency-Key": await keyFor(JSON.stringify(body)) }, body });
+    const a = await api({ method: "POST", path: "/v1/corrections", headers: { "Idempotency-Key": await keyFor(act, body) }, body });
     await finished(act);
     await forgetDraft();
     const got = a.body as Correction;
@@ -189,15 +191,6 @@ async function send(f: Form, d: Draft): Promise<void> {
     if (e instanceof Refused && e.problem.status < 500) await finished(act);
     failed(f, e);
   }
-}
-
-let sent = ""; // what went out under the key that is kept
-
-/** keyFor gives the key of the last sending only when the same is sent again. */
-async function keyFor(body: string): Promise<string> {
-  if (sent !== "" && sent !== body) await finished(act);
-  sent = body;
-  return keyOf(act);
 }
 
 function failed(f: Form, e: unknown): void {
