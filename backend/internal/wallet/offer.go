@@ -165,14 +165,16 @@ type preAuthorized struct {
 	TxCode txRule `json:"tx_code"`
 }
 
+// txRule has no description: the app shows the code beside the picture, and a picture with
+// fewer modules is read by more cameras.
 type txRule struct {
-	InputMode   string `json:"input_mode"`
-	Length      int    `json:"length"`
-	Description string `json:"description"`
+	InputMode string `json:"input_mode"`
+	Length    int    `json:"length"`
 }
 
-// txDescription is shown by the wallet beside the field; at most 300 characters.
-const txDescription = "窓口アプリに表示された6桁の数字 / The six digits that the Madoguchi app shows"
+// legible are characters that a query may hold as they are (RFC 3986 section 3.4), though
+// url.QueryEscape writes them as three.
+var legible = strings.NewReplacer("+", "%20", "%3A", ":", "%2C", ",", "%2F", "/")
 
 func (d *Desk) offer(id string, until time.Time) (Offer, error) {
 	var object strings.Builder
@@ -181,12 +183,12 @@ func (d *Desk) offer(id string, until time.Time) (Offer, error) {
 	if err := e.Encode(offerObject{
 		Issuer: d.Issuer, Configurations: []string{Configuration},
 		Grants: map[string]any{grantPreAuthorized: preAuthorized{
-			Code: d.offerCode(id), TxCode: txRule{InputMode: "numeric", Length: txCodeDigits, Description: txDescription},
+			Code: d.offerCode(id), TxCode: txRule{InputMode: "numeric", Length: txCodeDigits},
 		}},
 	}); err != nil {
 		return Offer{}, fmt.Errorf("cannot write an offer: %w", err)
 	}
-	uri := offerScheme + strings.ReplaceAll(url.QueryEscape(strings.TrimSpace(object.String())), "+", "%20")
+	uri := offerScheme + legible.Replace(url.QueryEscape(strings.TrimSpace(object.String())))
 	picture, err := qr.PNG(uri, modulePixels)
 	if err != nil {
 		return Offer{}, fmt.Errorf("cannot draw an offer: %w", err)

@@ -13,6 +13,7 @@ import (
 	"madoguchi.example/backend/internal/store"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/wallet"
+	"madoguchi.example/shared/cert/qr"
 	"madoguchi.example/shared/fault"
 )
 
@@ -29,6 +30,9 @@ func TestOffer(t *testing.T) {
 		}
 		if !regexp.MustCompile(`^[0-9]{6}$`).MatchString(first.TxCode) || strings.Contains(first.URI, first.TxCode) {
 			t.Error("the transaction code is no six digits, or stands in the offer")
+		}
+		if version, _, err := qr.Shape(first.URI); err != nil || version > 15 {
+			t.Errorf("the picture is of version %d: %v", version, err)
 		}
 		if first.ExpiresAt.Sub(w.clock()) != wallet.OfferLifetime || !strings.HasPrefix(string(first.QRPNG), "\x89PNG") {
 			t.Error("the offer lives another time, or has no picture")
