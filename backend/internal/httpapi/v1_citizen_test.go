@@ -16,9 +16,11 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/correction"
 	"madoguchi.example/backend/internal/mailbox"
 	"madoguchi.example/backend/internal/push"
 	"madoguchi.example/backend/internal/store"
+	correctionrows "madoguchi.example/backend/internal/store/correction"
 	"madoguchi.example/backend/internal/store/folk"
 	pushrows "madoguchi.example/backend/internal/store/push"
 	"madoguchi.example/backend/internal/store/storetest"
@@ -71,8 +73,10 @@ func openHall(t *testing.T) *counterHall {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	corrections := correction.New(correction.Deps{Runner: db.Runner(), Rows: correctionrows.New(db.Reads()), Family: h.Registry, Records: certificates,
+		Keeper: h.Keeper, Mail: papers.Mail, Protection: h.Protection, Record: h.Log, IDs: h.IDs, Now: h.Now})
 	routes := CitizenRoutes(CitizenDeps{
-		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now, Benefits: h.awards, Offers: h.offers,
+		Registry: h.Registry, Issuance: certificates, Mailbox: h.mailbox, Cursors: cursors, Now: h.Now, Benefits: h.awards, Offers: h.offers, Corrections: corrections,
 		Push: push.New(push.Deps{Runner: db.Runner(), Rows: h.pushes, Record: h.Log, Protection: h.Protection, IDs: h.IDs, Now: h.Now, Log: logger}),
 	})
 	h.running = serve(t, h.log, func(c *Config) { c.Gate = byID{}; c.Log = logger }, append(routes, WellKnownRoutes(WellKnownDeps{Press: papers.Press, KeyAge: time.Hour, RevocationAge: time.Minute})...)...)
