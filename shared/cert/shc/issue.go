@@ -5,8 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/json"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,10 +57,7 @@ func Issue(key crypto.Signer, iss string, at time.Time, c cert.Certificate, opts
 	if err != nil {
 		return "", err
 	}
-	text, err := marshal(p)
-	if err != nil {
-		return "", fault.Wrap(fault.Internal, err, "cannot write the card")
-	}
+	text := p.json()
 	if check := CheckPayload(text, at); check.Outcome != cert.Valid || len(check.Findings) > 0 {
 		return "", fault.At(fault.InvalidArgument, PlaceDoses, "the card would not keep its own rules: %s", reasons(check))
 	}
@@ -113,73 +108,22 @@ func RevocationID(secret []byte, kid, person string) string {
 	return base64url.Encode(mac.Sum(nil)[:bits64])
 }
 
-// The card in FHIR's words, its members in the order of the specification's examples.
+// cardPayload is a card in FHIR's words, without those that are the same on every card.
 type (
 	cardPayload struct {
-		ISS string `json:"iss"`
-		NBF int64  `json:"nbf"`
-		EXP int64  `json:"exp,omitempty"`
-		VC  cardVC `json:"vc"`
-	}
-	cardVC struct {
-		Type    []string    `json:"type"`
-		Subject cardSubject `json:"credentialSubject"`
-		RID     string      `json:"rid,omitempty"`
-	}
-	cardSubject struct {
-		Version string     `json:"fhirVersion"`
-		Bundle  cardBundle `json:"fhirBundle"`
-	}
-	cardBundle struct {
-		ResourceType string      `json:"resourceType"`
-		Type         string      `json:"type"`
-		Entry        []cardEntry `json:"entry"`
-	}
-	cardEntry struct {
-		FullURL  string `json:"fullUrl"`
-		Resource any    `json:"resource"`
+		ISS           string
+		NBF, EXP      int64 // EXP 0: it has no end
+		RID           string
+		Patient       cardPatient
+		Immunizations []cardImmunization
 	}
 	cardPatient struct {
-		ResourceType string      `json:"resourceType"`
-		Name         []humanName `json:"name"`
-		BirthDate    civil.Date  `json:"birthDate"`
-	}
-	humanName struct {
-		Family string   `json:"family,omitempty"`
-		Given  []string `json:"given,omitempty"`
+		Family, Given string
+		BirthDate     civil.Date
 	}
 	cardImmunization struct {
-		ResourceType string          `json:"resourceType"`
-		Status       string          `json:"status"`
-		VaccineCode  concept         `json:"vaccineCode"`
-		Patient      reference       `json:"patient"`
-		Occurrence   civil.Date      `json:"occurrenceDateTime"`
-		Manufacturer *logicalRef     `json:"manufacturer,omitempty"`
-		LotNumber    string          `json:"lotNumber,omitempty"`
-		Performer    []cardPerformer `json:"performer,omitempty"`
-	}
-	concept struct {
-		Coding []coding `json:"coding"`
-	}
-	coding struct {
-		System string `json:"system"`
-		Code   string `json:"code"`
-	}
-	reference struct {
-		Reference string `json:"reference"`
-	}
-	logicalRef struct {
-		Identifier identifier `json:"identifier"`
-	}
-	identifier struct {
-		System string `json:"system"`
-		Value  string `json:"value"`
-	}
-	cardPerformer struct {
-		Actor actor `json:"actor"`
-	}
-	actor struct {
-		Display string `json:"display"`
+		Code, MVX, Lot, Performer string
+		On                        civil.Date
 	}
 )
 
@@ -195,26 +139,21 @@ func newPayload(iss string, at time.Time, c cert.Certificate, opts Options) (car
 	if err != nil {
 		return none, err
 	}
-	entries := []cardEntry{{resourceURL(0), patient}}
 	if len(c.Doses) == 0 {
 		return none, fault.New(fault.NoRecord, "there is no vaccination to certify")
 	}
+	p := cardPayload{ISS: iss, NBF: at.Unix(), RID: c.ID, Patient: patient, Immunizations: make([]cardImmunization, 0, len(c.Doses))}
 	for i, d := range c.Doses {
 		if d.Code == "" || d.On.IsZero() {
 			return none, fault.At(fault.InvalidArgument, PlaceDoses, "vaccination %d lacks its code or day", i+1)
 		}
-		entries = append(entries, cardEntry{resourceURL(i + 1), newImmunization(d)})
+		p.Immunizations = append(p.Immunizations, newImmunization(d))
 	}
-	p := cardPayload{ISS: iss, NBF: at.Unix()}
 	if !c.ExpiresAt.IsZero() {
 		p.EXP = c.ExpiresAt.Unix()
 	}
-	bundle := cardBundle{ResourceType: "Bundle", Type: "collection", Entry: entries}
-	p.VC = cardVC{Type: []string{healthCardType}, Subject: cardSubject{fhirVersion, bundle}, RID: c.ID}
 	return p, nil
 }
-
-func resourceURL(n int) string { return "resource:" + strconv.Itoa(n) }
 
 func newPatient(c cert.Certificate, opts Options) (cardPatient, error) {
 	family, given := c.Holder.FamilyKanji, c.Holder.GivenKanji
@@ -227,26 +166,13 @@ func newPatient(c cert.Certificate, opts Options) (cardPatient, error) {
 	if c.BirthDate.IsZero() {
 		return cardPatient{}, fault.At(fault.InvalidArgument, PlaceBirthDate, "the holder has no birth date")
 	}
-	name := humanName{Family: family}
-	if given != "" {
-		name.Given = []string{given}
-	}
-	return cardPatient{ResourceType: "Patient", Name: []humanName{name}, BirthDate: c.BirthDate}, nil
+	return cardPatient{family, given, c.BirthDate}, nil
 }
 
 func newImmunization(d cert.Dose) cardImmunization {
-	i := cardImmunization{
-		ResourceType: "Immunization", Status: "completed",
-		VaccineCode: concept{[]coding{{systemCVX, d.Code}}},
-		Patient:     reference{resourceURL(0)},
-		Occurrence:  d.On,
-		LotNumber:   d.Lot,
-	}
+	i := cardImmunization{Code: d.Code, Lot: d.Lot, Performer: d.Performer, On: d.On}
 	if isMVX(d.Manufacturer) {
-		i.Manufacturer = &logicalRef{identifier{systemMVX, d.Manufacturer}}
-	}
-	if d.Performer != "" {
-		i.Performer = []cardPerformer{{actor{d.Performer}}}
+		i.MVX = d.Manufacturer
 	}
 	return i
 }
@@ -257,15 +183,4 @@ func isMVX(s string) bool {
 		return false
 	}
 	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-}
-
-// marshal writes minified JSON with the characters as they are.
-func marshal(v any) ([]byte, error) {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return []byte(strings.TrimSuffix(out.String(), "\n")), nil
 }
