@@ -603,7 +603,7 @@ func (p *phone) judge(axe, name string) {
 		axe = "" // this document has it
 	}
 	found, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](axe+`;
-		axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]})
+		axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]})
 		.then(r => r.violations.map(v => v.id + ": " + v.nodes.map(n => n.target + " " + n.failureSummary).join("; ")).join("\n"))`, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.t.Fatal(err)
