@@ -72,7 +72,7 @@ func serveCanned(t *testing.T) *canned {
 	c.files = committed(t)
 	c.notices = cannedNotices()
 	c.help = cannedHelp()
-	c.cards = cards{certs: []apiv1.Certificate{domestic(parent, firstCard)}, corrections: []apiv1.Correction{}}
+	c.cards = cards{certs: []apiv1.Certificate{domestic(parent, firstCard)}, corrections: []apiv1.Correction{}, answered: map[string]apiv1.Correction{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package pwa_test
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +38,7 @@ type cards struct {
 	stale     bool // the certificate cannot go into a wallet any more
 	wrongKeys []string
 	wrong     []apiv1.RequestCorrection
+	answered  map[string]apiv1.Correction // by key
 }
 
 func (c *canned) serveCards(mux *http.ServeMux) {
@@ -106,11 +106,13 @@ func (c *canned) askCorrection(w http.ResponseWriter, r *http.Request) {
 		refuse(w, 422, apiv1.Problem{Code: "my_number_refused", Places: []string{"body.words"}, Trace: "01JD4KQA"})
 		return
 	}
-	at := len(c.wrongKeys) - 1
-	if i := slices.Index(c.wrongKeys, c.wrongKeys[at]); i == at || len(c.corrections) == 0 {
-		c.corrections = append([]apiv1.Correction{correction("K9ZZ-4WRT-6", in.Body.Kind, in.Body.Person, in.Body.Words, "open")}, c.corrections...)
+	key := r.Header.Get("Idempotency-Key")
+	if _, again := c.answered[key]; !again {
+		one := correction("K9ZZ-4WRT-6", in.Body.Kind, in.Body.Person, in.Body.Words, "open")
+		c.corrections = append([]apiv1.Correction{one}, c.corrections...)
+		c.answered[key] = one
 	}
-	reply(w, 201, c.corrections[0])
+	reply(w, 201, c.answered[key])
 }
 
 func correction(reference, kind, person, words, state string) apiv1.Correction {
