@@ -384,6 +384,8 @@ func TestBorder(t *testing.T) {
 		if got := sign(t, r, keyring.VDSNC, h.clock()); got.ID != k.ID || !next.UseFrom.Equal(h.clock().Add(lifetime)) {
 			t.Errorf("%s signs; the next %+v", got.ID, next)
 		}
+		third := borderSigner(t, h.clock(), h.clock().AddDate(1, 0, 0))
+		h.open(t, func(d *keyring.Deps) { d.Border = third }) // the configuration names another: it has to wait
 		h.pass(lifetime)
 		if got := sign(t, r, keyring.VDSNC, h.clock()); got.ID != next.ID {
 			t.Errorf("%s signs", got.ID)
@@ -393,7 +395,10 @@ func TestBorder(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		h.open(t, with) // the configuration still names a signer that was withdrawn
+		h.open(t, with)                         // the configuration still names a signer that was withdrawn
+		if got := len(h.files(t)); got != 3+2 { // those of the other uses and of the two signers that were in force
+			t.Errorf("the key folder holds %v", h.files(t))
+		}
 		if k, _, err := r.Signer(t.Context(), keyring.VDSNC, h.clock()); fault.CodeOf(err) != fault.Unavailable {
 			t.Errorf("%+v signs, %v", k, err)
 		}

@@ -228,7 +228,7 @@ func (l *life) checkFiles(r *rapid.T) {
 }
 
 // lives are the cases of TestLife, by engine.
-var lives = map[store.Engine]string{store.SQLite: "25", store.Postgres: "8"}
+var lives = map[store.Engine]string{store.SQLite: "12", store.Postgres: "4"}
 
 // Whatever happens in whatever order, over two processes: exactly one key of a use is in
 // force, a key signs only after the world has known it for one cache lifetime, and what

@@ -72,7 +72,8 @@ func (r *Ring) first(use Use) (*spare, error) {
 }
 
 // adopt takes the passport authority's signer of the configuration in, unless it was
-// before. It replaces a specimen at once.
+// before. It replaces a specimen at once. While another one waits, it is left for the first
+// start after that.
 func (r *Ring) adopt(ctx context.Context, who actor.System) error {
 	if r.Border == nil {
 		return nil
@@ -82,15 +83,18 @@ func (r *Ring) adopt(ctx context.Context, who actor.System) error {
 		return err
 	}
 	all, err := r.Rows.Keys(ctx, nil, VDSNC)
-	if err != nil || has(all, given.ID) {
+	if err != nil {
 		return err
+	}
+	if _, waits := coming(all, r.now()); waits || has(all, given.ID) {
+		return nil
 	}
 	given.Locator, err = r.keepBorrowed(given)
 	if err != nil {
 		return err
 	}
 	return r.change(ctx, who, audit.SigningKeys, VDSNC, &given.spare, func(s state) (plan, error) {
-		if has(s.all, given.ID) {
+		if _, waits := coming(s.all, s.now); waits || has(s.all, given.ID) {
 			return plan{}, nil
 		}
 		return rotated(s, given.Stored, r.CacheLifetime)
