@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"madoguchi.example/shared/cert"
@@ -61,6 +62,12 @@ var (
 
 var usages = [...]usage{1: forTests, 2: forVaccinations, 3: forRecoveries}
 
+var oidExtendedUsage = asn1.ObjectIdentifier{2, 5, 29, 37}
+
+// usageOf gives what a certificate's extended key usage lets it sign: all where it names
+// none of the contents, as real signers' have usages of other protocols beside. Where that
+// extension is critical, its key is for what it names alone (RFC 5280 section 4.2.1.12): a
+// signer of another kind of barcode signs none of these.
 func usageOf(c *x509.Certificate) usage {
 	var u usage
 	for _, oid := range c.UnknownExtKeyUsage {
@@ -72,10 +79,14 @@ func usageOf(c *x509.Certificate) usage {
 			u |= usages[n]
 		}
 	}
-	if u == 0 {
+	if u == 0 && (slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) || !criticalUsage(c)) {
 		return forAll
 	}
 	return u
+}
+
+func criticalUsage(c *x509.Certificate) bool {
+	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Critical && e.Id.Equal(oidExtendedUsage) })
 }
 
 // needed gives the usage that a content wants of its signer.
@@ -98,7 +109,7 @@ type anchors struct {
 
 func loadAnchors(f *trust.Folder) (*anchors, error) {
 	a := &anchors{signers: map[string][]*signer{}}
-	for _, name := range f.Names(".pem", ".der") {
+	for _, name := range f.Names(".pem", ".der", ".cer", ".crt") {
 		text, err := f.Read(name, MaxSignerFile)
 		if err != nil {
 			f.Note(name, err)
@@ -117,12 +128,9 @@ func loadAnchors(f *trust.Folder) (*anchors, error) {
 // readSigners takes the certificates of one file. One that cannot be used is noted and
 // left out.
 func (a *anchors) readSigners(f *trust.Folder, name string, text []byte) {
-	ders := [][]byte{text}
-	if name[len(name)-len(".pem"):] == ".pem" {
-		ders = certificatesOf(text)
-	}
-	if len(ders) == 0 {
-		f.Note(name, errors.New("no certificate in it"))
+	ders, whole := certificatesOf(text)
+	if !whole {
+		f.Note(name, errors.New("no certificate in it, or one that is not PEM throughout"))
 	}
 	for i, der := range ders {
 		if err := a.add(der); err != nil {
@@ -131,11 +139,24 @@ func (a *anchors) readSigners(f *trust.Folder, name string, text []byte) {
 	}
 }
 
-func certificatesOf(text []byte) (ders [][]byte) {
+var (
+	pemBegin      = []byte("-----BEGIN ")
+	pemSigner     = []byte("-----BEGIN CERTIFICATE-----")
+	byteOrderMark = []byte("\ufeff") // what editors put before a text in UTF-8
+)
+
+// certificatesOf takes a file apart, whose content tells whether it is PEM or DER, and tells
+// whether that was all of it.
+func certificatesOf(text []byte) (ders [][]byte, whole bool) {
+	if !bytes.Contains(text, pemBegin) {
+		return [][]byte{text}, true
+	}
+	signers := bytes.Count(text, pemSigner)
+	text = bytes.TrimPrefix(text, byteOrderMark)
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
-			return ders
+			return ders, len(ders) > 0 && len(ders) == signers
 		}
 		if block.Type == "CERTIFICATE" {
 			ders = append(ders, block.Bytes)

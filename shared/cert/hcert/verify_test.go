@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
 	"slices"
@@ -145,7 +146,7 @@ func TestSigners(t *testing.T) {
 	for _, n := range snap.Notes() {
 		places = append(places, n.Place)
 	}
-	if want := []string{"hcert/a.pem certificate 1", "hcert/broken.der certificate 1", "hcert/empty.pem", "hcert/large.pem"}; !slices.Equal(places, want) {
+	if want := []string{"hcert/a.pem certificate 1", "hcert/broken.der certificate 1", "hcert/empty.pem certificate 1", "hcert/large.pem"}; !slices.Equal(places, want) {
 		t.Errorf("left out: %v", snap.Notes())
 	}
 }
@@ -219,6 +220,78 @@ func TestKeyUsage(t *testing.T) {
 			if v := hcert.Verify(seal(t, dsc, payload), believe(t, dsc), at); v.Outcome != want {
 				t.Errorf("usage %d (long: %v): %s", usage, zero, v.Outcome)
 			}
+		}
+	}
+}
+
+// TestOtherKeyUsage has signers that name only usages of other kinds: where the extension
+// is critical they sign nothing here.
+func TestOtherKeyUsage(t *testing.T) {
+	key := testKey(t, 7)
+	payload := payloadOf(t, issue(t, key, newDSC(t, key), claims(), hcert.Options{}))
+	barcodes := asn1.ObjectIdentifier{2, 23, 136, 1, 1, 14, 2}
+	anything := asn1.ObjectIdentifier{2, 5, 29, 37, 0}
+	vaccinations := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 1847, 2021, 1, 2}
+	for _, c := range []struct {
+		critical bool
+		usages   []asn1.ObjectIdentifier
+		want     cert.Outcome
+	}{
+		{true, []asn1.ObjectIdentifier{barcodes}, cert.KeyUsageMismatch},
+		{false, []asn1.ObjectIdentifier{barcodes}, cert.Valid},
+		{true, []asn1.ObjectIdentifier{anything}, cert.Valid},
+		{true, []asn1.ObjectIdentifier{barcodes, vaccinations}, cert.Valid},
+	} {
+		value, err := asn1.Marshal(c.usages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dsc := newDSC(t, key, func(x *x509.Certificate) {
+			x.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: c.critical, Value: value}}
+		})
+		if v := hcert.Verify(seal(t, dsc, payload), believe(t, dsc), at); v.Outcome != c.want {
+			t.Errorf("critical %v, %v: %s", c.critical, c.usages, v.Outcome)
+		}
+	}
+}
+
+// TestSignerFiles has the same two signers in every form in which an operator may put them.
+func TestSignerFiles(t *testing.T) {
+	key, other := testKey(t, 7), testKey(t, 8)
+	one, two := newDSC(t, key), newDSC(t, other)
+	block := func(der []byte) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}
+	both := append(block(one), block(two)...)
+	crlf := bytes.ReplaceAll(both, []byte("\n"), []byte("\r\n"))
+	cut := bytes.Replace(both, []byte("-----END CERTIFICATE-----"), []byte("-----END"), 1)
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		notes int
+		both  bool
+	}{
+		"PEM":             {fstest.MapFS{"hcert/a.pem": {Data: both}}, 0, true},
+		"lines of CR LF":  {fstest.MapFS{"hcert/a.pem": {Data: crlf}}, 0, true},
+		"byte order mark": {fstest.MapFS{"hcert/a.pem": {Data: append([]byte("\ufeff"), both...)}}, 0, true},
+		"both at once":    {fstest.MapFS{"hcert/a.pem": {Data: append([]byte("\ufeff"), crlf...)}}, 0, true},
+		"words before":    {fstest.MapFS{"hcert/a.pem": {Data: append([]byte("subject=C=UT\n"), both...)}}, 0, true},
+		"DER":             {fstest.MapFS{"hcert/a.der": {Data: one}, "hcert/b.der": {Data: two}}, 0, true},
+		"other endings":   {fstest.MapFS{"hcert/a.crt": {Data: one}, "hcert/b.cer": {Data: block(two)}}, 0, true},
+		"misnamed":        {fstest.MapFS{"hcert/a.pem": {Data: one}, "hcert/b.der": {Data: block(two)}}, 0, true},
+		"one is cut":      {fstest.MapFS{"hcert/a.pem": {Data: cut}}, 1, false},
+		"not one":         {fstest.MapFS{"hcert/a.pem": {Data: []byte("-----BEGIN NOTHING-----\n")}}, 1, false},
+	} {
+		snap, err := trust.Load(c.files, []trust.Section{hcert.Section})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(snap.Notes()) != c.notes {
+			t.Errorf("%s: %v", name, snap.Notes())
+		}
+		first := hcert.Verify([]byte(issue(t, key, one, claims(), hcert.Options{})), snap, at).Outcome
+		second := hcert.Verify([]byte(issue(t, other, two, claims(), hcert.Options{})), snap, at).Outcome
+		if c.both && (first != cert.Valid || second != cert.Valid) {
+			t.Errorf("%s: %s, %s", name, first, second)
 		}
 	}
 }
