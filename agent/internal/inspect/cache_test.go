@@ -159,6 +159,14 @@ func TestPicturesAndPartsOfASplitCode(t *testing.T) {
 	if _, read, of, _ := c.Verify(t.Context(), []byte(parts[0])); read != 1 || of != 2 {
 		t.Errorf("%d of %d", read, of)
 	}
+	third := len("shc:/") + len(d.qrText)/6*2
+	three := []string{"shc:/1/3/" + d.qrText[len("shc:/"):third], "shc:/2/3/" + d.qrText[third:third+40], "shc:/3/3/" + d.qrText[third+40:]}
+	if _, read, of, _ := c.Verify(t.Context(), []byte(three[1]+"\n"+three[0])); read != 2 || of != 3 {
+		t.Errorf("two parts on two lines: %d of %d", read, of)
+	}
+	if v := c.verify(t, three[1]+"\n"+three[0]+"\n"+three[2]); v.Outcome != cert.Valid {
+		t.Errorf("three parts on three lines: %s %s", v.Outcome, v.Reason)
+	}
 	if _, read, of, _ := c.Verify(t.Context(), []byte("shc:/2/3/5676")); read != 1 || of != 3 {
 		t.Errorf("a part of another card: %d of %d", read, of)
 	}

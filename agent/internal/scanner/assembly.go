@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"slices"
 	"strings"
 
 	"madoguchi.example/shared/cert/shc"
@@ -23,13 +24,30 @@ type State struct {
 // Complete tells whether every part has been read.
 func (s State) Complete() bool { return s.Total > 0 && s.Read == s.Total }
 
-// Add takes the text of one scanned code. A code that is not split, or not of this form
+// Add takes the text of one scanned code, or of several parts, one a line. A code that is not split, or not of this form
 // at all, is complete by itself and ends what was begun; the same part again changes
 // nothing. Faults: InvalidArgument for a broken part, Conflict for a part of another card
 // (what was read stays; Reset begins anew).
 func (a *Assembly) Add(text string) (State, error) {
 	text = strings.TrimSpace(text)
-	if !strings.HasPrefix(text, "shc:/") || strings.Count(text, "/") == 1 {
+	lines := strings.Fields(text)
+	if len(lines) < 2 || slices.ContainsFunc(lines, func(line string) bool { return !isPart(line) }) {
+		return a.add(text)
+	}
+	for _, line := range lines {
+		if s, err := a.add(line); err != nil {
+			return s, err
+		}
+	}
+	return a.State(), nil
+}
+
+func isPart(text string) bool {
+	return strings.HasPrefix(text, "shc:/") && strings.Count(text, "/") > 1
+}
+
+func (a *Assembly) add(text string) (State, error) {
+	if !isPart(text) {
 		a.Reset()
 		return State{Read: 1, Total: 1, Text: text}, nil
 	}
