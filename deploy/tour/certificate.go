@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/practice/wallet"
 	"madoguchi.example/deploy/stage"
 	"madoguchi.example/mobile-api/client"
 )
@@ -23,11 +25,19 @@ type certificateWalk struct {
 	me     client.Me
 	qr     string
 	issuer string
+
+	mover    *client.Client     // whose doses lie in two municipalities
+	overseas client.Certificate // of the mover, with the passport
+	wallet   *wallet.Wallet
+	kept     []wallet.Kept // the mover's copies
+	ticket   string        // the correction's reference
+	nextKey  string        // published, not yet signing
+	oldCard  string        // signed by the key before
 }
 
 func certificate(g *Guide) journey {
 	w := &certificateWalk{Guide: g, desk: Desk{g.Terminal.Desk()}}
-	return journey{"certificate: from import to a counter without a network", []step{
+	return journey{"certificate: from import to a counter without a network", slices.Concat([]step{
 		{"the import took every row of every file", w.imported},
 		{"the same files a second time change nothing", w.importedAgain},
 		{"a bad row is told by line and column without its value, the good rows are kept", w.badRow},
@@ -38,13 +48,19 @@ func certificate(g *Guide) journey {
 		{"a certificate for oneself is a SMART Health Card in one QR code", w.forSelf},
 		{"a certificate for a child of the household", w.forChild},
 		{"who has no record gets a reason, not a certificate", w.noRecord},
+		{"a wrong check digit of a passport is refused by its name", w.wrongDigit},
+		{"doses of two municipalities, by CSV and by FHIR, stand in one certificate of three formats", w.twoTowns},
 		{"the issuer's keys are at /.well-known/jwks.json", w.keys},
 		{"the line is cut and the desk sees it", w.cut},
 		{"the desk verifies the code without a network", w.deskVerifies},
 		{"madoguchi-agent verify says the same", w.commandVerifies},
+		{"both verify the HC1 code of the same record", w.otherFormat},
+		{"the code for borders is told as a specimen that nobody trusts", w.specimen},
+		{"a code in three parts is 1/3, 2/3, and then read", w.inParts},
+		{"the picture that the phone shows is read", w.picture},
 		{"a changed code is refused by both", w.tampered},
 		{"the line is whole again and the counted verifications are sent", w.restored},
-	}}
+	}, w.walletSteps(), w.correctionSteps(), w.keySteps())}
 }
 
 func (w *certificateWalk) imported(context.Context) error {
@@ -58,7 +74,8 @@ func (w *certificateWalk) imported(context.Context) error {
 			return fmt.Errorf("the import did not say %q but:\n%s", line, w.Imported)
 		}
 	}
-	return nil
+	return want(strings.Contains(w.Imported, population.FHIRFile+": ") && strings.Contains(w.Imported, " 0 unchanged, 0 refused"),
+		"the import did not take the bundle:\n%s", w.Imported)
 }
 
 func csvRows(path string) (int, error) {
@@ -269,24 +286,49 @@ func (w *certificateWalk) commandVerifies(ctx context.Context) error {
 	return want(outcome == "valid" && w.Stage.Line.IsCut(), "the outcome is %s", outcome)
 }
 
-// verifyByCommand runs madoguchi-agent verify and checks that its status fits its words.
-func (w *certificateWalk) verifyByCommand(ctx context.Context, qr string) (string, error) {
-	file := filepath.Join(w.Terminal.Dir, "scanned.txt")
-	if err := os.WriteFile(file, []byte(qr+"\n"), 0o600); err != nil {
-		return "", err
+// verifyByCommand runs madoguchi-agent verify and gives the outcome.
+func (w *certificateWalk) verifyByCommand(ctx context.Context, text string) (string, error) {
+	v, err := w.judged(ctx, []byte(text+"\n"))
+	return v.Outcome, err
+}
+
+// judgement is what madoguchi-agent verify says.
+type judgement struct {
+	Format, Outcome string
+	Findings        []string
+	TrustAge        string `json:"trust_age"`
+}
+
+func (j judgement) found(finding string) bool { return slices.Contains(j.Findings, finding) }
+
+// judged runs madoguchi-agent verify and checks that its status fits its words.
+func (w *certificateWalk) judged(ctx context.Context, content []byte) (judgement, error) {
+	var v judgement
+	file := filepath.Join(w.Terminal.Dir, "scanned")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return v, err
 	}
 	out, status, err := w.Terminal.Try(ctx, "verify", "--json", file)
 	if err != nil {
-		return "", err
+		return v, err
 	}
-	var verdict struct{ Format, Outcome string }
-	if err := json.Unmarshal(out, &verdict); err != nil {
-		return "", fmt.Errorf("status %d, no verdict: %w", status, err)
+	if err := json.Unmarshal(out, &v); err != nil {
+		return v, fmt.Errorf("status %d, no verdict: %w", status, err)
 	}
-	if (status == 0) != (verdict.Outcome == "valid") || status > 1 {
-		return "", fmt.Errorf("status %d with the outcome %s", status, verdict.Outcome)
+	return v, want((status == 0) == (v.Outcome == "valid") && status <= 1, "status %d with the outcome %s", status, v.Outcome)
+}
+
+// bothSay has the desk and the command judge a text.
+func (w *certificateWalk) bothSay(ctx context.Context, text, outcome string) error {
+	atDesk, err := w.desk.Verify(ctx, text)
+	if err != nil {
+		return err
 	}
-	return verdict.Outcome, nil
+	byCommand, err := w.verifyByCommand(ctx, text)
+	if err != nil {
+		return err
+	}
+	return want(atDesk == outcome && byCommand == outcome, "the desk said %s, the command %s", atDesk, byCommand)
 }
 
 func (w *certificateWalk) tampered(ctx context.Context) error {
@@ -294,15 +336,7 @@ func (w *certificateWalk) tampered(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	atDesk, err := w.desk.Verify(ctx, changed)
-	if err != nil {
-		return err
-	}
-	byCommand, err := w.verifyByCommand(ctx, changed)
-	if err != nil {
-		return err
-	}
-	return want(atDesk == "bad_signature" && byCommand == "bad_signature", "the desk said %s, the command %s", atDesk, byCommand)
+	return w.bothSay(ctx, changed, "bad_signature")
 }
 
 // changeSignature changes one character in the middle of the signature. In a numeric

@@ -1,8 +1,11 @@
 package tour
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,11 +17,15 @@ import (
 type Desk struct{ Base string }
 
 func (d Desk) post(ctx context.Context, path string, form url.Values) (page, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Base+path, strings.NewReader(form.Encode()))
+	return d.send(ctx, path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+}
+
+func (d Desk) send(ctx context.Context, path, kind string, body io.Reader) (page, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Base+path, body)
 	if err != nil {
 		return page{}, err
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Origin", d.Base)
 	return fetch(http.DefaultClient, req)
 }
@@ -123,6 +130,43 @@ func (d Desk) Bar(ctx context.Context) (pending, line string, up bool, err error
 
 // Verify has the desk read the text of a code and gives the outcome.
 func (d Desk) Verify(ctx context.Context, text string) (string, error) {
+	v, err := d.Verdict(ctx, text)
+	return v.attr("data-outcome"), err
+}
+
+// Verdict has the desk read the text of a code and gives what it shows.
+func (d Desk) Verdict(ctx context.Context, text string) (element, error) {
+	p, err := d.post(ctx, "/verify", url.Values{"text": {text}})
+	if err != nil {
+		return element{}, err
+	}
+	return verdictOn(p)
+}
+
+// Picture has the desk read a picture and gives the outcome.
+func (d Desk) Picture(ctx context.Context, picture []byte) (string, error) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("file", "screen.png")
+	if err != nil {
+		return "", err
+	}
+	if _, err := file.Write(picture); err != nil {
+		return "", err
+	}
+	if err := form.Close(); err != nil {
+		return "", err
+	}
+	p, err := d.send(ctx, "/verify", form.FormDataContentType(), &body)
+	if err != nil {
+		return "", err
+	}
+	v, err := verdictOn(p)
+	return v.attr("data-outcome"), err
+}
+
+// Parts has the desk read a code of which parts are missing, and gives what it says of them.
+func (d Desk) Parts(ctx context.Context, text string) (string, error) {
 	p, err := d.post(ctx, "/verify", url.Values{"text": {text}})
 	if err != nil {
 		return "", err
@@ -131,11 +175,22 @@ func (d Desk) Verify(ctx context.Context, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for _, x := range e.all(func(x element) bool { return strings.Contains(x.attr("class"), "parts") }) {
+		return x.text(), nil
+	}
+	return "", fmt.Errorf("the desk tells of no parts (status %d)", p.status)
+}
+
+func verdictOn(p page) (element, error) {
+	e, err := parse(p.text)
+	if err != nil {
+		return e, err
+	}
 	v, ok := e.byID("verdict")
 	if !ok {
-		return "", fmt.Errorf("the desk shows no verdict (status %d)", p.status)
+		return e, fmt.Errorf("the desk shows no verdict (status %d)", p.status)
 	}
-	return v.attr("data-outcome"), nil
+	return v, nil
 }
 
 func (d Desk) waitLine(ctx context.Context, up bool) error {
