@@ -1,7 +1,10 @@
 package verify_test
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -176,6 +179,8 @@ func seeds(t testing.TB, w *world) ([]string, trust.Snapshot) {
 	authority, signer := testKey(t, 11), testKey(t, 12)
 	csca := must(text(vdsnc.NewCSCA(authority, vdsnc.Name{Country: "JP", Common: "CSCA"}, term)))
 	bsc := must(text(vdsnc.NewBSC([]byte(csca), authority, signer.Public(), vdsnc.Name{Country: "JP", Common: "Health"}, term)))
+	template := x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: term.From, NotAfter: term.Until, Subject: pkix.Name{Country: []string{"JP"}}}
+	dsc := must(text(x509.CreateCertificate(nil, &template, &template, signer.Public(), signer))) // without randomness: the same each time
 	c := threeDoses()
 	c.TravelDocument = "TZ0000001"
 	for i := range c.Doses {
@@ -191,13 +196,13 @@ func seeds(t testing.TB, w *world) ([]string, trust.Snapshot) {
 	all := []string{
 		jws, w.qr(jws), "shc:/2/2/" + w.qr(jws)[half:] + "\nshc:/1/2/" + w.qr(jws)[len("shc:/"):half],
 		`{"verifiableCredential":["` + jws + `"]}`,
-		must(hcert.Issue(signer, []byte(bsc), w.at, w.at.AddDate(0, 6, 0), eu, hcert.Options{})),
-		must(hcert.Issue(signer, []byte(bsc), w.at, w.at.AddDate(0, 6, 0), eu, hcert.Options{Kind: hcert.DVC})),
+		must(hcert.Issue(signer, []byte(dsc), w.at, w.at.AddDate(0, 6, 0), eu, hcert.Options{})),
+		must(hcert.Issue(signer, []byte(dsc), w.at, w.at.AddDate(0, 6, 0), eu, hcert.Options{Kind: hcert.DVC})),
 		must(vdsnc.Issue(signer, []byte(bsc), w.at, seal, vdsnc.Options{Issuer: "JPN", Centre: "MINATO"})),
 		link.Text(), "https://viewer.example/#" + link.Text(), jws + "~", "{}", "[{}]",
 	}
 	w.snapshot()
-	w.bundle.Files["hcert/signer.der"], w.bundle.Files["vdsnc/csca.der"] = []byte(bsc), []byte(csca)
+	w.bundle.Files["hcert/signer.der"], w.bundle.Files["vdsnc/csca.der"] = []byte(dsc), []byte(csca)
 	fsys, err := w.bundle.FS()
 	if err != nil {
 		t.Fatal(err)
