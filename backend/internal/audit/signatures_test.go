@@ -12,7 +12,7 @@ import (
 )
 
 // useCases are the packages whose functions say who asks and why.
-var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport", "award", "correction"}
+var useCases = []string{"citizen", "issuance", "mailbox", "push", "payer", "review", "fleet", "intake", "protection", "approval", "childsupport", "award", "correction", "wallet", "keyring", "publication"}
 
 // Reasons why a function takes no actor or no purpose.
 const (
@@ -26,7 +26,8 @@ const (
 	ofTerminal = "a terminal's own rows; no citizen's data"
 	sealedOnly = "sealed bytes that name nobody here; the look is recorded with the answer, in payer"
 	ofOffice   = "offices and terminals of the municipality; no citizen's data"
-	publicKeys = "published keys; no citizen's data"
+	publicKeys = "keys, lists and documents that the world may read; no citizen's data"
+	fromPhone  = "by a secret that the citizen's own app or consent gave to a wallet; the grant names the citizen, and what is handed out is recorded under their name"
 )
 
 // without lists the functions that lack one of the two.
@@ -38,7 +39,12 @@ var without = map[string]string{
 	"citizen.Registry.Families": inAnother, "citizen.Registry.Named": inAnother, "citizen.Registry.Housemates": inAnother,
 	"issuance.Office.AddWalletCopy": inAnother, "issuance.Office.OnRecord": inAnother, "issuance.Office.Issued": inAnother,
 	"fleet.Fleet.TerminalKey": beforeWho, "fleet.Fleet.InUse": beforeWho,
-	"intake.Intake.Watch": untilEnd,
+	"intake.Intake.Watch": untilEnd, "wallet.Desk.Sweep": untilEnd, "keyring.Open": untilEnd,
+	"keyring.Ring.Published": publicKeys, "keyring.Ring.Signer": inAnother, "keyring.Ring.SignerIn": inAnother,
+	"publication.Press.CRL": publicKeys, "publication.Press.JWKS": publicKeys, "publication.Press.Revocations": publicKeys,
+	"publication.Press.Signers": publicKeys, "publication.Press.StatusList": publicKeys, "publication.Press.VCIssuer": publicKeys,
+	"wallet.Desk.Authorize": beforeWho, "wallet.Desk.Callback": beforeWho, "wallet.Desk.Push": beforeWho, "wallet.Desk.Nonce": beforeWho,
+	"wallet.Desk.Consent": fromPhone, "wallet.Desk.Answer": fromPhone, "wallet.Desk.Token": fromPhone, "wallet.Desk.Credentials": fromPhone,
 }
 
 // unwritten lists the functions that take a purpose and drop it.
@@ -47,6 +53,7 @@ var unwritten = map[string]string{
 	"fleet.Fleet.ListOffices": ofOffice, "fleet.Fleet.ListTerminals": ofOffice,
 	"intake.Intake.Receive": sealedOnly, "intake.Intake.OpenChecks": sealedOnly, "intake.Intake.OpenBatches": sealedOnly,
 	"intake.Intake.Settle": sealedOnly, "intake.Intake.Answers": sealedOnly,
+	"keyring.Ring.List": publicKeys, "publication.Press.TrustBundle": publicKeys,
 }
 
 // Every exported function of a use case that takes a context takes an actor and a purpose,
