@@ -132,11 +132,14 @@ func logsHoldNobody(t *testing.T, s *stage.Stage) {
 	for who, p := range map[string]population.Part{"parent": c.Parent, "child": c.Child, "single": c.Single, "elder": c.Elder,
 		"ambiguous": c.Ambiguous, "nobody": c.Nobody, "unvaccinated": c.Unvaccinated, "changed": c.Changed.Part,
 		"last minute": c.LastMinute, "protected": c.Protected, "protected child": c.ProtectedChild, "offered": c.Offered,
-		"offered child": c.OfferedChild, "twins": c.Twins, "letter": c.Letter} {
+		"offered child": c.OfferedChild, "twins": c.Twins, "letter": c.Letter, "moved": c.Moved} {
 		family, given, _ := strings.Cut(p.Name, " ")
 		secrets[who+" family name"], secrets[who+" given name"] = family, given
 		secrets[who+" kana"], secrets[who+" latin"] = p.NameKana, p.NameLatin
 		secrets[who+" birth date"], secrets[who+" address"] = p.BirthDate, p.Address
+	}
+	for who, p := range map[string]population.Part{"parent": c.Parent, "moved": c.Moved} {
+		secrets[who+" passport"] = p.MRZ[1][:9]
 	}
 	for who, card := range map[string]population.Card{"insured": c.Insured, "aged": c.Aged, "changed": c.Changed} {
 		secrets[who+" number"] = card.Number

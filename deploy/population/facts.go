@@ -2,6 +2,7 @@ package population
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -167,7 +168,11 @@ func (t *Town) cover(h *household) cover {
 		return cover{insurer: h.town.insurer, name: h.town.name + "国民健康保険", symbol: h.town.symbol, number: numbered("", 7, serial)}
 	}
 	e := pick(t.rng, employers)
-	return cover{insurer: e.insurer, name: e.name, symbol: numbered("", 4, t.rng.between(1, 9999)),
+	width := 4
+	if strings.HasPrefix(e.insurer, "01") {
+		width = 8 // 協会けんぽ: symbols of 7 or 8 digits
+	}
+	return cover{insurer: e.insurer, name: e.name, symbol: numbered("", width, t.rng.between(1, 9999)),
 		number: strconv.Itoa(serial), employees: true}
 }
 
