@@ -167,6 +167,9 @@ func holds(digests [][]byte, digest []byte) bool {
 // are told.
 func (x *Office) amend(ctx context.Context, t tx.Tx, who actor.System, e importing.Entry[amendment]) error {
 	n := e.Value.number()
+	if err := x.Rows.HoldRecords(ctx, t, []Number{n}); err != nil {
+		return err
+	}
 	known, err := x.Rows.OnRecord(ctx, t, []Number{n})
 	if err != nil {
 		return err

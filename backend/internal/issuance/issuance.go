@@ -184,6 +184,12 @@ type Rows interface {
 	// Stating names the certificates that state the record, revoked ones too.
 	Stating(ctx context.Context, t tx.Tx, of identity.CitizenID, n Number) ([]Named, error)
 
+	// HoldRecords keeps corrections of the records out until t ends, and waits for those
+	// that were begun before. In t the records are as they will be.
+	HoldRecords(ctx context.Context, t tx.Tx, numbers []Number) error
+	// HoldCertificate does so for revocations and copies of a certificate.
+	HoldCertificate(ctx context.Context, t tx.Tx, of identity.CitizenID, id string) error
+
 	// Revoke stores that a certificate is good no more, with what verifiers are told, and
 	// tells whether it was good until then.
 	Revoke(ctx context.Context, t tx.Tx, r Revocation) (bool, error)

@@ -134,7 +134,7 @@ func (x *Office) person(ctx context.Context, t tx.Tx, who actor.Citizen, id iden
 // issue signs and stores a new certificate. refused says why there is none; the look at
 // the records is on record all the same.
 func (x *Office) issue(ctx context.Context, t tx.Tx, who actor.Citizen, purpose audit.Purpose, p citizen.Person, use Use, pass *passport) (c Certificate, refused, err error) {
-	held, err := x.records(ctx, t, p.Resident)
+	held, err := x.settled(ctx, t, p.Resident)
 	if err != nil {
 		return c, nil, err
 	}
@@ -163,6 +163,31 @@ func (x *Office) issue(ctx context.Context, t tx.Tx, who actor.Citizen, purpose 
 	}
 	event.Object = c.ID
 	return c, nil, x.Record.Append(ctx, t, who, event)
+}
+
+// settled lists the records of the person and keeps corrections of them out: a certificate
+// of what they say is there for the next correction to revoke.
+func (x *Office) settled(ctx context.Context, t tx.Tx, p citizen.Resident) ([]Held, error) {
+	kept := map[Number]bool{}
+	for {
+		held, err := x.records(ctx, t, p)
+		if err != nil {
+			return nil, err
+		}
+		var loose []Number
+		for _, h := range held {
+			if n := (Number{h.Municipality, h.Ref}); !kept[n] {
+				kept[n] = true
+				loose = append(loose, n)
+			}
+		}
+		if len(loose) == 0 {
+			return held, nil
+		}
+		if err := x.Rows.HoldRecords(ctx, t, loose); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // again reads the certificate that an earlier call under the same key made.

@@ -54,6 +54,9 @@ type Revocation struct {
 //
 // An ICAO VDS-NC cannot be revoked: its readers know lists of signers alone.
 func (x *Office) Revoke(ctx context.Context, t tx.Tx, who actor.Actor, purpose audit.Purpose, of identity.CitizenID, id string, why Grounds) error {
+	if err := x.Rows.HoldCertificate(ctx, t, of, id); err != nil {
+		return err
+	}
 	c, ok, err := x.Rows.Get(ctx, t, of, id)
 	if err != nil {
 		return err
@@ -160,6 +163,9 @@ func rank(first bool) int {
 // certificate under a status index, so that it is revoked with it. A certificate that is
 // good no more takes no copy.
 func (x *Office) AddWalletCopy(ctx context.Context, t tx.Tx, of identity.CitizenID, certificateID, keyID string, statusIndex int64) error {
+	if err := x.Rows.HoldCertificate(ctx, t, of, certificateID); err != nil {
+		return err
+	}
 	c, ok, err := x.Rows.Get(ctx, t, of, certificateID)
 	switch {
 	case err != nil:

@@ -1,10 +1,12 @@
 package issuance
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"madoguchi.example/backend/internal/issuance"
 	"madoguchi.example/backend/internal/store/bulk"
@@ -105,6 +107,21 @@ func past(ctx context.Context, t *sqltx.Tx, of []identity.CitizenID, out map[iss
 		out[n] = k
 		return nil
 	})
+}
+
+// HoldRecords implements issuance.Rows. It takes one row after the other, in one order for
+// everybody, so that nobody waits in a circle.
+func (*Rows) HoldRecords(ctx context.Context, t tx.Tx, numbers []issuance.Number) error {
+	numbers = slices.SortedFunc(slices.Values(numbers), func(a, b issuance.Number) int {
+		return cmp.Or(strings.Compare(a.Ref, b.Ref), strings.Compare(string(a.Municipality), string(b.Municipality)))
+	})
+	for _, n := range numbers {
+		if _, err := sqltx.Of(t).Exec(ctx, `UPDATE vaccination_ref SET digest = digest WHERE record_ref = $1 AND municipality = $2`,
+			n.Ref, n.Municipality); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Correct implements issuance.Rows.

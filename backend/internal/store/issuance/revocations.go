@@ -13,6 +13,12 @@ import (
 	"madoguchi.example/shared/identity"
 )
 
+// HoldCertificate implements issuance.Rows.
+func (*Rows) HoldCertificate(ctx context.Context, t tx.Tx, of identity.CitizenID, id string) error {
+	_, err := sqltx.Of(t).Exec(ctx, `UPDATE certificate SET rid = rid WHERE citizen_id = $1 AND certificate_id = $2`, of, id)
+	return err
+}
+
 // Revoke implements issuance.Rows.
 func (*Rows) Revoke(ctx context.Context, t tx.Tx, r issuance.Revocation) (bool, error) {
 	n, err := sqltx.Of(t).Exec(ctx, `
