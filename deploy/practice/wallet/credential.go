@@ -86,7 +86,7 @@ func (w *Wallet) verify(ctx context.Context, issuer, token, typ string) ([]byte,
 	if published.Issuer != issuer {
 		return nil, errors.New("the published keys are another issuer's")
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil || len(signed.Signatures) != 1 {
 		return nil, errors.New("a token is no JWT of ES256")
 	}
