@@ -29,7 +29,7 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
   madoguchi-backend serve        [--config FILE]                  serve until a signal
   madoguchi-backend migrate      [--config FILE]                  bring the store's schema up to date
   madoguchi-backend check-config [--config FILE]                  name every fault of the configuration
-  madoguchi-backend import       [--config FILE] [--json] PATH…   take in CSV files, or a folder of them
+  madoguchi-backend import       [--config FILE] [--json] PATH…   take in CSV files and FHIR bundles, or a folder of them
   madoguchi-backend terminal code [--config FILE] --office REF [--municipality CODE]
                                                                   print a one-time enrolment code
   madoguchi-backend keys list     [--config FILE] [--json]        show the keys that sign certificates
@@ -41,6 +41,7 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
   madoguchi-backend benefit evaluate [--programs DIR] FILE|-      decide benefits, JSON Lines in and out
 
 Settings come from the file and from MADOGUCHI_BACKEND_… variables, which win.
+COMMAND --help tells the flags of one command.
 `
 
 // program is one run of the command line.
@@ -53,8 +54,16 @@ type program struct {
 }
 
 // Run does what the arguments say, by the clock now, and returns when it is done or ctx ends.
+// Asked for a command's help it prints that and does nothing else.
 func Run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer, now func() time.Time) error {
 	p := &program{getenv: getenv, stdin: os.Stdin, stdout: stdout, stderr: stderr, now: now, rand: rand.Reader}
+	if err := p.command(ctx, args); !errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return nil
+}
+
+func (p *program) command(ctx context.Context, args []string) error {
 	name := ""
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
@@ -68,17 +77,49 @@ func Run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return p.checkConfig(args)
 	case "import":
 		return p.importFiles(ctx, args)
-	case "terminal":
-		return p.terminal(ctx, args)
-	case "keys":
-		return p.signingKeys(ctx, args)
-	case "benefit":
-		return p.benefit(ctx, args)
+	case "terminal", "keys", "benefit":
+		return p.group(ctx, name, args)
 	case "help", "--help", "-h":
-		_, err := io.WriteString(stdout, help)
+		_, err := io.WriteString(p.stdout, help)
 		return err
 	}
 	return fmt.Errorf("cannot tell what to do: name a command: %w", ErrUsage)
+}
+
+// group runs a command of two words.
+func (p *program) group(ctx context.Context, name string, args []string) error {
+	switch {
+	case len(args) > 0 && asksForHelp(args[0]):
+		p.usage(name, nil)
+		return nil
+	case name == "terminal":
+		return p.terminal(ctx, args)
+	case name == "keys":
+		return p.signingKeys(ctx, args)
+	}
+	return p.benefit(ctx, args)
+}
+
+// asksForHelp tells whether a word asks how a command is used.
+func asksForHelp(word string) bool { return word == "--help" || word == "-help" || word == "-h" }
+
+// usage prints the lines of help that begin with a command's name, those that go on behind
+// them, and the command's flags.
+func (p *program) usage(name string, f *flag.FlagSet) {
+	within := false
+	for line := range strings.Lines(help) {
+		if begins := strings.HasPrefix(line, "  madoguchi-backend "); begins || strings.TrimSpace(line) == "" {
+			within = begins && strings.HasPrefix(line, "  madoguchi-backend "+name)
+		}
+		if within {
+			io.WriteString(p.stdout, line)
+		}
+	}
+	if f != nil {
+		fmt.Fprintln(p.stdout)
+		f.SetOutput(p.stdout)
+		f.PrintDefaults()
+	}
 }
 
 // flags reads a command's flags; each command has --config.
@@ -89,7 +130,10 @@ func (p *program) flags(name string, args []string, more func(*flag.FlagSet)) (f
 	if more != nil {
 		more(f)
 	}
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		p.usage(name, f)
+		return "", nil, err
+	} else if err != nil {
 		return "", nil, fmt.Errorf("cannot read the flags of %s: %w", name, ErrUsage)
 	}
 	return file, f.Args(), nil

@@ -22,7 +22,10 @@ func (p *program) benefit(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("benefit evaluate", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	dir := f.String("programs", "", "a folder of programmes")
-	if err := f.Parse(args[1:]); err != nil || f.NArg() != 1 {
+	if err := f.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+		p.usage("benefit evaluate", f)
+		return err
+	} else if err != nil || f.NArg() != 1 {
 		return fmt.Errorf("cannot evaluate: name one file, or - for the standard input: %w", ErrUsage)
 	}
 	engine, err := programmes(*dir)

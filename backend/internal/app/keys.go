@@ -148,6 +148,10 @@ func (p *program) withdrawKey(ctx context.Context, args []string) error {
 		return fmt.Errorf("cannot withdraw: name one key: %w", ErrUsage)
 	}
 	id := args[len(args)-1]
+	if asksForHelp(id) {
+		_, _, err := p.flags("keys withdraw", args, nil)
+		return err
+	}
 	file, rest, err := p.flags("keys withdraw", args[:len(args)-1], nil)
 	if err != nil {
 		return err

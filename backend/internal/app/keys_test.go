@@ -140,3 +140,25 @@ func TestKeysInADeviceWithoutItsLibrary(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Every command tells how it is used, and does nothing else then: not even its store is made.
+func TestHelpDoesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, command := range []string{
+		"serve", "migrate", "check-config", "import", "terminal", "terminal code",
+		"keys", "keys list", "keys rotate", "keys withdraw", "benefit", "benefit evaluate",
+	} {
+		for _, word := range []string{"--help", "-h"} {
+			out, err := run(t, append(strings.Fields(command), word)...)
+			if err != nil || !strings.HasPrefix(out, "  madoguchi-backend "+command) {
+				t.Errorf("%s %s: %q, %v", command, word, out, err)
+			}
+		}
+	}
+	if out, _ := run(t, "keys", "rotate", "--help"); !strings.Contains(out, "compromised") || strings.Contains(out, "keys list") {
+		t.Errorf("keys rotate --help: %q", out)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
