@@ -87,18 +87,29 @@ func (x *Office) amendments() importing.Sheet[amendment] {
 }
 
 func (x *Office) parseAmendment(r *importing.Row) amendment {
-	a := amendment{act: Act(r.OneOf("act", string(Replace), string(Void))), on: r.DayUntil("corrected_on", x.today()), reason: r.Text("reason", maxReason)}
-	if a.act == Void {
-		a.ref.Municipality = r.Municipality("municipality_code")
-		a.record = Record{Municipality: a.ref.Municipality, Ref: r.Ref("record_ref")}
-		for _, c := range x.columns() {
-			if c.Name != "record_ref" && c.Name != "municipality_code" && r.Optional(c.Name, 1) != "" {
-				r.Fault(c.Name, "a row that voids a record leaves this empty")
-			}
-		}
-		return a
+	if Act(r.OneOf("act", string(Replace), string(Void))) == Void {
+		return x.parseVoid(r)
 	}
+	a := x.dated(r, Replace)
 	a.line, a.digest = x.parse(r), r.Digest(x.columns())
+	return a
+}
+
+func (x *Office) dated(r *importing.Row, act Act) amendment {
+	return amendment{act: act, on: r.DayUntil("corrected_on", x.today()), reason: r.Text("reason", maxReason)}
+}
+
+// parseVoid reads a row that voids a record: its number, and beside it only what is named.
+func (x *Office) parseVoid(r *importing.Row, besides ...string) amendment {
+	a := x.dated(r, Void)
+	a.ref.Municipality = r.Municipality("municipality_code")
+	a.record = Record{Municipality: a.ref.Municipality, Ref: r.Ref("record_ref")}
+	besides = append(besides, "record_ref", "municipality_code")
+	for _, c := range x.columns() {
+		if !slices.Contains(besides, c.Name) && r.Optional(c.Name, 1) != "" {
+			r.Fault(c.Name, "a row that voids a record leaves this empty")
+		}
+	}
 	return a
 }
 
@@ -138,15 +149,18 @@ func (x *Office) judge(ctx context.Context, t tx.Tx, e importing.Entry[amendment
 		return importing.Verdict{Result: importing.Unchanged}, nil
 	case e.Value.on.Before(k.Last):
 		return refused("corrected_on", "older than the correction in force")
-	case e.Value.act == Void:
+	case e.Value.act == Void && e.Value.ref.Resident == "":
 		return importing.Verdict{Result: importing.Changed}, nil
 	}
 	ids, err := x.Residents.Resolve(ctx, t, []citizen.Ref{e.Value.ref})
 	if err != nil {
 		return importing.Verdict{}, err
 	}
-	if ids[e.Value.ref] != k.Citizen {
+	switch {
+	case ids[e.Value.ref] != k.Citizen:
 		return refused("resident_ref", "the record is about somebody else: void it, and import theirs under a number of its own")
+	case e.Value.act == Void:
+		return importing.Verdict{Result: importing.Changed}, nil
 	}
 	who, err := x.Residents.Standings(ctx, t, []identity.CitizenID{k.Citizen})
 	if err != nil {

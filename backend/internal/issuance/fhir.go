@@ -61,6 +61,7 @@ type patientRef struct{ municipality, resident string }
 type shot struct {
 	importing.Cells
 	patient string // the reference, "" where the resource names the patient itself
+	office  string // the municipality whose number of the record it is, "" where the number does not say
 }
 
 // readBundle takes a FHIR R4 bundle apart: Patient resources with an identifier of the
@@ -104,11 +105,11 @@ func (b *bundle) resolve(s shot) importing.Cells {
 		}
 		s.Values["municipality_code"], s.Values["resident_ref"] = p.municipality, p.resident
 	}
-	if s.Values["act"] == string(Void) {
-		s.Values["resident_ref"] = ""
-		if s.Values["corrected_on"] == "" {
-			s.Values["corrected_on"] = day(b.timestamp)
-		}
+	if s.office != "" && s.office != s.Values["municipality_code"] {
+		s.Faults = map[string]string{"record_ref": "the number is another municipality's than the resident"}
+	}
+	if s.Values["act"] == string(Void) && s.Values["corrected_on"] == "" {
+		s.Values["corrected_on"] = day(b.timestamp)
 	}
 	return s.Cells
 }
@@ -125,7 +126,11 @@ func (b *bundle) entry(index, line int, value any) error {
 	case kind == "Patient":
 		return b.patient(e, resource)
 	case kind == "Immunization":
-		b.shots = append(b.shots, readShot(resource, line, place))
+		s := readShot(resource, line, place)
+		if !keeps(e) {
+			s.Faults = map[string]string{"resource": "the entry asks for something else than to keep it"}
+		}
+		b.shots = append(b.shots, s)
 	case !slices.Contains(besides, kind):
 		b.shots = append(b.shots, shot{Cells: importing.Cells{Line: line, Place: place,
 			Faults: map[string]string{"resource": "resourceType is neither Immunization nor Patient"}}})
@@ -133,12 +138,28 @@ func (b *bundle) entry(index, line int, value any) error {
 	return nil
 }
 
+// keeps tells whether an entry, of a batch too, says that its resource is so.
+func keeps(e node) bool {
+	if e["request"] == nil {
+		return true
+	}
+	request, _ := e["request"].(node)
+	method := str(request, "method")
+	return method == "PUT" || method == "POST"
+}
+
+// modified tells whether a resource says that it means something else, in a way that is
+// not known here.
+func modified(resource node) bool {
+	return resource["modifierExtension"] != nil || resource["implicitRules"] != nil
+}
+
 func (b *bundle) patient(e, resource node) error {
 	if len(b.patients) > 2*maxPatients {
 		return errors.New("more patients than a file may have")
 	}
 	p, ok := resident(resource["identifier"])
-	if !ok {
+	if !ok || modified(resource) {
 		return nil // whoever refers to it is told
 	}
 	for _, name := range []string{str(e, "fullUrl"), "Patient/" + str(resource, "id")} {
@@ -172,8 +193,11 @@ func readShot(i node, line int, place string) shot {
 		}
 		s.Faults[column] = reason
 	}
-	if i["modifierExtension"] != nil || i["implicitRules"] != nil {
+	if modified(i) {
 		fault("resource", "has a modifier that is not known")
+	}
+	if weak, said := i["isSubpotent"]; said && weak != false {
+		fault("resource", "the dose was too weak to count")
 	}
 	switch str(i, "status") {
 	case "not-done":
@@ -213,6 +237,7 @@ func (s *shot) named(i node, fault func(column, reason string)) {
 	switch {
 	case own >= 0:
 		s.Values["record_ref"] = str(ids[own], "value")
+		s.office = strings.TrimPrefix(str(ids[own], "system"), recordSystem)
 	case len(ids) == 1:
 		s.Values["record_ref"] = str(ids[0], "value")
 	default:

@@ -92,6 +92,10 @@ func TestBundlesThatAreRefused(t *testing.T) {
 		"a modifier":            {bundle(patient, fresh(`"unknown"`, `"modifierExtension"`)), 3, "entry[1].resource"},
 		"a My Number":           {bundle(patient, fresh(`PX0001`, `123456789018`)), 3, "entry[1].resource.lotNumber"},
 		"another content":       {bundle(patient, shot(`PX0001`, `PX0008`)), 3, "entry[1].resource.identifier"},
+		"a dose too small":      {bundle(patient, fresh(`"unknown"`, `"isSubpotent":true,"unknown"`)), 3, "entry[1].resource"},
+		"a deletion":            {bundle(patient, strings.Replace(fresh(), `{"fullUrl"`, `{"request":{"method":"DELETE","url":"Immunization/1"},"fullUrl"`, 1)), 3, "entry[1].resource"},
+		"a patient's modifier":  {bundle(strings.Replace(patient, `"id"`, `"modifierExtension":[{"url":"x"}],"id"`, 1), fresh()), 3, "entry[1].resource.patient"},
+		"of another office":     {bundle(patient, fresh(`vaccination:990019`, `vaccination:990027`)), 3, "entry[1].resource.identifier"},
 		"half a character":      {bundle(patient, fresh(`PX0001`, `\ud800`)), 3, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,6 +124,25 @@ func TestBundleWithOthers(t *testing.T) {
 		shot(`"reference":"urn:uuid:p1"`, `"identifier":{"system":"urn:madoguchi:resident:990019","value":"R1"}`)))
 	if rep.Rows != 3 || rep.Unchanged != 3 || rep.Refused != 0 {
 		t.Errorf("%+v", rep)
+	}
+}
+
+// An entry in error takes back the record of the office and the person that it names, and no
+// other that has the same number.
+func TestInErrorOfAnother(t *testing.T) {
+	b := loaded(t, storetest.Open(t, store.SQLite))
+	mother := b.Citizen(t, "990019", "R1")
+	for name, entries := range map[string][]string{
+		"another municipality's number": {patient, shot(`"completed"`, `"entered-in-error"`, `vaccination:990019`, `vaccination:990027`)},
+		"another person":                {strings.Replace(patient, `"R1"`, `"R2"`, 1), shot(`"completed"`, `"entered-in-error"`)},
+		"nobody":                        {strings.Replace(patient, `"R1"`, `"R99"`, 1), shot(`"completed"`, `"entered-in-error"`)},
+	} {
+		if rep := b.take(t, bundle(entries...)); rep.Refused != 1 || rep.Changed != 0 {
+			t.Errorf("%s: %+v", name, rep)
+		}
+	}
+	if n := b.Count(t, `SELECT count(*) FROM vaccination WHERE citizen_id = $1`, mother.ID); n != 2 {
+		t.Errorf("%d records are left", n)
 	}
 }
 

@@ -60,8 +60,8 @@ func (x *Office) documented() importing.Sheet[amendment] {
 	s := x.amendments()
 	s.Parse = func(r *importing.Row) amendment {
 		if Act(r.OneOf("act", string(added), string(Void))) == Void {
-			a := x.parseAmendment(r)
-			a.ifKnown = true
+			a := x.parseVoid(r, "resident_ref")
+			a.ref.Resident, a.ifKnown = r.Ref("resident_ref"), true
 			return a
 		}
 		return amendment{line: x.parse(r), act: added, digest: r.Digest(x.columns())}
