@@ -51,7 +51,8 @@ func openHouseOf(t *testing.T, built func() (stage.Programs, error)) *house {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	s, err := stage.New(ctx, stage.Options{Programs: programs, Dir: t.TempDir(), Seed: 3, Residents: residents})
+	s, err := stage.New(ctx, stage.Options{Programs: programs, Dir: t.TempDir(), Seed: 3, Residents: residents,
+		RefreshEvery: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

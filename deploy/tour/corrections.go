@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/stage"
 	"madoguchi.example/mobile-api/client"
 )
 
@@ -69,9 +70,17 @@ func (w *certificateWalk) answerCorrection(ctx context.Context) error {
 
 const correctLot = "PX-MENDED-7"
 
+// Correction gives vaccination_corrections.csv with another lot for the mover's record that
+// came by FHIR.
+func Correction(s *stage.Stage, lot string) (csv string, err error) {
+	row, err := shotOf(s, lot)
+	const head = "record_ref,resident_ref,municipality_code,vaccine_code,product,manufacturer,lot,dose_number,given_on,performer,country,act,corrected_on,reason\n"
+	return head + strings.Join(row, ",") + "\n", err
+}
+
 // shotOf finds the mover's record in the bundle of FHIR.
-func (w *certificateWalk) shotOf() (row []string, err error) {
-	raw, err := os.ReadFile(filepath.Join(w.Stage.PeopleDir(), population.FHIRFile))
+func shotOf(s *stage.Stage, lot string) (row []string, err error) {
+	raw, err := os.ReadFile(filepath.Join(s.PeopleDir(), population.FHIRFile))
 	if err != nil {
 		return nil, err
 	}
@@ -95,20 +104,20 @@ func (w *certificateWalk) shotOf() (row []string, err error) {
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return nil, err
 	}
-	me := w.Stage.Cast.Moved
+	me := s.Cast.Moved
 	for _, e := range b.Entry {
 		r := e.Resource
 		if r.ResourceType == "Immunization" && r.Patient.Reference == "Patient/"+strings.ToLower(me.ResidentRef) {
 			return []string{r.Identifier[0].Value, me.ResidentRef, me.MunicipalityCode, r.VaccineCode.Coding[0].Code, r.VaccineCode.Text,
-				r.Manufacturer.Display, correctLot, r.ProtocolApplied[0].DoseNumberPositiveInt.String(), r.OccurrenceDateTime, r.Performer[0].Actor.Display,
-				"JPN", "replace", day(w.Stage.Clock.Now().In(population.Japan)), "製造番号の誤り"}, nil
+				r.Manufacturer.Display, lot, r.ProtocolApplied[0].DoseNumberPositiveInt.String(), r.OccurrenceDateTime, r.Performer[0].Actor.Display,
+				"JPN", "replace", day(s.Clock.Now().In(population.Japan)), "製造番号の誤り"}, nil
 		}
 	}
 	return nil, errors.New("the mover's record is not in the bundle")
 }
 
 func (w *certificateWalk) corrected(ctx context.Context) error {
-	row, err := w.shotOf()
+	csv, err := Correction(w.Stage, correctLot)
 	if err != nil {
 		return err
 	}
@@ -117,8 +126,7 @@ func (w *certificateWalk) corrected(ctx context.Context) error {
 		return err
 	}
 	file := filepath.Join(dir, "vaccination_corrections.csv")
-	head := "record_ref,resident_ref,municipality_code,vaccine_code,product,manufacturer,lot,dose_number,given_on,performer,country,act,corrected_on,reason\n"
-	if err := os.WriteFile(file, []byte(head+strings.Join(row, ",")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(csv), 0o600); err != nil {
 		return err
 	}
 	for _, says := range []string{"1 rows, 0 added, 1 changed, 0 unchanged", "1 rows, 0 added, 0 changed, 1 unchanged"} { // the second time nothing happens
