@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -168,7 +169,11 @@ func readDuration(r *jsonpull.Reader) time.Duration {
 	return d
 }
 
-// readBounded reads a file of at most limit bytes.
+// byteOrderMark is what editors put before a text in UTF-8 (RFC 8259 section 8.1 lets a
+// reader pass over it; nothing in DER begins so).
+var byteOrderMark = []byte("\ufeff")
+
+// readBounded reads a file of at most limit bytes, without a byte order mark before it.
 func readBounded(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -182,5 +187,5 @@ func readBounded(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	if int64(len(text)) > limit {
 		return nil, fmt.Errorf("larger than %d bytes", limit)
 	}
-	return text, nil
+	return bytes.TrimPrefix(text, byteOrderMark), nil
 }

@@ -202,6 +202,23 @@ func TestLoadAge(t *testing.T) {
 	}
 }
 
+// TestByteOrderMark has what editors put before a text in every file of the layout.
+func TestByteOrderMark(t *testing.T) {
+	key := newKey(t, elliptic.P256())
+	files := layout(string(jwks(t, trust.PublishedKey{Public: &key.PublicKey})))
+	files["snapshot.json"] = &fstest.MapFile{Data: []byte(`{"as_of":"2026-01-01T00:00:00Z","max_age":"1h"}`)}
+	for _, file := range files {
+		file.Data = append([]byte("\ufeff"), file.Data...)
+	}
+	snap, err := load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if snap.AsOf().IsZero() || issuersOf(snap).Len() != 1 {
+		t.Errorf("as of %v, %d issuers", snap.AsOf(), issuersOf(snap).Len())
+	}
+}
+
 func TestSnapshotsOfOneLoadingAreTheSame(t *testing.T) {
 	load := func() trust.Snapshot {
 		s, err := trust.Load(fstest.MapFS{}, nil)

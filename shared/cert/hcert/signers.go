@@ -140,9 +140,8 @@ func (a *anchors) readSigners(f *trust.Folder, name string, text []byte) {
 }
 
 var (
-	pemBegin      = []byte("-----BEGIN ")
-	pemSigner     = []byte("-----BEGIN CERTIFICATE-----")
-	byteOrderMark = []byte("\ufeff") // what editors put before a text in UTF-8
+	pemBegin  = []byte("-----BEGIN ")
+	pemSigner = []byte("-----BEGIN CERTIFICATE-----")
 )
 
 // certificatesOf takes a file apart, whose content tells whether it is PEM or DER, and tells
@@ -152,7 +151,6 @@ func certificatesOf(text []byte) (ders [][]byte, whole bool) {
 		return [][]byte{text}, true
 	}
 	signers := bytes.Count(text, pemSigner)
-	text = bytes.TrimPrefix(text, byteOrderMark)
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
