@@ -22,7 +22,9 @@ func TestHeaderIsExact(t *testing.T) {
 	for header, want := range map[string]cert.Outcome{
 		`{"zip":"DEF","alg":"ES256","kid":"KID"}`:                 cert.Valid,
 		`{"kid":"KID","alg":"ES256","zip":"DEF"}`:                 cert.Valid,
-		`{"zip":"DEF","alg":"ES256","kid":"KID","typ":"JWT"}`:     cert.Malformed,
+		`{"zip":"DEF","alg":"ES256","kid":"KID","typ":"JWT"}`:     cert.Valid, // RFC 7515 section 4
+		`{"zip":"DEF","alg":"ES256","kid":"KID","jwk":{"d":1}}`:   cert.Valid,
+		`{"zip":"DEF","alg":"ES256","kid":"KID","a":1,"a":1}`:     cert.Malformed,
 		`{"zip":"DEF","alg":"ES256","kid":"KID","crit":["x"]}`:    cert.Malformed,
 		`{"zip":"DEF","alg":"ES256","kid":"x","kid":"KID"}`:       cert.Malformed,
 		`{"zip":"DEF","ALG":"ES256","kid":"KID"}`:                 cert.Malformed,

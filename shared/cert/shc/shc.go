@@ -52,6 +52,7 @@ const (
 const (
 	TimeInMilliseconds  cert.Finding = "time_in_milliseconds"  // nbf or exp looks like milliseconds
 	CertificateOutdated cert.Finding = "key_certificate_dated" // the key's x5c is not of this time; keys are pinned, so a remark
+	HeaderMember        cert.Finding = "header_member"         // a header parameter beside alg, zip and kid: not looked at
 	OtherResource       cert.Finding = "other_resource"        // a resource that is neither Patient nor Immunization
 	PatientNotFirst     cert.Finding = "patient_not_first"
 	FullURLForm         cert.Finding = "full_url_form"        // not resource:0, resource:1, …

@@ -94,7 +94,8 @@ func openCard(compact []byte) (card, error) {
 	if c.token, err = jws.Parse(compact); err != nil {
 		return card{}, fmt.Errorf("cannot read the card: %w", err)
 	}
-	if c.kid, err = readHeader(c.token.Header); err != nil {
+	var more bool
+	if c.kid, more, err = readHeader(c.token.Header); err != nil {
 		return card{}, fmt.Errorf("cannot read the card: header: %w", err)
 	}
 	text, err := inflate(c.token.Payload, MaxPayload)
@@ -104,13 +105,17 @@ func openCard(compact []byte) (card, error) {
 	if c.payload, err = parsePayload(text); err != nil {
 		return card{}, fmt.Errorf("cannot read the card: payload: %w", err)
 	}
+	if more {
+		c.payload.find(HeaderMember)
+	}
 	return c, nil
 }
 
-// readHeader wants alg ES256, zip DEF, a kid, and nothing else.
-func readHeader(text []byte) (kid string, err error) {
+// readHeader wants alg ES256, zip DEF and a kid. Other members are ignored (RFC 7515
+// section 4) and told by more, but crit: it names what may not be ignored.
+func readHeader(text []byte) (kid string, more bool, err error) {
 	if len(text) > maxHeader {
-		return "", fmt.Errorf("larger than %d bytes", maxHeader)
+		return "", false, fmt.Errorf("larger than %d bytes", maxHeader)
 	}
 	var alg, zip string
 	r := readers.Get().(*jsonpull.Reader)
@@ -124,21 +129,23 @@ func readHeader(text []byte) (kid string, err error) {
 			zip = r.Text()
 		case "kid":
 			kid = r.Text()
+		case "crit":
+			r.Fault("a member that a reader must understand")
 		default:
-			r.Fault("a member that no card's header has")
+			more = true
 		}
 	}
 	switch {
 	case r.End() != nil:
-		return "", r.End()
+		return "", false, r.End()
 	case alg != "ES256":
-		return "", errors.New("alg is not ES256")
+		return "", false, errors.New("alg is not ES256")
 	case zip != "DEF":
-		return "", errors.New("zip is not DEF")
+		return "", false, errors.New("zip is not DEF")
 	case kid == "":
-		return "", errors.New("no kid")
+		return "", false, errors.New("no kid")
 	}
-	return kid, nil
+	return kid, more, nil
 }
 
 // judge gives the outcome of a well-formed card.
