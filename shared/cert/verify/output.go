@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/civil"
@@ -19,7 +21,42 @@ func JSON(v cert.Verdict) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("cannot write the verdict: %w", err)
 	}
-	return []byte(out.String()), nil
+	return []byte(escapeUnseen(out.String())), nil
+}
+
+// escapeUnseen writes what a terminal obeys instead of showing it, or what turns the
+// direction of a line, as JSON escapes: such characters stand within strings alone.
+func escapeUnseen(text string) string {
+	if !strings.ContainsFunc(text, unseen) {
+		return text
+	}
+	var out strings.Builder
+	for _, c := range text {
+		switch {
+		case c == '\n' || !unseen(c):
+			out.WriteRune(c)
+		case c > 0xffff:
+			high, low := utf16.EncodeRune(c)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, c)
+		}
+	}
+	return out.String()
+}
+
+// unseen tells whether a character is a control or a format character: escape sequences
+// begin with one, and names may be made to look like others by them.
+func unseen(c rune) bool { return unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) }
+
+// visible writes a text of somebody else's so that a terminal shows it and does nothing.
+func visible(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unseen(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, text)
 }
 
 // Sentence writes a verdict as one English sentence: the outcome, what it is, by whom and
@@ -46,7 +83,7 @@ func Sentence(v cert.Verdict) string {
 
 // claims tells what a certificate says, as its issuer's word only where that was proven.
 func claims(outcome cert.Outcome, c *cert.Certificate) string {
-	issuer := c.Issuer
+	issuer := visible(c.Issuer)
 	if issuer == "" {
 		issuer = "an issuer without a name"
 	}

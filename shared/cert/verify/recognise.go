@@ -18,11 +18,16 @@ func isSHLink(input []byte) bool {
 }
 
 // jsonWith recognises a JSON object that has all of the members. It looks for their names
-// anywhere first: most documents are told apart without being read.
+// anywhere first: most documents are told apart without being read. One that breaks off
+// before all of them were met is still of its format, and malformed there.
 func jsonWith(members ...string) func([]byte) bool {
 	return func(input []byte) bool {
-		return input[0] == '{' && mentions(input, members) && hasMembers(jsonpull.New(string(input)), members)
+		return input[0] == '{' && mentions(input, members) && isObjectWith(jsonpull.New(string(input)), members)
 	}
+}
+
+func isObjectWith(r *jsonpull.Reader, members []string) bool {
+	return hasMembers(r, members) || r.Err() != nil
 }
 
 // jsonOrListWith recognises what jsonWith does, and a list whose first item is such an
@@ -38,21 +43,20 @@ func jsonOrListWith(members ...string) func([]byte) bool {
 		}
 		r := jsonpull.New(string(input))
 		a := r.Array()
-		return a.Next() && r.Kind() == jsonpull.Object && hasMembers(r, members)
+		return a.Next() && r.Kind() == jsonpull.Object && isObjectWith(r, members)
 	}
 }
 
 func mentions(input []byte, members []string) bool {
 	for _, name := range members {
-		if !bytes.Contains(input, []byte(name)) {
+		if !bytes.Contains(input, []byte(`"`+name+`"`)) {
 			return false
 		}
 	}
 	return true
 }
 
-// hasMembers reads one object until it has met all of the names, or its first fault: a
-// broken document is still of its format.
+// hasMembers reads one object until it has met all of the names, or its first fault.
 func hasMembers(r *jsonpull.Reader, wanted []string) bool {
 	missing := len(wanted)
 	for m := r.Object(); missing > 0 && m.Next(); {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"madoguchi.example/shared/cert"
 	"madoguchi.example/shared/cert/hcert"
@@ -62,6 +63,49 @@ func TestFormatsAreRecognised(t *testing.T) {
 		if v.Format != c.format || (v.Outcome != c.outcome && (c.outcome != "" || v.Outcome == cert.Valid)) || v.Findings == nil {
 			t.Errorf("%s: %q %s %s", name, v.Format, v.Outcome, v.Reason)
 		}
+	}
+}
+
+// TestBrokenDocumentsAreOfTheirFormat breaks documents before the members by which they are
+// told: what two readers could understand differently is malformed, not another's format.
+func TestBrokenDocumentsAreOfTheirFormat(t *testing.T) {
+	for input, format := range map[string]cert.Format{
+		`{"a":1,"a":2,"verifiableCredential":["ey"]}`:                                  shc.Format,
+		`{"a":,"verifiableCredential":["ey"]}`:                                         shc.Format,
+		"{\"a\":\"\xff\",\"verifiableCredential\":[\"ey\"]}":                           shc.Format,
+		`{"data":{"hdr":{"t":"icao.vacc","t":"icao.vacc"}},"sig":{}}`:                  vdsnc.Format,
+		`{"data":{"hdr":{"t":"icao.vacc"}},"data":{"hdr":{"t":"icao.test"}},"sig":{}}`: vdsnc.Format,
+		`[{"data":{"hdr":{"t":"\ud800"}},"sig":{}}]`:                                   vdsnc.Format,
+	} {
+		if v := verify.Verify([]byte(input), trust.Snapshot{}, time.Time{}); v.Format != format || v.Outcome != cert.Malformed {
+			t.Errorf("%s: %s %s", input, v.Format, v.Outcome)
+		}
+	}
+	for _, input := range []string{`{"database":1,"design":2}`, `{"database":1,"design":`, `{"data":1}`} {
+		if v := verify.Verify([]byte(input), trust.Snapshot{}, time.Time{}); v.Format != "" || v.Outcome != cert.Unsupported {
+			t.Errorf("%s: %s %s", input, v.Format, v.Outcome)
+		}
+	}
+}
+
+// TestOutputObeysNobody has an issuer whose name would command a terminal or turn a line.
+func TestOutputObeysNobody(t *testing.T) {
+	const hostile = "A\x1b]0;x\x07\u009b2J\u202eB\nC\U000e0041"
+	v := cert.Verdict{Outcome: cert.BadSignature, Findings: []cert.Finding{}, Certificate: &cert.Certificate{Issuer: hostile, HolderRaw: hostile + "見本"}}
+	line, err := verify.JSON(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{verify.Sentence(v), strings.TrimSuffix(string(line), "\n")} {
+		for _, c := range text {
+			if unicode.In(c, unicode.Cc, unicode.Cf) {
+				t.Errorf("%q holds %U", text, c)
+			}
+		}
+	}
+	var back cert.Verdict
+	if err := json.Unmarshal(line, &back); err != nil || back.Certificate.Issuer != hostile || back.Certificate.HolderRaw != hostile+"見本" {
+		t.Errorf("%+v %v", back.Certificate, err)
 	}
 }
 
