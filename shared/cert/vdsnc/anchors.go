@@ -72,23 +72,27 @@ func loadAnchors(f *trust.Folder) (*anchors, error) {
 	return a, nil
 }
 
-// derBlocks gives the DER of a file: the blocks of PEM text, or the file itself.
+// derBlocks gives the DER of a file: the blocks of that kind in PEM text, of which there is
+// at least one, or the file itself.
 func derBlocks(text []byte, kind string) ([][]byte, error) {
 	if !bytes.Contains(text, []byte("-----BEGIN ")) {
 		return [][]byte{text}, nil
 	}
 	var out [][]byte
+	whole := text
 	for {
 		block, rest := pem.Decode(text)
 		switch {
 		case block == nil && len(out) == 0:
 			return nil, errors.New("no block in it that can be read")
+		case block == nil && len(out) < bytes.Count(whole, []byte("-----BEGIN "+kind+"-----")):
+			return nil, errors.New("a block in it that cannot be read")
 		case block == nil:
 			return out, nil
-		case block.Type != kind:
-			return nil, fmt.Errorf("a block that is not %s", kind)
+		case block.Type == kind:
+			out = append(out, block.Bytes)
 		}
-		out, text = append(out, block.Bytes), rest
+		text = rest
 	}
 }
 
