@@ -258,7 +258,8 @@ func TestALinkIsOpenedByTheKeyboard(t *testing.T) {
 	s.press("shlink:/eyJ1cmwiOiJ4In0")
 	s.tabTo("#scan button.main")
 	s.press(kb.Enter)
-	s.until("document.querySelector('#open-link:not([disabled])')")
+	// The answer has settled when the focus is back in the field for the next code.
+	s.until("document.querySelector('#open-link:not([disabled])') && document.activeElement?.id === 'text'")
 	s.tabTo("#passcode")
 	s.press("1234")
 	s.tabTo("#open-link")
