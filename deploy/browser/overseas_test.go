@@ -115,9 +115,9 @@ func (d *desk) verdicts(rules string, photos map[string][]byte) {
 	d.sees("1/3 読み取り済み")
 	d.judge(rules, "a part of a code", deskWidth)
 	d.keep("desk-verdict-parts")
-	d.press(kb.F2)
-	d.until("document.activeElement?.id === 'insurer_number'")
-	d.wedge(code)
+	d.wedge("shc:/3/3/" + digits[2*third:])
+	d.sees("2/3 読み取り済み")
+	d.wedge("shc:/2/3/" + digits[third:2*third])
 	d.verdict("valid")
 }
 

@@ -227,6 +227,10 @@ Madoguchi runs. Everybody in it is invented; nothing leaves this machine.
 Try first
   1. citizen app: sign in, choose %[3]s (★ at the top of the list), 証明書, issue one for
      herself and one for her child. As %[4]s or %[5]s the app names the counter to go to.
+     As %[21]s, for overseas, with the passport's lines
+       %[22]s
+       %[23]s
+     doses of both towns stand in three codes. Say there that a record is wrong: 山辺 千夏 answers in the office console, 証明書.
   2. reception desk: insurer %[6]s, symbol %[7]s, number %[8]s, branch %[9]s, born %[10]s, Enter.
      Type "cut" here and record another: it waits as 送信待ち. Type "restore" and watch it go.
      The old card of somebody who changed jobs: %[11]s, %[12]s, %[13]s, %[14]s, born %[15]s.
@@ -242,7 +246,8 @@ Commands: cut, restore (the terminal's line) · later DAYS (the clock) · quit, 
 `, d.stage.Public.URL(), d.terminal.Desk(), c.Parent.Name, c.Nobody.Name, c.Ambiguous.Name,
 		c.Insured.InsurerNumber, c.Insured.Symbol, c.Insured.Number, c.Insured.Branch, c.Insured.BirthDate,
 		c.Changed.InsurerNumber, or(c.Changed.Symbol, "(none)"), c.Changed.Number, c.Changed.Branch, c.Changed.BirthDate,
-		c.Parent.ResidentRef, c.Single.ResidentRef, d.state, c.LastMinute.Name, c.Offered.Name)
+		c.Parent.ResidentRef, c.Single.ResidentRef, d.state, c.LastMinute.Name, c.Offered.Name,
+		c.Moved.Name, c.Moved.MRZ[0], c.Moved.MRZ[1])
 }
 
 func or(a, b string) string {

@@ -152,7 +152,7 @@ func (x *stranger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		proof, err := jose.ParseSigned(asked.Proofs.JWT[0], []jose.SignatureAlgorithm{jose.ES256})
+		proof, err := jose.ParseSignedCompact(asked.Proofs.JWT[0], []jose.SignatureAlgorithm{jose.ES256})
 		if err != nil || proof.Signatures[0].Protected.ExtraHeaders["typ"] != "openid4vci-proof+jwt" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
