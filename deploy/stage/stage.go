@@ -231,6 +231,8 @@ redirect_url = %q
 [push.fcm]
 project = %q
 endpoint = %q
+[certificates]
+cache_lifetime = "24h"
 [[wallet.clients]]
 id = %q
 name = "練習ウォレット"

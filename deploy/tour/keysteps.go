@@ -90,7 +90,8 @@ func (w *certificateWalk) rotate(ctx context.Context) error {
 	return want(now == before, "the next key signs before its time")
 }
 
-// cacheLifetime is how long others may keep our keys, by default.
+// cacheLifetime is how long others may keep the stage's keys: shorter than by default, so
+// that the terminal's trust is not stale when the next key signs.
 const cacheLifetime = 24 * time.Hour
 
 func (w *certificateWalk) rotated(ctx context.Context) error {

@@ -67,7 +67,7 @@ func TestKeysCommands(t *testing.T) {
 		t.Fatalf("%v\n%s", err, table)
 	}
 	told, err := o.run(t, "keys", "rotate", "--format", "shc")
-	if err != nil || !strings.Contains(told, "signs from 2026-11-23T09:00:00Z") {
+	if err != nil || !strings.Contains(told, "signs from 2026-11-29T09:00:00Z") {
 		t.Errorf("%v %s", err, told)
 	}
 	if _, err := o.run(t, "keys", "rotate", "--format", "shc"); fault.CodeOf(err) != fault.Conflict {
@@ -76,11 +76,11 @@ func TestKeysCommands(t *testing.T) {
 	if got := o.states(t, "shc"); got != "next file, in force file" {
 		t.Error(got)
 	}
-	o.now = o.now.Add(24 * time.Hour)
+	o.now = o.now.Add(7 * 24 * time.Hour)
 	if got := o.states(t, "shc"); got != "in force file, old file" {
 		t.Error(got)
 	}
-	if told, err := o.run(t, "keys", "rotate", "--format", "shc", "--now"); err != nil || !strings.Contains(told, "signs from 2026-11-23T09:00:00Z") {
+	if told, err := o.run(t, "keys", "rotate", "--format", "shc", "--now"); err != nil || !strings.Contains(told, "signs from 2026-11-29T09:00:00Z") {
 		t.Errorf("%v %s", err, told)
 	}
 	if got := o.states(t, "shc"); got != "in force file, withdrawn file, old destroyed" {

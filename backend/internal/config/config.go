@@ -144,7 +144,8 @@ type WalletClient struct {
 // Certificates says with which keys certificates are signed and what terminals trust.
 type Certificates struct {
 	// CacheLifetime is how long verifiers may keep our keys: a new key is published that
-	// long before it signs.
+	// long before it signs. By default it is as long as a terminal without a line may trust
+	// what it knows.
 	CacheLifetime time.Duration `toml:"cache_lifetime"`
 	// TrustDir is a folder in the layout of --trust with the keys and lists of others,
 	// which terminals get beside ours. It is read again when it changes.
@@ -188,7 +189,7 @@ func Default() Config {
 		},
 		CitizenLogin: Login{Issuer: PracticeIssuer, ClientID: "madoguchi-citizen"},
 		StaffLogin:   Login{Issuer: PracticeIssuer, ClientID: "madoguchi-staff"},
-		Certificates: Certificates{CacheLifetime: 24 * time.Hour},
+		Certificates: Certificates{CacheLifetime: 7 * 24 * time.Hour},
 	}
 }
 

@@ -144,7 +144,7 @@ client_id = ""
 func TestKeysOfCertificates(t *testing.T) {
 	c, faults := load(t, complete+`
 [certificates]
-cache_lifetime = "168h"
+cache_lifetime = "48h"
 trust_dir = "trust"
 [certificates.vdsnc]
 key_label = "border"
@@ -157,10 +157,10 @@ pin_file = "pin"
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	if x := c.Certificates; x.CacheLifetime != 168*time.Hour || x.TrustDir != "trust" || x.VDSNC.KeyLabel != "border" || x.PKCS11.PINFile != "other" {
+	if x := c.Certificates; x.CacheLifetime != 48*time.Hour || x.TrustDir != "trust" || x.VDSNC.KeyLabel != "border" || x.PKCS11.PINFile != "other" {
 		t.Errorf("got %+v", x)
 	}
-	if c, _ := load(t, complete, nil); c.Certificates.CacheLifetime != 24*time.Hour {
+	if c, _ := load(t, complete, nil); c.Certificates.CacheLifetime != 168*time.Hour {
 		t.Errorf("the default is %s", c.Certificates.CacheLifetime)
 	}
 }

@@ -70,7 +70,7 @@ func (p *Press) TrustBundle(ctx context.Context, _ actor.Terminal, _ audit.Purpo
 		return nil, "", err
 	}
 	p.lookAgain()
-	asOf := p.Now().UTC().Truncate(TrustRenewal)
+	asOf := p.asOf()
 	of := fmt.Sprint(asOf.Unix(), "\n", p.foreign.print, "\n", e.content)
 	if p.bundle.of == of {
 		return p.bundle.tar, p.bundle.name, nil
@@ -90,6 +90,11 @@ func (p *Press) TrustBundle(ctx context.Context, _ actor.Terminal, _ audit.Purpo
 	}
 	return d.text, d.version, nil
 }
+
+// asOf is the bundle's day and hour. It is never after the moment of which the edition
+// tells, whichever process made it: a bundle goes stale before a key signs that it does not
+// know.
+func (p *Press) asOf() time.Time { return p.Now().UTC().Add(-Staleness - Skew).Truncate(TrustRenewal) }
 
 // layout joins our files with the operator's, as far as a format reads them. It is whole
 // unless status lists are left out because nobody can sign them: terminals then say of

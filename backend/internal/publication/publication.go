@@ -24,6 +24,10 @@ const Staleness = 5 * time.Second
 // key sign that much earlier than a cache lifetime after the others showed it.
 const Skew = 25 * time.Second
 
+// MaxKeyAge is the longest that others may keep a document of keys alone: a withdrawn key
+// is gone from their caches a day later, however long before its use a key is published.
+const MaxKeyAge = 24 * time.Hour
+
 // RevocationAge is how long others may keep a document that tells of revocations.
 const RevocationAge = 5 * time.Minute
 
@@ -91,7 +95,9 @@ func New(d Deps) (*Press, error) {
 
 // KeyAge is how long others may keep a document that tells of keys alone: a new key signs
 // only after every copy without it has run out.
-func (p *Press) KeyAge() time.Duration { return max(p.CacheLifetime-Staleness-Skew, 0) }
+func (p *Press) KeyAge() time.Duration {
+	return min(max(p.CacheLifetime-Staleness-Skew, 0), MaxKeyAge)
+}
 
 // edition gives the documents as they are, at most Staleness old.
 func (p *Press) edition(ctx context.Context) (*edition, error) {

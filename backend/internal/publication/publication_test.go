@@ -20,6 +20,7 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/config"
 	"madoguchi.example/backend/internal/keyring"
 	"madoguchi.example/backend/internal/publication"
 	"madoguchi.example/backend/internal/store"
@@ -71,6 +72,7 @@ type works struct {
 	db      *store.DB
 	dir     string // of keys
 	trust   string // the operator's folder, or ""
+	life    time.Duration
 	ring    *keyring.Ring
 	press   *publication.Press
 	revoked *lists
@@ -78,11 +80,13 @@ type works struct {
 	log     bytes.Buffer
 }
 
-func newWorks(t *testing.T, e store.Engine) *works {
-	w := &works{t: t, db: storetest.Open(t, e), dir: t.TempDir(), revoked: &lists{by: map[string][]string{}}, now: storetest.Now()}
+func newWorks(t *testing.T, e store.Engine) *works { return newWorksFor(t, e, lifetime) }
+
+func newWorksFor(t *testing.T, e store.Engine, life time.Duration) *works {
+	w := &works{t: t, life: life, db: storetest.Open(t, e), dir: t.TempDir(), revoked: &lists{by: map[string][]string{}}, now: storetest.Now().Add(publication.Staleness + publication.Skew)}
 	var err error
 	w.ring, err = keyring.Open(t.Context(), keyring.Deps{
-		Runner: w.db.Runner(), Rows: storekeyring.New(w.db.Reads()), Dir: w.dir, Issuer: issuer, CacheLifetime: lifetime,
+		Runner: w.db.Runner(), Rows: storekeyring.New(w.db.Reads()), Dir: w.dir, Issuer: issuer, CacheLifetime: life,
 		Record: audit.New(storeaudit.New(w.db.Reads()), audit.Register(), w.clock, rand.Reader), Now: w.clock, Rand: rand.Reader,
 	})
 	if err != nil {
@@ -98,7 +102,7 @@ func (w *works) clock() time.Time { return w.now }
 
 func (w *works) open() (*publication.Press, error) {
 	return publication.New(publication.Deps{
-		Keys: w.ring, Revocations: w.revoked, Issuer: issuer, CacheLifetime: lifetime, TrustDir: w.trust, Now: w.clock, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
+		Keys: w.ring, Revocations: w.revoked, Issuer: issuer, CacheLifetime: w.life, TrustDir: w.trust, Now: w.clock, Log: slog.New(slog.NewJSONHandler(&w.log, nil)),
 	})
 }
 
@@ -638,5 +642,60 @@ func TestVerifiersThatKeepKeysKnowEverySigner(t *testing.T) {
 	}
 	if want := 3 * len(signed); len(used) != want {
 		t.Errorf("%d keys signed, want %d", len(used), want)
+	}
+}
+
+// A terminal without a line knows every signer for as long as what it trusts is not stale,
+// when nothing else is set.
+func TestTerminalsKnowEverySignerWhileTheirTrustIsNotStale(t *testing.T) {
+	w := newWorksFor(t, store.SQLite, config.Default().Certificates.CacheLifetime)
+	w.now = w.now.Truncate(time.Hour).Add(time.Hour - 12*time.Second) // the bundle's time moves on meanwhile
+	before := map[keyring.Use]string{}
+	for _, use := range signed {
+		before[use], _ = w.issue(use, numbers[use][0])
+	}
+	var terminals []trust.Snapshot
+	var begins time.Time
+	for i := range 24 {
+		if i == 15 {
+			for _, use := range signed {
+				begins = w.rotate(use).UseFrom
+			}
+		}
+		snap, _ := w.bundle(w.press)
+		terminals = append(terminals, snap)
+		w.now = w.now.Add(time.Second)
+	}
+	met := 0
+	for w.now = begins; w.now.Before(begins.Add(30 * time.Second)); w.now = w.now.Add(5 * time.Second) {
+		for _, use := range signed {
+			card, _ := w.issue(use, numbers[use][1])
+			for i, snap := range terminals {
+				if v := verify.Verify([]byte(before[use]), snap, w.now); v.Outcome != cert.Valid {
+					continue
+				}
+				met++
+				if v := verify.Verify([]byte(card), snap, w.now); v.Outcome != cert.Valid {
+					t.Errorf("%s, terminal %d, %s: %s %s", use, i, w.now.Sub(begins), v.Outcome, v.Reason)
+				}
+			}
+		}
+	}
+	t.Logf("%d cards were met by terminals whose trust was not stale", met)
+}
+
+// Web caches keep keys for a day at most, however long before its use a key is published.
+func TestKeyAge(t *testing.T) {
+	for life, want := range map[time.Duration]time.Duration{
+		time.Minute: time.Minute - publication.Staleness - publication.Skew, 12 * time.Hour: 12*time.Hour - publication.Staleness - publication.Skew,
+		168 * time.Hour: 24 * time.Hour, time.Second: 0,
+	} {
+		p := publication.Press{Deps: publication.Deps{CacheLifetime: life}}
+		if got := p.KeyAge(); got != want {
+			t.Errorf("%s: %s, want %s", life, got, want)
+		}
+	}
+	if life := config.Default().Certificates.CacheLifetime; life != publication.TrustMaxAge {
+		t.Errorf("a key is published %s before it signs, a terminal trusts what it knows for %s", life, publication.TrustMaxAge)
 	}
 }
