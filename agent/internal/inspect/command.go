@@ -32,6 +32,23 @@ const maxPasscodeLine = 1 << 10
 // Usage is the command's line of help.
 const Usage = "usage: madoguchi-agent verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] [--fetch [--passcode CODE]] FILE|-"
 
+// help stands behind Usage.
+const help = `
+FILE is the text of a QR code (the parts of a split one a line each), a card file, a document,
+a link, or a picture; - is the standard input.
+
+  --trust DIR      whom to believe: a folder with shc/*.json, hcert/*.pem, hcert/revocation.json,
+                   vdsnc/*.pem, vdsnc/*.crl, sdjwt/*.json and snapshot.json, as
+                   docs/certificates.md tells; without it, this terminal's own snapshot
+  --at RFC3339     the time to judge at; without it, now
+  --json           {"format","outcome","findings":[],"certificate":{…}} instead of a sentence
+  --fetch          follow a SMART Health Link over the network; nothing else opens a connection
+  --passcode CODE  the link's passcode
+  --config FILE    the agent's configuration
+
+Ends with 0 when valid, 1 at any other outcome, 2 where there was nothing to judge.
+`
+
 // Command is `madoguchi-agent verify`.
 type Command struct {
 	Stdin          io.Reader
@@ -51,8 +68,15 @@ type request struct {
 }
 
 // Run carries the command out with the arguments behind "verify" and gives its exit code.
+// Asked for help it prints that, and judges nothing.
 func (c Command) Run(ctx context.Context, args []string) int {
 	v, asJSON, err := c.verdict(ctx, args)
+	if errors.Is(err, flag.ErrHelp) {
+		if _, err := io.WriteString(c.Stdout, Usage+"\n"+help); err != nil {
+			return ExitUsage
+		}
+		return ExitValid
+	}
 	if err != nil {
 		fmt.Fprintf(c.Stderr, "madoguchi-agent verify: %v\n", err)
 		return ExitUsage
@@ -154,7 +178,9 @@ func parse(args []string) (request, error) {
 	flags.StringVar(&ask.passcode, "passcode", "", "")
 	var files []string
 	for {
-		if err := flags.Parse(args); err != nil {
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return ask, err
+		} else if err != nil {
 			return ask, fmt.Errorf("%w\n%s", err, Usage)
 		}
 		if flags.NArg() == 0 {

@@ -181,6 +181,22 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// Whoever asks for help gets every flag, and nothing is judged.
+func TestHelp(t *testing.T) {
+	d := newDesk(t)
+	for _, args := range [][]string{{"--help"}, {"-h", "absent"}, {"absent", "--json", "--help"}} {
+		code, stdout, stderr := d.run("", args...)
+		if code != 0 || stderr != "" {
+			t.Errorf("%v: exit %d, %q", args, code, stderr)
+		}
+		for _, word := range []string{"--trust DIR", "--at RFC3339", "--json", "--fetch", "--passcode", "--config", "snapshot.json"} {
+			if !strings.Contains(stdout, word) {
+				t.Errorf("%v: no %s", args, word)
+			}
+		}
+	}
+}
+
 // TestTamperedPictureIsRefused redraws the card with each of some digits changed.
 func TestTamperedPictureIsRefused(t *testing.T) {
 	d := newDesk(t)
