@@ -40,7 +40,9 @@ func WellKnownRoutes(d WellKnownDeps) []Route {
 		published("/.well-known/jwks.json", "application/json", lists, func(ctx context.Context, _ Request) ([]byte, string, error) {
 			return d.Press.JWKS(ctx)
 		}),
-		published("/.well-known/crl/{kid}.json", "application/json", lists, func(ctx context.Context, in Request) ([]byte, string, error) {
+		// Whoever reads a newer crlVersion in the key set asks for this list next: a cache that
+		// gave the one before would leave them without an answer.
+		published("/.well-known/crl/{kid}.json", "application/json", 0, func(ctx context.Context, in Request) ([]byte, string, error) {
 			return d.Press.CRL(ctx, in.Param["kid"])
 		}),
 		published("/.well-known/jwt-vc-issuer", "application/json", keys, func(ctx context.Context, _ Request) ([]byte, string, error) {
@@ -68,8 +70,13 @@ func WellKnownRoutes(d WellKnownDeps) []Route {
 // pemFile is the type of certificates one behind the other (RFC 8555 section 9.1).
 const pemFile = "application/pem-certificate-chain"
 
+// published binds a document that others may keep for its age; without one they ask each
+// time whether it changed.
 func published(path, contentType string, age time.Duration, read func(context.Context, Request) ([]byte, string, error)) Route {
-	keep := fmt.Sprintf("public, max-age=%d", int64(age/time.Second))
+	keep := "public, no-cache"
+	if age > 0 {
+		keep = fmt.Sprintf("public, max-age=%d", int64(age/time.Second))
+	}
 	return Raw(http.MethodGet, path, Public, func(ctx context.Context, _ actor.Anyone, in Request) (Response, error) {
 		doc, version, err := read(ctx, in)
 		if err != nil {
