@@ -150,7 +150,7 @@ func (p *phone) photographOf(css string) []byte {
 // consentPage is what a wallet's own browser shows.
 func (h *house) consentPage(rules string) {
 	h.t.Helper()
-	w, err := (&tour.Guide{Stage: h.Stage, Rand: nobodysRandom{}}).Wallet()
+	w, err := (&tour.Guide{Stage: h.Stage, Rand: nobodysRandom{}}).Wallet(false)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func (h *house) consentPage(rules string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	v, err := w.Visit(i, "VaccinationCertificate")
+	v, err := w.Visit(h.t.Context(), i, "VaccinationCertificate")
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -19,23 +19,25 @@ func (w *certificateWalk) walletSteps() []step {
 		{"with the right code it gets a copy of its own and checks all of it", w.takeOffer},
 		{"the code of an offer works once, and a nonce that was not given does not", w.attacks},
 		{"by way of the consent page a wallet gets a copy, too", w.consent},
+		{"a wallet that pushes its request and binds its token gets one that a thief cannot use", w.bound},
 		{"a code that comes a second time ends what came of the first", w.replay},
 		{"the counter verifies what a wallet shows, bound to its key, with claims left out", w.present},
 	}
 }
 
-// Wallet makes a person's wallet app.
-func (g *Guide) Wallet() (*wallet.Wallet, error) {
+// Wallet makes a person's wallet app; one that is assured pushes its requests and binds its
+// tokens.
+func (g *Guide) Wallet(assured bool) (*wallet.Wallet, error) {
 	to, err := wallet.Through(stage.PublicURL, g.Stage.Public.URL())
 	if err != nil {
 		return nil, err
 	}
-	return wallet.New(wallet.Config{ClientID: stage.WalletClient, RedirectURI: stage.WalletReturn, Transport: to,
+	return wallet.New(wallet.Config{ClientID: stage.WalletClient, RedirectURI: stage.WalletReturn, Assured: assured, Transport: to,
 		Now: g.Stage.Clock.Now, Rand: g.Rand}), nil
 }
 
 func (w *certificateWalk) wrongCode(ctx context.Context) (err error) {
-	if w.wallet, err = w.Wallet(); err != nil {
+	if w.wallet, err = w.Wallet(false); err != nil {
 		return err
 	}
 	o, err := w.mover.OfferWallet(ctx, w.overseas.ID, "")
@@ -175,13 +177,13 @@ func (w *certificateWalk) allow(ctx context.Context, to string) (*url.URL, error
 }
 
 // visit does the authorization code flow up to the token.
-func (w *certificateWalk) visit(ctx context.Context) (wallet.Issuer, *wallet.Visit, wallet.Token, error) {
+func (w *certificateWalk) visit(ctx context.Context, app *wallet.Wallet) (wallet.Issuer, *wallet.Visit, wallet.Token, error) {
 	var token wallet.Token
-	i, err := w.wallet.Discover(ctx, stage.PublicURL)
+	i, err := app.Discover(ctx, stage.PublicURL)
 	if err != nil {
 		return i, nil, token, err
 	}
-	v, err := w.wallet.Visit(i, walletKind)
+	v, err := app.Visit(ctx, i, walletKind)
 	if err != nil {
 		return i, nil, token, err
 	}
@@ -189,7 +191,7 @@ func (w *certificateWalk) visit(ctx context.Context) (wallet.Issuer, *wallet.Vis
 	if err != nil {
 		return i, v, token, err
 	}
-	token, err = w.wallet.Return(ctx, i, v, to)
+	token, err = app.Return(ctx, i, v, to)
 	return i, v, token, err
 }
 
@@ -197,7 +199,7 @@ func (w *certificateWalk) visit(ctx context.Context) (wallet.Issuer, *wallet.Vis
 const walletKind = "VaccinationCertificate"
 
 func (w *certificateWalk) consent(ctx context.Context) error {
-	i, _, token, err := w.visit(ctx)
+	i, _, token, err := w.visit(ctx, w.wallet)
 	if err != nil {
 		return err
 	}
@@ -208,8 +210,35 @@ func (w *certificateWalk) consent(ctx context.Context) error {
 	return w.hold(ctx, k)
 }
 
+// bound is the same with pushed requests and tokens that are bound to a key; a thief of the
+// token has another.
+func (w *certificateWalk) bound(ctx context.Context) error {
+	app, err := w.Wallet(true)
+	if err != nil {
+		return err
+	}
+	thief, err := w.Wallet(true)
+	if err != nil {
+		return err
+	}
+	i, _, token, err := w.visit(ctx, app)
+	if err != nil {
+		return err
+	}
+	for what, other := range map[string]*wallet.Wallet{"with another key": thief, "as a bearer": w.wallet} {
+		if _, err := other.Fetch(ctx, i, token, walletKind); err == nil {
+			return fmt.Errorf("a stolen token was taken %s", what)
+		}
+	}
+	k, err := app.Fetch(ctx, i, token, walletKind)
+	if err != nil {
+		return err
+	}
+	return w.hold(ctx, k)
+}
+
 func (w *certificateWalk) replay(ctx context.Context) error {
-	i, v, token, err := w.visit(ctx)
+	i, v, token, err := w.visit(ctx, w.wallet)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ func (w *Wallet) token(ctx context.Context, i Issuer, fields url.Values) (Token,
 	if err := w.form(ctx, i.server.Token, fields, &t); err != nil {
 		return t, err
 	}
-	if t.Access == "" || !strings.EqualFold(t.Type, "Bearer") {
-		return t, errors.New("the token endpoint gave no bearer token")
+	if t.Access == "" || !strings.EqualFold(t.Type, w.scheme()) {
+		return t, errors.New("the token endpoint gave no token of the kind that was asked for")
 	}
 	return t, nil
 }
@@ -58,7 +58,7 @@ type Visit struct {
 }
 
 // Visit begins the authorization code flow for one kind of credential.
-func (w *Wallet) Visit(i Issuer, name string) (*Visit, error) {
+func (w *Wallet) Visit(ctx context.Context, i Issuer, name string) (*Visit, error) {
 	c, err := i.configuration(name)
 	if err != nil {
 		return nil, err
@@ -74,10 +74,32 @@ func (w *Wallet) Visit(i Issuer, name string) (*Visit, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(v.verifier))
-	v.URL = i.server.Authorization + "?" + url.Values{"response_type": {"code"}, "client_id": {w.ClientID},
+	asked := url.Values{"response_type": {"code"}, "client_id": {w.ClientID},
 		"redirect_uri": {w.RedirectURI}, "scope": {c.Scope}, "state": {v.state}, "code_challenge_method": {"S256"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}}.Encode()
-	return v, nil
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}}
+	if w.Assured {
+		asked, err = w.push(ctx, i, asked)
+	}
+	v.URL = i.server.Authorization + "?" + asked.Encode()
+	return v, err
+}
+
+// push sends an authorization request before the browser comes, and gives what the browser
+// brings in its place.
+func (w *Wallet) push(ctx context.Context, i Issuer, asked url.Values) (url.Values, error) {
+	if secure(i.server.Pushed) != nil {
+		return nil, errors.New("the authorization server takes no pushed requests")
+	}
+	var out struct {
+		URI string `json:"request_uri"`
+	}
+	if err := w.form(ctx, i.server.Pushed, asked, &out); err != nil {
+		return nil, err
+	}
+	if out.URI == "" {
+		return nil, errors.New("the pushed request got no name")
+	}
+	return url.Values{"client_id": {w.ClientID}, "request_uri": {out.URI}}, nil
 }
 
 // Return takes the redirect and exchanges its code.
@@ -164,7 +186,10 @@ func (w *Wallet) Ask(ctx context.Context, i Issuer, t Token, name string, proofs
 		return nil, err
 	}
 	req.Header.Set("Content-Type", jsonType)
-	req.Header.Set("Authorization", "Bearer "+t.Access)
+	req.Header.Set("Authorization", w.scheme()+" "+t.Access)
+	if err := w.bind(req, t.Access); err != nil {
+		return nil, err
+	}
 	var out struct {
 		Credentials []struct {
 			Credential string `json:"credential"`

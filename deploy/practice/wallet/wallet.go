@@ -15,6 +15,7 @@ package wallet
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -39,6 +41,9 @@ const jsonType = "application/json"
 type Config struct {
 	ClientID    string // for the authorization code
 	RedirectURI string
+	// Assured has the wallet push its authorization requests (RFC 9126) and bind its tokens
+	// to a key (RFC 9449), as the profile HAIP 1.0 asks.
+	Assured bool
 	// Transport carries requests to https addresses. Through makes one for an issuer that
 	// listens elsewhere.
 	Transport http.RoundTripper
@@ -50,11 +55,13 @@ type Config struct {
 type Wallet struct {
 	Config
 	http *http.Client
+	own  sync.Mutex
+	key  *ecdsa.PrivateKey // to which tokens are bound; nil until the first
 }
 
 // New makes a wallet. It follows no redirect.
 func New(c Config) *Wallet {
-	return &Wallet{c, &http.Client{Transport: c.Transport, Timeout: 20 * time.Second,
+	return &Wallet{Config: c, http: &http.Client{Transport: c.Transport, Timeout: 20 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
@@ -134,6 +141,9 @@ func (w *Wallet) form(ctx context.Context, address string, fields url.Values, in
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := w.bind(req, ""); err != nil {
+		return err
+	}
 	return w.private(req, into)
 }
 
@@ -167,7 +177,7 @@ func (w *Wallet) send(req *http.Request, contentType string) ([]byte, http.Heade
 		return nil, nil, errors.Join(errors.New("an answer cannot be read whole"), err)
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		return nil, nil, refusal(resp.StatusCode, kind, raw)
 	}
 	if kind != contentType {

@@ -303,7 +303,7 @@ func TestRedirects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := w.Visit(i, kind)
+	v, err := w.Visit(t.Context(), i, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,5 +343,23 @@ func TestRedirects(t *testing.T) {
 	}
 	if _, err := w.Return(t.Context(), i, v, to); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnAssuredWallet takes neither a token that is bound to nothing nor a server without
+// pushed requests.
+func TestAnAssuredWallet(t *testing.T) {
+	x := newStranger(t)
+	w := x.wallet()
+	w.Assured = true
+	if _, err := w.Take(t.Context(), offer(nil), "123456"); err == nil {
+		t.Error("a bearer token was taken")
+	}
+	i, err := w.Discover(t.Context(), issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Visit(t.Context(), i, kind); err == nil {
+		t.Error("a request went by way of the browser")
 	}
 }
