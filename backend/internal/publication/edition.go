@@ -42,6 +42,7 @@ type edition struct {
 	lists   map[string]list // by use and key
 	// revokedPlaces are the places of revoked SD-JWT VC, by status list.
 	revokedPlaces map[int64][]int64
+	placesName    map[int64]string // equal places, equal names
 
 	jwks         document
 	crls         map[string]document // by kid
@@ -82,6 +83,14 @@ func (p *Press) gather(ctx context.Context, now time.Time) (*edition, error) {
 func (p *Press) list(ctx context.Context, use keyring.Use, keyID string) (list, error) {
 	if !slices.Contains(revocable, use) {
 		return list{version: 1}, nil
+	}
+	if p.last != nil { // a list is read again when it changed
+		if l, known := p.last.lists[listOf(use, keyID)]; known {
+			version, err := p.Deps.Revocations.ListVersion(ctx, use, keyID)
+			if err != nil || version == l.version {
+				return l, err
+			}
+		}
 	}
 	revoked, version, err := p.Deps.Revocations.List(ctx, use, keyID)
 	if err != nil {

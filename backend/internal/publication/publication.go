@@ -48,6 +48,8 @@ type Revocations interface {
 	// List gives everything revoked that the key signed, and the version of the list: 1 and
 	// one more for each change. The two belong together, as of one moment.
 	List(ctx context.Context, use keyring.Use, keyID string) ([]Revoked, int64, error)
+	// ListVersion gives the version alone.
+	ListVersion(ctx context.Context, use keyring.Use, keyID string) (int64, error)
 }
 
 // Keys says which keys there are and who signs. *keyring.Ring implements it.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -60,6 +61,10 @@ func (l *lists) List(_ context.Context, use keyring.Use, keyID string) ([]public
 		out = append(out, publication.Revoked{Use: use, KeyID: keyID, Token: token})
 	}
 	return out, int64(1 + len(out)), l.err
+}
+
+func (l *lists) ListVersion(_ context.Context, use keyring.Use, keyID string) (int64, error) {
+	return int64(1 + len(l.by[string(use)+keyID])), l.err
 }
 
 func (l *lists) revoke(k keyring.Key, token string) {
@@ -697,5 +702,64 @@ func TestKeyAge(t *testing.T) {
 	}
 	if life := config.Default().Certificates.CacheLifetime; life != publication.TrustMaxAge {
 		t.Errorf("a key is published %s before it signs, a terminal trusts what it knows for %s", life, publication.TrustMaxAge)
+	}
+}
+
+// A hundred thousand revocations under each key reach a terminal whole, and are not read
+// again from the store while nothing changes.
+func TestManyRevocations(t *testing.T) {
+	const many = 100_000
+	w := newWorks(t, store.SQLite)
+	card, token := w.issue(keyring.SHC, "AQPCRrid111")
+	hc1, uci := w.issue(keyring.HCERT, "ABC111")
+	credential, place := w.issue(keyring.SDJWT, "111")
+	keys := map[keyring.Use]keyring.Key{}
+	for _, use := range signed {
+		keys[use] = w.signer(use)
+	}
+	for i := range many {
+		w.revoked.revoke(keys[keyring.SHC], fmt.Sprintf("%011d", i))
+		w.revoked.revoke(keys[keyring.HCERT], fmt.Sprintf("%032x", i))
+		w.revoked.revoke(keys[keyring.SDJWT], strconv.Itoa(1000+i))
+	}
+	began := time.Now()
+	w.now = w.now.Add(publication.Staleness)
+	snap, _ := w.bundle(w.press)
+	t.Logf("bundle and snapshot: %s", time.Since(began))
+	for _, text := range []string{card, hc1, credential} {
+		if v := verify.Verify([]byte(text), snap, w.now); v.Outcome != cert.Valid {
+			t.Errorf("%s %s", v.Outcome, v.Reason)
+		}
+	}
+	w.revoked.revoke(keys[keyring.SHC], token)
+	w.revoked.revoke(keys[keyring.HCERT], uci)
+	w.revoked.revoke(keys[keyring.SDJWT], place)
+	w.now = w.now.Add(publication.Staleness)
+	snap, _ = w.bundle(w.press)
+	for _, text := range []string{card, hc1, credential} {
+		if v := verify.Verify([]byte(text), snap, w.now); v.Outcome != cert.Revoked {
+			t.Errorf("%s %s", v.Outcome, v.Reason)
+		}
+	}
+	crl, _, err := w.press.CRL(t.Context(), keys[keyring.SHC].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the list of cards has %d bytes", len(crl))
+	asked := w.revoked.asked
+	began = time.Now()
+	for range 50 {
+		if _, _, err := w.press.StatusList(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := time.Since(began) / 50
+	t.Logf("a status list that did not change: %s", each)
+	if each > 20*time.Millisecond {
+		t.Errorf("a status list that did not change costs %s", each)
+	}
+	w.now = w.now.Add(publication.Staleness)
+	if _, _, err := w.press.JWKS(t.Context()); err != nil || w.revoked.asked != asked {
+		t.Errorf("%d lists were read again, though none changed: %v", w.revoked.asked-asked, err)
 	}
 }

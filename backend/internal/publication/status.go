@@ -2,6 +2,8 @@ package publication
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"time"
@@ -40,7 +42,7 @@ func (p *Press) Place(index int64) (uri string, place int64) {
 
 // statusList is a list as it was signed.
 type statusList struct {
-	places string // the revoked ones
+	places string // names the revoked ones
 	by     string // the hour and the key
 	until  time.Time
 	text   document
@@ -67,7 +69,7 @@ func (p *Press) StatusList(ctx context.Context, n int64) (doc []byte, version st
 // sign, the last text with the same content serves for half its life.
 func (p *Press) sign(ctx context.Context, e *edition, n int64) (document, error) {
 	at := p.Now().UTC()
-	last, places := p.status[n], fmt.Sprint(e.revokedPlaces[n])
+	last, places := p.status[n], e.placesName[n]
 	fresh, err := p.signed(ctx, e, n, at)
 	switch {
 	case err == nil:
@@ -87,7 +89,7 @@ func (p *Press) signed(ctx context.Context, e *edition, n int64, at time.Time) (
 		return statusList{}, err
 	}
 	issued := at.Truncate(TrustRenewal)
-	l := statusList{places: fmt.Sprint(e.revokedPlaces[n]), by: fmt.Sprint(issued.Unix(), " ", key.ID), until: issued.Add(StatusLife / 2)}
+	l := statusList{places: e.placesName[n], by: fmt.Sprint(issued.Unix(), " ", key.ID), until: issued.Add(StatusLife / 2)}
 	if last := p.status[n]; last.places == l.places && last.by == l.by {
 		return last, nil
 	}
@@ -109,6 +111,14 @@ func (e *edition) placeRevoked() {
 				e.revokedPlaces[n] = append(e.revokedPlaces[n], place)
 			}
 		}
+	}
+	e.placesName = map[int64]string{}
+	for n, places := range e.revokedPlaces {
+		h := sha256.New()
+		for _, place := range places {
+			_ = binary.Write(h, binary.BigEndian, place) // a hash takes everything
+		}
+		e.placesName[n] = string(h.Sum(nil))
 	}
 }
 

@@ -25,3 +25,10 @@ func (r *Rows) List(ctx context.Context, use keyring.Use, keyID string) ([]publi
 		})
 	return out, 1 + int64(len(out)), err
 }
+
+// ListVersion implements publication.Revocations.
+func (r *Rows) ListVersion(ctx context.Context, use keyring.Use, keyID string) (version int64, err error) {
+	err = r.reads.Each(ctx, `SELECT 1 + count(*) FROM revoked_token WHERE key_use = $1 AND key_id = $2`,
+		[]any{string(use), keyID}, func(scan func(...any) error) error { return scan(&version) })
+	return version, err
+}
