@@ -221,11 +221,12 @@ func (b *Book) kept(keep func(Case) bool) []string {
 	return ids
 }
 
-// Trim removes closed cases whose visit day is before day, and says how many.
-// Cases that wait for an answer or for a person stay, however old.
+// Trim removes closed cases whose visit day is before day, and says how many. One that was
+// recorded or answered later, for a visit long past, stays as long as any other of that day;
+// cases that wait for an answer or for a person stay, however old.
 func (b *Book) Trim(ctx context.Context, day civil.Date) (int, error) {
 	old, _, err := b.Select(ctx, func(c Case) bool {
-		return c.VisitDay.Before(day) && c.Closed()
+		return c.VisitDay.Before(day) && civil.In(c.RecordedAt).Before(day) && civil.In(c.AnsweredAt).Before(day) && c.Closed()
 	})
 	if err != nil {
 		return 0, err

@@ -139,6 +139,24 @@ func TestTrimKeepsWhatWaits(t *testing.T) {
 	}
 }
 
+// A visit long past that was checked today has its answer to be looked at.
+func TestTrimKeepsWhatIsNew(t *testing.T) {
+	today := time.Date(2026, time.December, 20, 12, 0, 0, 0, civil.Japan)
+	recorded, answered := kase(1, eligibility.Answered), kase(2, eligibility.Answered)
+	recorded.RecordedAt = today
+	answered.RecordedAt, answered.AnsweredAt = today.AddDate(0, -2, 0), today
+	b := casebook.New(&shelf{values: map[string][]byte{}})
+	if err := b.Put(t.Context(), recorded, answered); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.Trim(t.Context(), civil.In(today)); err != nil || n != 0 {
+		t.Errorf("%d trimmed on the day itself: %v", n, err)
+	}
+	if n, err := b.Trim(t.Context(), civil.In(today.AddDate(0, 0, 1))); err != nil || n != 2 {
+		t.Errorf("%d trimmed at last: %v", n, err)
+	}
+}
+
 func TestACaseMasksItself(t *testing.T) {
 	if s := kase(1, eligibility.Sent).LogValue().String(); strings.Contains(s, "ヤマダ") || strings.Contains(s, "4711") {
 		t.Error(s)
