@@ -46,7 +46,11 @@ type stranger struct {
 	tamper  func(credential string) string
 	status  byte
 	asked   []string
-	holder  any // the key of the proof
+	holder  any    // the key of the proof
+	list0   string // the subject of the status list
+	twice   bool   // the metadata names a member twice
+	again   bool   // a digest stands in two places
+	swapped bool   // an element stands where a claim belongs
 }
 
 func newStranger(t *testing.T) *stranger {
@@ -55,7 +59,7 @@ func newStranger(t *testing.T) *stranger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &stranger{t: t, key: key, typ: "dc+sd-jwt", types: map[string]string{}, cache: "no-store"}
+	x := &stranger{t: t, key: key, typ: "dc+sd-jwt", list0: issuer + "/status/0", types: map[string]string{}, cache: "no-store"}
 	x.meta = object{"credential_issuer": issuer, "credential_endpoint": issuer + "/credential", "nonce_endpoint": issuer + "/nonce",
 		"credential_configurations_supported": object{kind: object{"format": "dc+sd-jwt", "vct": issuer + "/kind", "scope": "card",
 			"cryptographic_binding_methods_supported": []string{"jwk"}, "credential_signing_alg_values_supported": []string{"ES256"},
@@ -111,6 +115,12 @@ func (x *stranger) credential() string {
 	}
 	p["_sd"] = []string{digest(name), digest("a decoy")}
 	p["doses"] = []any{object{"...": digest(dose)}, object{"...": digest("another decoy")}}
+	if x.again {
+		p["more"] = []any{object{"...": digest(dose)}}
+	}
+	if x.swapped {
+		p["_sd"], p["doses"] = []string{digest(dose)}, []any{object{"...": digest(name)}}
+	}
 	text := x.sign(x.typ, p) + "~" + name + "~" + dose + "~"
 	if x.tamper != nil {
 		text = x.tamper(text)
@@ -125,7 +135,7 @@ func (x *stranger) list() string {
 	z := zlib.NewWriter(&b)
 	_, _ = z.Write(states) // into memory
 	_ = z.Close()
-	return x.sign("statuslist+jwt", object{"sub": issuer + "/status/0", "iat": time.Now().Unix(),
+	return x.sign("statuslist+jwt", object{"sub": x.list0, "iat": time.Now().Unix(),
 		"status_list": object{"bits": 1, "lst": base64.RawURLEncoding.EncodeToString(b.Bytes())}})
 }
 
@@ -169,6 +179,12 @@ func (x *stranger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", x.cache)
+	if x.twice {
+		_, _ = w.Write([]byte(`{"credential_issuer":"https://other.example",`)) // as above
+		raw, _ := json.Marshal(body)                                            // maps of texts cannot fail
+		_, _ = w.Write(raw[1:])
+		return
+	}
 	_ = json.NewEncoder(w).Encode(body) // the wallet tells of an answer that did not come
 }
 
@@ -254,6 +270,9 @@ func TestWhatACarefulWalletDoesNotTake(t *testing.T) {
 		"a disclosure that belongs nowhere": func(x *stranger) {
 			x.tamper = func(s string) string { return s + encode([]any{salt, "sex", "x"}) + "~" }
 		},
+		"a place that stands twice":      func(x *stranger) { x.again = true },
+		"an element as a claim":          func(x *stranger) { x.swapped = true },
+		"a claim that stands already":    func(x *stranger) { x.payload["family_name"] = "OTHER" },
 		"a disclosure that stands twice": func(x *stranger) { x.tamper = func(s string) string { return s + strings.Split(s, "~")[1] + "~" } },
 		"bound to a verifier already":    func(x *stranger) { x.tamper = func(s string) string { return s + "e30.e30.e30" } },
 	} {
@@ -275,6 +294,35 @@ func changed(credential string) string {
 		other = "B"
 	}
 	return token[:at] + other + token[at+1:] + "~" + rest
+}
+
+func TestAStatusListOfAnother(t *testing.T) {
+	x := newStranger(t)
+	w := x.wallet()
+	k, err := w.Take(t.Context(), offer(nil), "123456")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.list0 = issuer + "/status/1"
+	if _, err := w.Status(t.Context(), k); err == nil {
+		t.Error("another list was taken")
+	}
+}
+
+// TestNoFaultBeforeItsTime looks at the metadata alone: what is wrong there is found before
+// a code is spent.
+func TestNoFaultBeforeItsTime(t *testing.T) {
+	for name, spoil := range map[string]func(x *stranger){
+		"another issuer":    func(x *stranger) { x.meta["credential_issuer"] = "https://other.example" },
+		"no nonce endpoint": func(x *stranger) { delete(x.meta, "nonce_endpoint") },
+		"a member twice":    func(x *stranger) { x.twice = true },
+	} {
+		x := newStranger(t)
+		spoil(x)
+		if _, err := x.wallet().Discover(t.Context(), issuer); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
 }
 
 func TestOffers(t *testing.T) {
