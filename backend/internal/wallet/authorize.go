@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,13 +71,49 @@ func (d *Desk) Authorize(ctx context.Context, query url.Values) (Step, error) {
 	return d.visit(ctx, asked)
 }
 
-// redirectOf gives the redirect URI, which must be one of the client's to the character.
+// redirectOf gives the redirect URI, which must be one of the client's to the character,
+// but for the port of an app on this machine.
 func redirectOf(f Form, c Client) (string, error) {
 	to, ok := f.one("redirect_uri", MaxValue)
-	if !ok || !slices.Contains(c.RedirectURIs, to) {
+	if !ok || !slices.ContainsFunc(c.RedirectURIs, func(known string) bool { return to == known || listensHere(known, to) }) {
 		return "", errShown
 	}
 	return to, nil
+}
+
+// here are the addresses on which an app on this machine listens for its answer. The name
+// localhost is not among them: it may lead elsewhere (RFC 8252 section 8.3).
+var here = []string{"http://127.0.0.1", "http://[::1]"}
+
+// listensHere tells whether two redirect URIs of this machine differ by their port alone:
+// an app listens on the one that was free (RFC 8252 section 7.3).
+func listensHere(known, asked string) bool {
+	for _, host := range here {
+		a, isKnown := strings.CutPrefix(known, host)
+		b, isAsked := strings.CutPrefix(asked, host)
+		if isKnown && isAsked {
+			a, b = withoutPort(a), withoutPort(b)
+			return a != "" && a == b
+		}
+	}
+	return false
+}
+
+// withoutPort gives the path and the query of what stands behind a host; "" where the port
+// is none, or there is no path.
+func withoutPort(s string) string {
+	i := strings.IndexByte(s, '/')
+	if i < 0 {
+		return ""
+	}
+	if port, ok := strings.CutPrefix(s[:i], ":"); ok {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+			return ""
+		}
+	} else if i > 0 {
+		return ""
+	}
+	return s[i:]
 }
 
 // read reads a request (section 5.1) whose client and redirect URI are known. What it gives
@@ -183,14 +220,37 @@ func (d *Desk) Push(ctx context.Context, f Form) (Pushed, error) {
 	if refusal, ok := err.(denied); ok {
 		return Pushed{}, refuse(string(refusal))
 	}
+	proof, err := d.bound(f, &asked)
+	if err != nil {
+		return Pushed{}, err
+	}
 	name, err := d.secret()
 	if err != nil {
 		return Pushed{}, err
 	}
 	err = d.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		if proof.key != nil {
+			if err := d.spendPossession(ctx, t, proof); err != nil {
+				return err
+			}
+		}
 		return d.Rows.InsertPushed(ctx, t, hashOf(name), asked, d.Now().Add(PushedLifetime))
 	})
 	return Pushed{RequestURI: requestURIPrefix + name, ExpiresIn: int(PushedLifetime / time.Second)}, err
+}
+
+// bound binds a pushed request to the key of the proof that came with it, as dpop_jkt does
+// (RFC 9449 section 10.1).
+func (d *Desk) bound(f Form, a *Asked) (signedHere, error) {
+	if len(f.Proofs) == 0 {
+		return signedHere{}, nil
+	}
+	p, err := d.possession(f.Proofs[0], PushPath, "")
+	if err != nil || len(f.Proofs) > 1 || a.Key != "" && a.Key != p.thumbprint {
+		return signedHere{}, errInvalidDPoP
+	}
+	a.Key = p.thumbprint
+	return p, nil
 }
 
 // pushed finds the request that the client pushed. Parameters beside it do not count (RFC

@@ -288,3 +288,91 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("the configuration is %v", one)
 	}
 }
+
+// A proof of possession with a pushed request binds its code to the key, as dpop_jkt does
+// (RFC 9449 section 10.1).
+func TestPushedWithAProof(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := open(t, db)
+		push := func(q url.Values, proofs ...string) (wallet.Pushed, error) {
+			return w.Push(t.Context(), wallet.Form{Values: q, Proofs: proofs})
+		}
+		fresh := func(path string) string { return w.possession(t, path, "", nil) }
+		announced := request()
+		announced.Set("dpop_jkt", challenge("another key"))
+		for name, c := range map[string]struct {
+			q      url.Values
+			proofs []string
+		}{
+			"no proof of ours": {request(), []string{"x"}}, "for another endpoint": {request(), []string{fresh(wallet.TokenPath)}},
+			"two": {request(), []string{fresh(wallet.PushPath), fresh(wallet.PushPath)}}, "another key is announced": {announced, []string{fresh(wallet.PushPath)}},
+		} {
+			_, err := push(c.q, c.proofs...)
+			wants(t, name, err, "invalid_dpop_proof")
+		}
+		proof := fresh(wallet.PushPath)
+		p, err := push(request(), proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = push(request(), proof)
+		wants(t, "the same proof again", err, "invalid_dpop_proof")
+		redeem := func(code string, proofs ...string) error {
+			f := form("grant_type", "authorization_code", "code", code, "redirect_uri", home, "client_id", clientID, "code_verifier", verifier)
+			f.Proofs = proofs
+			_, err := w.Token(t.Context(), f)
+			return err
+		}
+		byName := func(p wallet.Pushed) url.Values {
+			return url.Values{"client_id": {clientID}, "request_uri": {p.RequestURI}, "state": {"st-1"}}
+		}
+		wants(t, "a thief without the key", redeem(w.allowed(t, byName(p))), "invalid_grant")
+		if p, err = push(request(), fresh(wallet.PushPath)); err != nil {
+			t.Fatal(err)
+		}
+		if err := redeem(w.allowed(t, byName(p)), fresh(wallet.TokenPath)); err != nil {
+			t.Errorf("the wallet with its key: %v", err)
+		}
+	})
+}
+
+// An app on this machine listens on whatever port was free (RFC 8252 section 7.3); nothing
+// else of an address may differ.
+func TestRedirectOnThisMachine(t *testing.T) {
+	const here, six = "http://127.0.0.1:7777/cb?x=1", "http://[::1]/cb"
+	w := open(t, storetest.Open(t, store.SQLite))
+	d := w.Deps
+	d.Clients = []wallet.Client{{ID: clientID, Name: "x", RedirectURIs: []string{here, six, "http://localhost:7777/cb", "https://wallet.example:7777/cb"}}}
+	desk, err := wallet.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Desk = desk
+	for uri, good := range map[string]bool{
+		here: true, "http://127.0.0.1:51004/cb?x=1": true, "http://127.0.0.1/cb?x=1": true, six: true, "http://[::1]:9/cb": true,
+		"http://127.0.0.1:51004/cb": false, "http://127.0.0.1:51004/cb?x=1&y=2": false, "http://127.0.0.2:51004/cb?x=1": false,
+		"http://127.0.0.1:51004/CB?x=1": false, "http://127.0.0.1:51004/c%62?x=1": false, "http://evil@127.0.0.1:51004/cb?x=1": false,
+		"http://127.0.0.1:51004@evil.example/cb?x=1": false, "http://127.0.0.1:51004/cb?x=1#": false, "https://127.0.0.1:51004/cb?x=1": false,
+		"http://127.0.0.1:/cb?x=1": false, "http://127.0.0.1:x/cb?x=1": false, "http://127.0.0.1:99999/cb?x=1": false, "http://127.0.0.1:0/cb?x=1": false,
+		"http://127.0.0.1:51004/cb?x=1\n": false, "http://127.0.0.1.evil.example:51004/cb?x=1": false,
+		"http://localhost:51004/cb": false, "https://wallet.example:51004/cb": false, "HTTP://127.0.0.1:51004/cb?x=1": false,
+	} {
+		q := request()
+		q.Set("redirect_uri", uri)
+		step, err := w.Authorize(t.Context(), q)
+		if taken := err == nil && strings.HasPrefix(step.Location, "https://provider.example/"); taken != good {
+			t.Errorf("%q: taken %v, %v", uri, taken, err)
+		}
+	}
+	q := request()
+	q.Set("redirect_uri", "http://127.0.0.1:51004/cb?x=1")
+	secret := w.signedIn(t, q)
+	c, err := w.Consent(t.Context(), secret)
+	if err != nil || c.Home != q.Get("redirect_uri") {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	step, err := w.Answer(t.Context(), secret, wallet.Reply{Form: c.Form, Yes: true, Certificate: ownCard})
+	if err != nil || !strings.HasPrefix(step.Location, "http://127.0.0.1:51004/cb?x=1&code=") {
+		t.Errorf("led to %q, %v", step.Location, err)
+	}
+}

@@ -15,7 +15,7 @@ import (
 type Client struct {
 	ID           string
 	Name         string   // as the citizen reads it
-	RedirectURIs []string // compared character by character
+	RedirectURIs []string // compared character by character, but for the port of http://127.0.0.1 and http://[::1]
 }
 
 // Limits of a client's entry.
