@@ -34,6 +34,7 @@ interface Choice {
 interface Form {
   readonly me: Me;
   readonly choices: readonly Choice[];
+  readonly from: string; // the certificate from which the form was opened, or ""
   readonly words: HTMLTextAreaElement;
   readonly fault: HTMLElement;
   readonly button: HTMLButtonElement;
@@ -50,6 +51,7 @@ export const correct: Draw = async (visit) => {
   const form: Form = {
     me,
     choices: dosesOf(all),
+    from: all.find((x) => x.id === visit.query.get("certificate"))?.id ?? "",
     words: h("textarea", { id: "words", rows: 5, "aria-describedby": "words-hint words-count words-fault", autocomplete: "off" }),
     fault: h("div", { class: "fault", id: "words-fault", "aria-live": "polite" }),
     button: h("button", { type: "submit", class: "button", id: "send" }, w("correct.submit")),
@@ -173,8 +175,9 @@ function complain(f: Form, words: ReturnType<typeof phrase>): void {
 async function send(f: Form, d: Draft): Promise<void> {
   f.button.disabled = true;
   f.outcome.replaceChildren(progress("answer.running"));
-  const [certificate, dose] = d.kind === "wrong" ? d.about.split("/") : [];
-  const body = { person: d.person, kind: d.kind, words: d.words, ...(certificate ? { certificate, dose: Number(dose) } : {}) };
+  const [chosen, dose] = d.kind === "wrong" ? d.about.split("/") : [];
+  const certificate = chosen || (d.kind === "wrong" ? f.from : "");
+  const body = { person: d.person, kind: d.kind, words: d.words, ...(certificate ? { certificate } : {}), ...(chosen ? { dose: Number(dose) } : {}) };
   try {
     const a = await api({ method: "POST", path: "/v1/corrections", headers: { "Idempotency-Key": await keyFor(act, body) }, body });
     await finished(act);
