@@ -22,7 +22,8 @@ const (
 	drawsPerRange = 4
 )
 
-// ForWallet gives what a wallet's copy of a certificate states, and a status index that no
+// ForWallet gives what a wallet's copy of a certificate states, without any number that would
+// link one copy to another, and a status index that no
 // other copy has, in the caller's transaction. Faults: NotFound for a certificate of
 // somebody whom the citizen does not act for; Conflict at "superseded" or "revoked".
 func (x *Office) ForWallet(ctx context.Context, t tx.Tx, who actor.Citizen, purpose audit.Purpose, certificateID string) (cert.Certificate, int64, error) {
@@ -55,7 +56,7 @@ func (x *Office) ForWallet(ctx context.Context, t tx.Tx, who actor.Citizen, purp
 		if err != nil {
 			return cert.Certificate{}, 0, err
 		}
-		return cert.Certificate{Content: cert.Vaccination, Issuer: c.Issuer, ID: c.ID, Holder: p.Name, BirthDate: p.BirthDate.Date,
+		return cert.Certificate{Content: cert.Vaccination, Issuer: c.Issuer, Holder: p.Name, BirthDate: p.BirthDate.Date,
 				Sex: sexOf(p.Resident), IssuedAt: c.IssuedAt, Doses: doses(held)}, index,
 			x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "certificate.copy", CitizenID: p.ID,
 				Municipality: p.Ref.Municipality, Object: c.ID, Items: []string{"name", "birth_date", "vaccinations"}})
