@@ -288,6 +288,9 @@ func stale(o cert.Outcome) bool { return o == cert.StaleTrust || o == cert.Stale
 
 func trustAge(w words, d time.Duration) string {
 	hours := int(max(d, 0).Hours())
+	if hours < 1 {
+		return w.plain("v.trust_fresh")
+	}
 	if hours < 48 {
 		return w.plain("v.trust_hours", hours)
 	}

@@ -161,7 +161,7 @@ func TestTheVerdictSaysHowOldTheTrustListIs(t *testing.T) {
 	}{
 		{cert.StaleTrust, noon.AddDate(0, 0, -9), nil, []string{"信頼情報が古くなっています", "9日前の情報", "信頼情報を新しくして"}, "時計"},
 		{cert.Valid, noon.Add(-5 * time.Hour), nil, []string{"有効な証明書です", "5時間前の情報"}, "時計"},
-		{cert.Valid, noon.Add(time.Hour), []cert.Finding{cert.ClockBeforeSnapshot}, []string{"端末の時計がおくれています", "0時間前"}, "-1"},
+		{cert.Valid, noon.Add(time.Hour), []cert.Finding{cert.ClockBeforeSnapshot}, []string{"端末の時計がおくれています", "1時間以内"}, "-1"},
 		{cert.Valid, noon, []cert.Finding{inspect.ClockSlow}, []string{"端末の時計がおくれています"}, "まだ有効期間の前"},
 		{cert.UntrustedIssuer, time.Time{}, nil, []string{"信頼情報がまだありません。回線につないで", "発行者を確認できません"}, "別の証明書"},
 		{cert.UntrustedIssuer, noon, nil, []string{"別の証明書"}, "信頼情報がまだありません"},
