@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/jpeg" // registers the two kinds of picture that are read
 	_ "image/png"
 	"strings"
@@ -25,6 +26,8 @@ const (
 	MaxPicture = 8 << 20    // bytes of a file
 	MaxPixels  = 13_000_000 // width times height
 	MaxSide    = 16_384     // pixels
+	maxCorners = 400        // places that look like a code's corner: the decoder tries any three of them
+	maxScans   = 64         // passes of a JPEG over its pixels; a progressive one has about ten
 )
 
 // Code is what a picture holds.
@@ -33,9 +36,14 @@ type Code struct {
 	Findings []cert.Finding
 }
 
+var (
+	startOfJPEG = []byte{0xff, 0xd8, 0xff}
+	startOfScan = []byte{0xff, 0xda}
+)
+
 // IsPicture tells whether the bytes begin as a PNG or JPEG file does.
 func IsPicture(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(head, []byte{0xff, 0xd8, 0xff})
+	return bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")) || bytes.HasPrefix(head, startOfJPEG)
 }
 
 // Decode reads the QR code of a PNG or JPEG picture. Faults: TooLarge, InvalidArgument
@@ -56,6 +64,15 @@ func Decode(picture []byte) (Code, error) {
 	return code, nil
 }
 
+// mostPixels gives how many pixels a picture may have: half as many where each takes twice
+// the memory of others.
+func mostPixels(size image.Config) int {
+	if size.ColorModel == color.RGBA64Model || size.ColorModel == color.NRGBA64Model {
+		return MaxPixels / 2
+	}
+	return MaxPixels
+}
+
 func openPicture(picture []byte) (image.Image, error) {
 	if len(picture) > MaxPicture {
 		return nil, fault.At(fault.TooLarge, "picture", "larger than %d bytes", MaxPicture)
@@ -67,8 +84,12 @@ func openPicture(picture []byte) (image.Image, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.InvalidArgument, err, "the picture cannot be read")
 	}
-	if size.Width < 1 || size.Height < 1 || size.Width > MaxSide || size.Height > MaxSide || size.Width*size.Height > MaxPixels {
-		return nil, fault.At(fault.TooLarge, "picture", "more than %d pixels", MaxPixels)
+	if size.Width < 1 || size.Height < 1 || size.Width > MaxSide || size.Height > MaxSide || size.Width*size.Height > mostPixels(size) {
+		return nil, fault.At(fault.TooLarge, "picture", "more than %d pixels", mostPixels(size))
+	}
+	// Pixels stuff a byte FF with 00, so nothing but the start of a pass looks like one.
+	if bytes.Count(picture, startOfScan) > maxScans && bytes.HasPrefix(picture, startOfJPEG) {
+		return nil, fault.At(fault.TooLarge, "picture", "more than %d passes over the pixels", maxScans)
 	}
 	img, _, err := image.Decode(bytes.NewReader(picture))
 	if err != nil {
@@ -105,7 +126,8 @@ func read(img image.Image) (*gozxing.Result, error) {
 }
 
 // attempt reads a code. The library is not kept up any more, so a panic of its own is only
-// a picture that it cannot read.
+// a picture that it cannot read. It tells of each place that looks like a corner; a picture
+// that is full of them would keep it for hours, so it is stopped there by a panic too.
 func attempt(binarizer gozxing.Binarizer) (result *gozxing.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -116,9 +138,15 @@ func attempt(binarizer gozxing.Binarizer) (result *gozxing.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	corners := 0
 	return qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{
 		gozxing.DecodeHintType_TRY_HARDER:    true,
 		gozxing.DecodeHintType_CHARACTER_SET: "UTF-8",
+		gozxing.DecodeHintType_NEED_RESULT_POINT_CALLBACK: gozxing.ResultPointCallback(func(gozxing.ResultPoint) {
+			if corners++; corners > maxCorners {
+				panic("too many corners")
+			}
+		}),
 	})
 }
 
