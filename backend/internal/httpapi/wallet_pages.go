@@ -37,7 +37,7 @@ func (f walletFace) page(method, path string, h consentPage) Route {
 			ctx := c.UserContext()
 			in, err := consentRequest(c, r)
 			if err == nil {
-				err = f.all.take("")
+				err = f.all.take(method + path)
 			}
 			var page consent.Page
 			if err == nil {

@@ -21,8 +21,9 @@ type WalletDeps struct {
 	Now   func() time.Time
 }
 
-// The limits of the routes for wallets, of everybody together: a wallet proves nothing
-// before it has a token. Offers are counted for each citizen.
+// The limits of the routes for wallets, each of everybody together: a wallet proves nothing
+// before it has a token, and who floods one route leaves the others free. Who comes from one
+// address is for the proxy in front to limit. Offers are counted for each citizen.
 const (
 	walletBurst  = 120
 	walletRefill = 20 * time.Millisecond
@@ -38,10 +39,10 @@ func WalletRoutes(d WalletDeps) ([]Route, error) {
 	offers := newLimiter(offerBurst, offerRefill, d.Now)
 	routes := []Route{
 		Bind(apiv1.OfferToWallet, CitizenOnly, limitedCitizen(offers, f.offer)),
-		Raw(http.MethodPost, wallet.TokenPath, Public, f.limited(f.token)).Limit(maxWalletForm),
-		Raw(http.MethodPost, wallet.PushPath, Public, f.limited(f.push)).Limit(maxWalletForm),
-		Raw(http.MethodPost, wallet.NoncePath, Public, f.limited(f.nonce)).Limit(maxWalletForm),
-		Raw(http.MethodPost, wallet.CredentialPath, Public, f.limited(f.credential)).Limit(wallet.MaxRequest),
+		Raw(http.MethodPost, wallet.TokenPath, Public, f.limited(wallet.TokenPath, f.token)).Limit(maxWalletForm),
+		Raw(http.MethodPost, wallet.PushPath, Public, f.limited(wallet.PushPath, f.push)).Limit(maxWalletForm),
+		Raw(http.MethodPost, wallet.NoncePath, Public, f.limited(wallet.NoncePath, f.nonce)).Limit(maxWalletForm),
+		Raw(http.MethodPost, wallet.CredentialPath, Public, f.limited(wallet.CredentialPath, f.credential)).Limit(wallet.MaxRequest),
 	}
 	for _, doc := range d.Desk.Documents() {
 		routes = append(routes, document(doc))
@@ -72,10 +73,10 @@ func (f walletFace) offer(ctx context.Context, who actor.Citizen, in *apiv1.Offe
 	}}, nil
 }
 
-// limited counts the call against all wallets, and answers a refusal in the way of OAuth 2.0.
-func (f walletFace) limited(h func(context.Context, Request) (Response, error)) func(context.Context, actor.Anyone, Request) (Response, error) {
+// limited counts the call against all of that path, and answers a refusal in the way of OAuth 2.0.
+func (f walletFace) limited(path string, h func(context.Context, Request) (Response, error)) func(context.Context, actor.Anyone, Request) (Response, error) {
 	return func(ctx context.Context, _ actor.Anyone, in Request) (Response, error) {
-		if err := f.all.take(""); err != nil {
+		if err := f.all.take(path); err != nil {
 			return Response{}, err
 		}
 		out, err := h(ctx, in)

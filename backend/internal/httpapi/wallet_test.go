@@ -617,3 +617,29 @@ func TestWalletRequestsKeepTheirValues(t *testing.T) {
 		}
 	}
 }
+
+// Whoever floods one endpoint leaves the others to everybody else.
+func TestWalletFloods(t *testing.T) {
+	h := openWalletHall(t, storetest.Open(t, store.SQLite))
+	b := &browser{walletHall: h}
+	status := map[string]func() int{
+		"nonce":     func() int { return h.send(http.MethodPost, "/wallet/nonce", nil, "").StatusCode },
+		"token":     func() int { return h.form("/wallet/token", "grant_type", "x").StatusCode },
+		"push":      func() int { return h.form("/wallet/par", "client_id", "x").StatusCode },
+		"copy":      func() int { return h.send(http.MethodPost, "/wallet/credential", nil, "").StatusCode },
+		"authorize": func() int { return b.open(http.MethodGet, "/wallet/authorize", nil, nil).StatusCode },
+		"callback":  func() int { return b.open(http.MethodGet, "/wallet/callback", nil, nil).StatusCode },
+		"consent":   func() int { return b.open(http.MethodGet, "/wallet/consent", nil, nil).StatusCode },
+	}
+	for name, ask := range status {
+		if s := ask(); s == http.StatusTooManyRequests {
+			t.Fatalf("%s is flooded before anybody came", name)
+		}
+		for range walletBurst {
+			ask()
+		}
+		if s := ask(); s != http.StatusTooManyRequests {
+			t.Errorf("%s answers a flood with %d", name, s)
+		}
+	}
+}
