@@ -2,6 +2,7 @@ package correction
 
 import (
 	"context"
+	"slices"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -42,10 +43,25 @@ func (x *Desk) Waiting(ctx context.Context, who actor.Staff, purpose audit.Purpo
 		return nil, fault.New(fault.Forbidden, "corrections are clerks' work")
 	}
 	var out []Request
-	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		all, err := x.Rows.Waiting(ctx, t, who.Municipality, limit)
-		if err != nil {
+	err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+		if out, err = x.visible(ctx, t, who, limit); err != nil {
 			return err
+		}
+		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "correction.queue", Municipality: who.Municipality})
+	})
+	return out, err
+}
+
+// maxLooked caps the open requests that are looked at for a queue.
+const maxLooked = 4000
+
+// visible lists the oldest open requests that the officer may see: those that they may not
+// take nobody's place.
+func (x *Desk) visible(ctx context.Context, t tx.Tx, who actor.Staff, limit int) ([]Request, error) {
+	for looked := limit; ; looked = min(4*looked, maxLooked) {
+		all, err := x.Rows.Waiting(ctx, t, who.Municipality, looked)
+		if err != nil {
+			return nil, err
 		}
 		about := make([]identity.CitizenID, len(all))
 		for i, r := range all {
@@ -53,16 +69,13 @@ func (x *Desk) Waiting(ctx context.Context, who actor.Staff, purpose audit.Purpo
 		}
 		flagged, err := x.Protection.Flagged(ctx, t, about)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, r := range all {
-			if !flagged[r.Person] || who.Has(actor.Protector) {
-				out = append(out, r)
-			}
+		out := slices.DeleteFunc(slices.Clone(all), func(r Request) bool { return flagged[r.Person] && !who.Has(actor.Protector) })
+		if len(out) >= limit || len(all) < looked || looked >= maxLooked {
+			return out[:min(limit, len(out))], nil
 		}
-		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "correction.queue", Municipality: who.Municipality})
-	})
-	return out, err
+	}
 }
 
 // Show gives an officer one request with the person's records of today.

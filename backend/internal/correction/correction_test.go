@@ -199,6 +199,38 @@ func TestProtectedPeople(t *testing.T) {
 	})
 }
 
+// Requests about protected people that nobody may see yet do not hide the others' from a
+// clerk who looks at the oldest alone.
+func TestProtectedRequestsHideNoOthers(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := open(t, db)
+		mother, single := b.Citizen(t, "990019", "R1"), b.Citizen(t, "990019", "R4")
+		for n := range 5 {
+			if _, err := b.ask(t, mother, key(n), correction.Asked{Person: mother.ID, Kind: correction.Missing, Words: "記録がない"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.Advance(time.Minute)
+		for n := range 3 {
+			if _, err := b.ask(t, single, key(n), correction.Asked{Person: single.ID, Kind: correction.Missing, Words: "記録がない"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.Import(t, map[string]string{"protections.csv": "resident_ref,municipality_code,kind,since,until\nR1,990019,non_disclosure,2026-01-01,\n"}, b.Protection.Importer())
+		for who, want := range map[*actor.Staff]int{&clerk: 2, &protector: 2} {
+			queue, err := b.Waiting(t.Context(), *who, audit.RecordCorrection, 2)
+			if err != nil || len(queue) != want {
+				t.Errorf("%s sees %d, %v", who.ID, len(queue), err)
+			}
+			for _, r := range queue {
+				if (r.Person == mother.ID) != (who == &protector) {
+					t.Errorf("%s sees another's request first", who.ID)
+				}
+			}
+		}
+	})
+}
+
 // The same call by many at once asks once.
 func TestTheSameCallAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
