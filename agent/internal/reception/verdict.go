@@ -25,6 +25,7 @@ type verdictView struct {
 	Remarks    []string // what a person at the counter should know
 	Asides     []string // what differs from the standard and changes nothing
 	Believable bool     // the claims may be shown as the issuer's word
+	Proven     bool     // the issuer signed it, whatever it is worth now
 	Link       bool     // to be opened over the network
 	Passcode   bool     // the link wants one
 	Stale      bool
@@ -37,7 +38,7 @@ type verdictView struct {
 // that is no proof of vaccination.
 func newVerdict(v *pageView) verdictView {
 	w := verdictView{
-		Verdict: *v.Verdict, Believable: believable(v.Verdict.Outcome), Stale: stale(v.Verdict.Outcome),
+		Verdict: *v.Verdict, Believable: believable(v.Verdict.Outcome), Proven: cert.BadSignature.Before(v.Verdict.Outcome), Stale: stale(v.Verdict.Outcome),
 		At: v.Clock.At, TrustAsOf: v.TrustAsOf, LineUp: v.Line.Up,
 	}
 	has := func(f cert.Finding) bool { return slices.Contains(w.Findings, f) }

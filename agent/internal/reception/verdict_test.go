@@ -130,6 +130,20 @@ func TestAVerdictSaysWhatUntilWhenAndByWhom(t *testing.T) {
 	}
 }
 
+// An issuer whose signature was not proven is only named by the certificate.
+func TestAnIssuerIsNamedUntilItsSignatureIsProven(t *testing.T) {
+	s := open(t)
+	for outcome, want := range map[cert.Outcome]bool{
+		cert.UnknownKey: true, cert.UntrustedIssuer: true, cert.BadSignature: true,
+		cert.Revoked: false, cert.Expired: false, cert.KeyUsageMismatch: false, cert.Valid: false,
+	} {
+		s.reader.verdict = cert.Verdict{Format: shc.Format, Outcome: outcome, Certificate: vaccinated(cert.Vaccination), Findings: []cert.Finding{}}
+		if verdict := s.judged(t, "ja"); strings.Contains(verdict, "名乗っている発行者") != want || !strings.Contains(verdict, "発行者") {
+			t.Errorf("%s: named only: not %v", outcome, want)
+		}
+	}
+}
+
 // A good signature over something else than a vaccination, or over a specimen, never looks
 // like a certificate to be accepted.
 func TestWhatIsNoProofIsNotShownAsOne(t *testing.T) {
