@@ -122,6 +122,9 @@ func TestPresentationIsHeldAgainstTheRequest(t *testing.T) {
 	if v := sdjwtvc.VerifyPresentation([]byte(ahead), believe(t), at, want); v.Outcome != cert.NotYetValid {
 		t.Errorf("a proof of the future: %s", v.Outcome)
 	}
+	if v := sdjwtvc.Verify([]byte(ahead), believe(t), at); v.Outcome != cert.NotYetValid {
+		t.Errorf("unasked, ahead: %s", v.Outcome)
+	}
 	if v := sdjwtvc.VerifyPresentation([]byte(ahead), believe(t), at.Add(time.Minute), want); v.Outcome != cert.Valid {
 		t.Errorf("a proof by a clock that is a minute ahead: %s %s", v.Outcome, v.Reason)
 	}

@@ -140,12 +140,12 @@ func (p *presentation) timely(at time.Time, want *Expect) (cert.Outcome, string)
 		return cert.Valid, ""
 	}
 	times := p.binding.times
+	times.notBefore(p.binding.issued.Add(-bindingSkew))
 	if want != nil {
 		age := want.MaxAge
 		if age <= 0 {
 			age = defaultBindingAge
 		}
-		times.notBefore(p.binding.issued.Add(-bindingSkew))
 		times.notAfter(p.binding.issued.Add(age))
 	}
 	if outcome, _ := times.outcome(at); outcome != cert.Valid {
