@@ -10,6 +10,8 @@ import (
 	"image/png"
 	"testing"
 
+	qrcode "github.com/skip2/go-qrcode"
+
 	"madoguchi.example/agent/internal/scanner"
 	"madoguchi.example/shared/fault"
 )
@@ -49,6 +51,23 @@ func TestPictureOfManyPasses(t *testing.T) {
 	many := append(file.Bytes(), bytes.Repeat([]byte{0xff, 0xda}, 64)...)
 	if _, err := scanner.Decode(many); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("65 passes: %v", err)
+	}
+}
+
+// TestLightOnDark has a code whose colours are exchanged.
+func TestLightOnDark(t *testing.T) {
+	const text = "shc:/567629"
+	code, err := qrcode.New(text, qrcode.Low)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code.ForegroundColor, code.BackgroundColor = color.White, color.Black
+	file, err := code.PNG(256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := scanner.Decode(file); err != nil || got.Text != text {
+		t.Errorf("%q %v", got.Text, err)
 	}
 }
 

@@ -112,6 +112,9 @@ func read(img image.Image) (*gozxing.Result, error) {
 	if result, err := attempt(gozxing.NewGlobalHistgramBinarizer(source)); err == nil {
 		return result, nil
 	}
+	if result, err := attempt(gozxing.NewHybridBinarizer(source.Invert())); err == nil {
+		return result, nil // light on dark, as some telephones show it at night
+	}
 	for range turns {
 		turned, err := source.RotateCounterClockwise()
 		if err != nil {
