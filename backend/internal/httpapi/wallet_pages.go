@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -94,12 +95,13 @@ func writeConsent(c *fiber.Ctx, p consent.Page) {
 }
 
 // sourceOf gives the policy's word for a wallet's address: its origin, or its own scheme.
+// Policies have no word for an IPv6 address (CSP 3 section 2.3.1).
 func sourceOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme == "" {
 		return ""
 	}
-	if u.Scheme == "https" || u.Scheme == "http" {
+	if (u.Scheme == "https" || u.Scheme == "http") && !strings.HasPrefix(u.Host, "[") {
 		return u.Scheme + "://" + u.Host
 	}
 	return u.Scheme + ":"

@@ -643,3 +643,15 @@ func TestWalletFloods(t *testing.T) {
 		}
 	}
 }
+
+// The consent page's policy names where its answer leads in words that a policy has.
+func TestConsentPolicySource(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://wallet.example:8443/cb?x=1": "https://wallet.example:8443", "example.other.wallet:/cb": "example.other.wallet:",
+		"http://127.0.0.1:51004/cb": "http://127.0.0.1:51004", "http://[::1]:51004/cb": "http:", "": "", "/cb": "",
+	} {
+		if got := sourceOf(address); got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
