@@ -102,8 +102,9 @@ func (d *document) judgeSignature(s *scratch, signers []*signer, at time.Time) (
 	return outcome, reason
 }
 
-// judgeTime tells what the clock says: exp ends a certificate at its very second (RFC 8392
-// section 3.1.4), and it begins with the later of nbf and iat.
+// judgeTime tells what the clock says: a certificate is expired after its exp (hcert_spec,
+// "Expiration Time"; RFC 8392 section 3.1.4 would end it a second earlier), and it begins
+// with the later of nbf and iat.
 func (d *document) judgeTime(at time.Time) (cert.Outcome, string) {
 	if d.from.excludes(at, true) || d.to.excludes(at, false) {
 		d.find(OutsidePeriod)
@@ -115,7 +116,7 @@ func (d *document) judgeTime(at time.Time) (cert.Outcome, string) {
 	switch {
 	case at.Before(begins):
 		return cert.NotYetValid, "not valid before " + begins.Format(time.RFC3339)
-	case !d.expires.IsZero() && !at.Before(d.expires):
+	case !d.expires.IsZero() && at.After(d.expires):
 		return cert.Expired, "expired at " + d.expires.Format(time.RFC3339)
 	}
 	return cert.Valid, ""

@@ -46,7 +46,8 @@ func TestPrecedence(t *testing.T) {
 		{cert.Valid, func() {}},
 		{cert.StaleRevocation, func() { files["hcert/revocation.json"] = &fstest.MapFile{Data: []byte("{")} }},
 		{cert.StaleTrust, func() { files["snapshot.json"].Data = []byte(`{"as_of":"2026-11-20T00:00:00Z","max_age":"1h"}`) }},
-		{cert.Expired, func() { now = expires }},
+		{cert.StaleTrust, func() { now = expires }},
+		{cert.Expired, func() { now = expires.Add(time.Second) }},
 		{cert.Revoked, func() { files["hcert/revocation.json"].Data = revoke }},
 		{cert.KeyUsageMismatch, func() {
 			files["hcert/a.der"].Data = tests
@@ -90,8 +91,8 @@ func TestTimes(t *testing.T) {
 	}{
 		"at its issue":          {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second), cert.Valid, nil},
 		"before":                {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(-1), cert.NotYetValid, nil},
-		"at its end":            {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(10 * time.Second), cert.Expired, nil},
-		"just before its end":   {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(10*time.Second - 1), cert.Valid, nil},
+		"at its end":            {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(10 * time.Second), cert.Valid, nil},
+		"just after its end":    {dict(i(6), i(at.Unix()), i(4), i(at.Unix()+10), i(-260), dcc), at.Truncate(time.Second).Add(10*time.Second + 1), cert.Expired, nil},
 		"before nbf":            {dict(i(6), i(1), i(5), i(at.Unix()+1), i(4), i(at.Unix()+10), i(-260), dcc), at, cert.NotYetValid, nil},
 		"as a float":            {dict(i(6), float(0x41, 0xd2, 0x65, 0x80, 0, 0, 0, 0), i(4), i(expires.Unix()), i(-260), dcc), at, cert.Valid, nil}, // 1234567168
 		"in milliseconds":       {dict(i(6), i(at.UnixMilli()), i(4), i(expires.UnixMilli()), i(-260), dcc), at, cert.NotYetValid, []cert.Finding{hcert.TimeInMilliseconds}},
