@@ -87,7 +87,7 @@ func (r remembered) end() time.Time {
 	end := r.from.Add(CacheTime)
 	moments := []time.Time{r.snap.AsOf(), r.snap.AsOf().Add(r.snap.MaxAge())}
 	if c := r.verdict.Certificate; c != nil {
-		moments = append(moments, c.IssuedAt.Add(-ClockLeeway), c.IssuedAt, c.ExpiresAt)
+		moments = append(moments, c.IssuedAt.Add(-ClockLeeway), c.IssuedAt, c.ExpiresAt, c.ExpiresAt.Add(1)) // formats differ whether the end itself is still within
 	}
 	for _, m := range moments {
 		if m.After(r.from) && m.Before(end) {
