@@ -136,18 +136,8 @@ var told = map[cert.Finding]string{
 	shlink.Passcode:          "w.needs_passcode",
 }
 
-// asides are the findings about how a document is written. They change nothing at the
-// counter; their names are for whoever helps.
-var asides = []cert.Finding{
-	"bundle_type", "coding_display", "concept_text", "cose_untagged", "date_tagged", "date_time_form", "date_with_time",
-	"fhir_version", "full_url_form", "header_unprotected", "key_certificate_dated", "link_unknown_flag", "meta_not_security",
-	"header_member", "missing_member", "no_credential_type", "no_issue_time", "not_minimal", "null_group", "null_member", "other_resource",
-	"other_status", "other_type", "patient_not_first", "patient_reference", "qr_single_segment", "resource_id", "resource_text",
-	"sex_code", "signer_certificate_dated", "signer_purpose_unstated", "split_code", "time_in_milliseconds", "unknown_member",
-	"vaccine_code_not_cvx",
-}
-
-// remarkKey gives the words of a finding. One that nobody gave words to is an aside.
+// remarkKey gives the words of a finding. One that nobody gave words to is an aside, as most
+// findings of a format's own are: they tell how a document is written.
 func remarkKey(f cert.Finding) (key string, aside bool) {
 	if key, ok := told[f]; ok {
 		return key, false
