@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"madoguchi.example/backend/internal/importing"
 )
 
 // bundleReader pulls JSON: entry by entry, so that a large bundle is never a tree in memory.
