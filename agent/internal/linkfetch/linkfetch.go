@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"syscall"
 	"time"
 
@@ -86,13 +87,17 @@ func (f *Fetcher) control(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// shared is the address space that providers use behind their own translation (RFC 6598),
-// and wellKnown64 the prefix under which IPv4 addresses stand in IPv6 ones (RFC 6052).
-var (
-	shared      = netip.MustParsePrefix("100.64.0.0/10")
-	zeroNet     = netip.MustParsePrefix("0.0.0.0/8")
-	wellKnown64 = netip.MustParsePrefix("64:ff9b::/96")
-)
+// wellKnown64 is the prefix under which IPv4 addresses stand in IPv6 ones (RFC 6052).
+var wellKnown64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// closed are the networks of the special-purpose registries (RFC 6890) that Go's own tests
+// of an address do not name: this network, behind a provider's translation, benchmarks, the
+// reserved ones, a site's own translation, and tunnels that carry an IPv4 address.
+var closed = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2001::/32"),
+	netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("fec0::/10"),
+}
 
 // local tells whether an address is of this machine or of a network around it.
 func local(a netip.Addr) bool {
@@ -101,7 +106,7 @@ func local(a netip.Addr) bool {
 		b := a.As16()
 		a = netip.AddrFrom4([4]byte(b[12:]))
 	}
-	return !a.IsGlobalUnicast() || a.IsPrivate() || shared.Contains(a) || zeroNet.Contains(a)
+	return !a.IsGlobalUnicast() || a.IsPrivate() || slices.ContainsFunc(closed, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Fetch loads and opens the files of a link, alone or behind a viewer's address. passcode is

@@ -247,6 +247,7 @@ func TestNoLinkReachesTheTerminalItself(t *testing.T) {
 	for _, address := range []string{
 		s.URL, "https://127.0.0.1" + port, "https://localhost" + port, "https://[::1]" + port, "https://[::ffff:127.0.0.1]" + port, "https://0.0.0.0" + port,
 		"https://10.0.0.1", "https://192.168.0.1", "https://169.254.169.254", "https://172.16.9.9", "https://100.64.0.1", "https://[fe80::1]",
+		"https://198.18.0.1", "https://240.0.0.1", "https://[64:ff9b:1::1]", "https://[2001::1]", "https://[2002:7f00:1::]", "https://[fec0::1]",
 		"https://[fd00::1]", "https://[64:ff9b::7f00:1]" + port, "https://224.0.0.1", "https://0.1.2.3", "http://192.0.2.1",
 	} {
 		l, err := shlink.New(shlink.Link{URL: address + "/m"}, key)
