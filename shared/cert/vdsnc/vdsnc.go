@@ -33,7 +33,7 @@ var Section = trust.Section{Name: "vdsnc", Load: func(f *trust.Folder) (any, err
 // Limits. Each is checked before the text is decoded.
 const (
 	MaxInput       = 256 << 10 // bytes of anything handed to Verify
-	MaxDocuments   = 16        // documents of one array
+	MaxDocuments   = 4         // documents of one array
 	MaxQR          = 2331      // bytes of an issued document: one byte-mode QR code of version 40 at level M, so also at L
 	MaxCertificate = 8 << 10   // bytes of one certificate
 	MaxTrustFile   = 1 << 20   // bytes of one file of certificates
