@@ -9,6 +9,7 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/keyring"
+	"madoguchi.example/shared/cert/sdjwtvc"
 	"madoguchi.example/shared/fault"
 )
 
@@ -48,7 +49,7 @@ func WellKnownRoutes(d WellKnownDeps) []Route {
 		published("/.well-known/jwt-vc-issuer", "application/json", keys, func(ctx context.Context, _ Request) ([]byte, string, error) {
 			return d.Press.VCIssuer(ctx)
 		}),
-		published("/.well-known/status/{n}", "application/statuslist+jwt", lists, func(ctx context.Context, in Request) ([]byte, string, error) {
+		published("/.well-known/status/{n}", sdjwtvc.StatusMediaType, lists, func(ctx context.Context, in Request) ([]byte, string, error) {
 			n, err := strconv.ParseUint(in.Param["n"], 10, 31)
 			if err != nil || strconv.FormatUint(n, 10) != in.Param["n"] {
 				return nil, "", fault.New(fault.NotFound, "there is no such status list")
