@@ -20,6 +20,8 @@ const (
 	MaxAnswerBytes  = 12 << 10
 	MaxMemberText   = 20 // 記号, 番号
 	MaxNameText     = 200
+	MaxNotes        = 20
+	MaxConsents     = 12
 )
 
 var recordForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -121,7 +123,11 @@ func (a Answer) Validate() error {
 	if err := checkMember(a.Symbol, a.Number, a.Branch, false); err != nil {
 		return err
 	}
+	if len(a.Notes) > MaxNotes || len(a.Consents) > MaxConsents || len(a.Diseases) > MaxConsents {
+		return fault.At(fault.TooLarge, "answer", "must be at most %d notes and %d consents", MaxNotes, MaxConsents)
+	}
 	for _, t := range []struct{ place, text string }{
+		{"error_code", a.ErrorCode}, {"reference", a.Reference}, {"elderly", a.Elderly}, {"ceiling", a.Ceiling},
 		{"insurer_name", a.InsurerName}, {"holder_kanji", a.HolderKanji}, {"holder_kana", a.HolderKana},
 	} {
 		if err := checkText(t.place, t.text, MaxNameText); err != nil {
@@ -133,7 +139,7 @@ func (a Answer) Validate() error {
 
 func (v Validity) known() bool {
 	switch v {
-	case Valid, Invalid, NewerCoverage, NoneFound, SeveralFound:
+	case Valid, Invalid, NewerCoverage, NoneFound, SeveralFound, CheckFailed:
 		return true
 	}
 	return false

@@ -100,7 +100,7 @@ func TestAnswerToleratesTheFuture(t *testing.T) {
 	}
 	b = bytes.Replace(b, []byte(`{`), []byte(`{"ceiling":{"class":"ウ"},`), 1)
 	got, err := eligibility.ParseAnswer(b)
-	if err != nil || got != answer() {
+	if err != nil || !reflect.DeepEqual(got, answer()) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 }
@@ -212,7 +212,7 @@ func FuzzParseAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := eligibility.ParseAnswer(b); err != nil || again != a {
+		if again, err := eligibility.ParseAnswer(b); err != nil || !reflect.DeepEqual(again, a) {
 			t.Fatalf("read back otherwise: %v", err)
 		}
 		eligibility.Compare(eligibility.Assumption{Validity: eligibility.Valid, Number: "1"}, a)

@@ -203,17 +203,64 @@ func DecodeEligibilityCheck(body []byte) (EligibilityCheck, error) {
 		return EligibilityCheck{}, err
 	}
 	switch {
-	case !nameForm.MatchString(c.Payer):
+	case c.Route != "" && c.Route != "payer" && c.Route != RouteTerminal:
+		return c, fault.At(fault.InvalidArgument, "body.route", "must be a route")
+	case c.Route == RouteTerminal && (c.Payer != "" || len(c.Sealed) > 0):
+		return c, fault.At(fault.InvalidArgument, "body.payer", "must be empty where the clinic's own terminal is asked")
+	case c.Route != RouteTerminal && !nameForm.MatchString(c.Payer):
 		return c, fault.At(fault.InvalidArgument, "body.payer", "must be a payer's name")
 	case c.VisitDay.IsZero():
 		return c, fault.At(fault.InvalidArgument, "body.visit_day", "must be given")
-	case len(c.Sealed) == 0:
+	case c.Route != RouteTerminal && len(c.Sealed) == 0:
 		return c, fault.At(fault.InvalidArgument, "body.sealed", "must be given")
+	case c.Amends != "" && !isRecordID(c.Amends):
+		return c, fault.At(fault.InvalidArgument, "body.amends", "must be a record's id")
 	case len(c.Cause) > 64, len(c.Evidence) > 64, len(c.Operator) > 64:
 		return c, fault.At(fault.TooLarge, "body", "codes and handles are at most 64 bytes")
 	}
 	return c, nil
 }
+
+// RouteTerminal is eligibility.RouteTerminal: the payer is not asked, and nothing is sealed.
+const RouteTerminal = "terminal"
+
+// DecodeEligibilityOutcome reads the body of KindEligibilityOutcome, strictly.
+func DecodeEligibilityOutcome(body []byte) (EligibilityOutcome, error) {
+	var o EligibilityOutcome
+	if err := strict("body", body, MaxRecordBytes, &o); err != nil {
+		return EligibilityOutcome{}, err
+	}
+	switch {
+	case !isRecordID(o.Of):
+		return o, fault.At(fault.InvalidArgument, "body.of", "must be a record's id")
+	case o.VisitDay.IsZero():
+		return o, fault.At(fault.InvalidArgument, "body.visit_day", "must be given")
+	case o.Validity == "" || len(o.Validity) > 64 || len(o.Cause) > 64:
+		return o, fault.At(fault.InvalidArgument, "body", "must hold an outcome of at most 64 bytes")
+	case o.WaitedMS < 0:
+		return o, fault.At(fault.InvalidArgument, "body.waited_ms", "must not be negative")
+	}
+	return o, nil
+}
+
+// DecodeEligibilityAmendment reads the body of KindEligibilityAmendment, strictly.
+func DecodeEligibilityAmendment(body []byte) (EligibilityAmendment, error) {
+	var a EligibilityAmendment
+	if err := strict("body", body, MaxRecordBytes, &a); err != nil {
+		return EligibilityAmendment{}, err
+	}
+	switch {
+	case !isRecordID(a.Of):
+		return a, fault.At(fault.InvalidArgument, "body.of", "must be a record's id")
+	case a.By != "" && (!isRecordID(a.By) || a.By == a.Of):
+		return a, fault.At(fault.InvalidArgument, "body.by", "must be another record's id, or empty")
+	case a.Reason == "" || len(a.Reason) > 64 || len(a.Operator) > 64:
+		return a, fault.At(fault.InvalidArgument, "body.reason", "must be given; codes and handles are at most 64 bytes")
+	}
+	return a, nil
+}
+
+func isRecordID(s string) bool { return uuidForm.MatchString(s) }
 
 // DecodeCertificateVerification reads the body of KindCertificateVerification, strictly.
 func DecodeCertificateVerification(body []byte) (CertificateVerification, error) {

@@ -30,6 +30,8 @@ type Kind string
 // The kinds of version 0.
 const (
 	KindEligibilityCheck        Kind = "eligibility.check"
+	KindEligibilityOutcome      Kind = "eligibility.outcome"
+	KindEligibilityAmendment    Kind = "eligibility.amendment"
 	KindCertificateVerification Kind = "certificate.verification"
 )
 
@@ -98,16 +100,40 @@ type Answers struct {
 	Answers []Answer `json:"answers"`
 }
 
-// EligibilityCheck is the body of KindEligibilityCheck. The numbers are only inside
-// Sealed (age X25519 to the payer's recipient); all else is handles, causes and times.
+// EligibilityCheck is the body of KindEligibilityCheck. Where the backend's payer is asked,
+// the numbers are only inside Sealed (age X25519 to the payer's recipient); where the
+// clinic's own terminal is asked, they do not leave the clinic and Payer and Sealed are
+// empty. All else is handles, causes and times.
 type EligibilityCheck struct {
-	Payer     string     `json:"payer"`     // names the recipient in the terminal's profile
-	VisitDay  civil.Date `json:"visit_day"` // the day to be answered for
-	Cause     string     `json:"cause"`     // eligibility.Cause
-	Evidence  string     `json:"evidence"`  // eligibility.Evidence
-	Operator  string     `json:"operator"`  // handle of the operator at the terminal
+	Route     string     `json:"route,omitempty"` // eligibility.Route; empty: payer
+	Payer     string     `json:"payer"`           // names the recipient in the terminal's profile
+	VisitDay  civil.Date `json:"visit_day"`       // the day to be answered for
+	Cause     string     `json:"cause"`           // eligibility.Cause
+	Evidence  string     `json:"evidence"`        // eligibility.Evidence
+	Operator  string     `json:"operator"`        // handle of the operator at the terminal
 	ElapsedMS int64      `json:"elapsed_ms"`
-	Sealed    []byte     `json:"sealed"` // an age file holding eligibility.Inquiry as JSON
+	Amends    string     `json:"amends,omitempty"` // the record that this one stands in place of
+	Sealed    []byte     `json:"sealed,omitempty"` // an age file holding eligibility.Inquiry as JSON
+}
+
+// EligibilityOutcome is the body of KindEligibilityOutcome: what the clinic's own terminal
+// answered to an earlier record, as one word and two times. No number, no name.
+type EligibilityOutcome struct {
+	Of        string     `json:"of"` // the check's record id
+	VisitDay  civil.Date `json:"visit_day"`
+	Validity  string     `json:"validity"` // eligibility.Validity
+	Cause     string     `json:"cause"`    // eligibility.Cause, why it came late; none where it did not
+	WaitedMS  int64      `json:"waited_ms"`
+	Differing bool       `json:"differing"` // it came otherwise than the desk had assumed
+}
+
+// EligibilityAmendment is the body of KindEligibilityAmendment: an earlier record does not
+// count any more. By names the record that stands in its place; empty where none does.
+type EligibilityAmendment struct {
+	Of       string `json:"of"`
+	By       string `json:"by,omitempty"`
+	Reason   string `json:"reason"`   // eligibility.AmendReason
+	Operator string `json:"operator"` // handle of the operator at the terminal
 }
 
 // CertificateVerification is the body of KindCertificateVerification: no certificate id

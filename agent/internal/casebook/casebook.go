@@ -30,22 +30,70 @@ type Shelf interface {
 
 // Case is one check as the desk knows it. It holds personal data and masks itself in logs.
 type Case struct {
-	RecordID   string                 `json:"record_id"` // UUID version 7: sorts by time
-	RecordedAt time.Time              `json:"recorded_at"`
-	VisitDay   civil.Date             `json:"visit_day"`
-	Operator   string                 `json:"operator"`
-	Label      string                 `json:"label,omitempty"` // the patient's kana, as typed
-	Inquiry    eligibility.Inquiry    `json:"inquiry"`
-	Evidence   eligibility.Evidence   `json:"evidence"`
-	Cause      eligibility.Cause      `json:"cause"`
-	Assumed    eligibility.Assumption `json:"assumed"`
-	State      eligibility.State      `json:"state"`
-	SentAt     time.Time              `json:"sent_at,omitzero"`
-	Answer     *eligibility.Answer    `json:"answer,omitempty"`
-	AnsweredAt time.Time              `json:"answered_at,omitzero"`
-	Refusal    string                 `json:"refusal,omitempty"` // a fault code, in state Refused
-	Task       *Task                  `json:"task,omitempty"`
+	RecordID   string                   `json:"record_id"` // UUID version 7: sorts by time
+	RecordedAt time.Time                `json:"recorded_at"`
+	VisitDay   civil.Date               `json:"visit_day"`
+	Operator   string                   `json:"operator"`
+	OperatorID string                   `json:"operator_id,omitempty"`
+	Label      string                   `json:"label,omitempty"`   // the patient's kana, as typed
+	Patient    string                   `json:"patient,omitempty"` // the clinic's own reference, at most 50 characters (照会番号)
+	Inquiry    eligibility.Inquiry      `json:"inquiry"`           // without InsurerNumber and Number: nothing can be asked yet
+	Typed      Typed                    `json:"typed,omitzero"`
+	Evidence   eligibility.Evidence     `json:"evidence"`
+	Person     *eligibility.Person      `json:"person,omitempty"` // who the card named
+	Declared   *eligibility.Declaration `json:"declared,omitempty"`
+	Cause      eligibility.Cause        `json:"cause"`
+	Assumed    eligibility.Assumption   `json:"assumed"`
+	Charge     Charge                   `json:"charge,omitzero"`
+	Known      *Known                   `json:"known,omitempty"` // the last known word when it was recorded
+	State      eligibility.State        `json:"state"`
+	Route      eligibility.Route        `json:"route,omitempty"`
+	AskedAt    time.Time                `json:"asked_at,omitzero"` // when the clinic's own terminal was last asked
+	Asked      int                      `json:"asked,omitempty"`   // how often
+	SentAt     time.Time                `json:"sent_at,omitzero"`
+	Answer     *eligibility.Answer      `json:"answer,omitempty"`
+	AnsweredAt time.Time                `json:"answered_at,omitzero"`
+	Refusal    string                   `json:"refusal,omitempty"` // a fault code, in state Refused
+	Task       *Task                    `json:"task,omitempty"`
+	Amends     string                   `json:"amends,omitempty"`     // the record that this one stands in place of
+	AmendedBy  string                   `json:"amended_by,omitempty"` // the record that stands in place of this one
+	VoidedAt   time.Time                `json:"voided_at,omitzero"`
+	VoidedBy   string                   `json:"voided_by,omitempty"` // the operator
+	VoidReason eligibility.AmendReason  `json:"void_reason,omitempty"`
+	Family     string                   `json:"family,omitempty"` // the record of the same family's first member
 }
+
+// Typed is what the receptionist typed, before it was folded.
+type Typed struct {
+	Insurer string `json:"insurer,omitempty"`
+	Symbol  string `json:"symbol,omitempty"`
+	Number  string `json:"number,omitempty"`
+	Branch  string `json:"branch,omitempty"`
+	Birth   string `json:"birth,omitempty"`
+}
+
+// LogValue masks all of it.
+func (Typed) LogValue() slog.Value { return slog.StringValue("***") }
+
+// Charge is what the patient paid for now, and by which rule.
+type Charge struct {
+	Percent int        `json:"percent"`         // 10, 20 or 30
+	Rule    string     `json:"rule,omitempty"`  // the rule's id in the table
+	Title   string     `json:"title,omitempty"` // its Japanese name as it was then
+	Since   civil.Date `json:"since,omitzero"`  // the day from which the rule holds
+}
+
+// Known is the last known word about a patient's coverage: never an answer for today.
+type Known struct {
+	AsOf     time.Time            `json:"as_of"`
+	ForDay   civil.Date           `json:"for_day"`
+	Validity eligibility.Validity `json:"validity"`
+	Answer   eligibility.Answer   `json:"answer"`
+	Expires  time.Time            `json:"expires"`
+}
+
+// LogValue masks all of it.
+func (Known) LogValue() slog.Value { return slog.StringValue("***") }
 
 // LogValue masks everything but the record's handle and state.
 func (c Case) LogValue() slog.Value {
@@ -55,7 +103,11 @@ func (c Case) LogValue() slog.Value {
 // Closed tells that nobody waits for anything: the case is answered, or refused and looked
 // at, and its task, if it has one, is closed.
 func (c Case) Closed() bool {
-	return !c.Task.Open() && (c.State == eligibility.Answered || c.State == eligibility.Refused)
+	switch c.State {
+	case eligibility.Answered, eligibility.Reviewed, eligibility.Refused, eligibility.Voided:
+		return !c.Task.Open()
+	}
+	return false
 }
 
 // Task is something that a person must look at.

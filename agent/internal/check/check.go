@@ -81,7 +81,7 @@ func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, err
 	if err != nil || (len(doubts) > 0 && !e.Override) {
 		return casebook.Case{}, doubts, err
 	}
-	c.RecordedAt, c.State, c.Cause = now.UTC(), eligibility.Recorded, causeOf(d.Line())
+	c.RecordedAt, c.State, c.Cause = now.UTC(), eligibility.Queued, causeOf(d.Line())
 	payer := p.Payers[0]
 	draft := queue.Draft{Kind: wire.KindEligibilityCheck, At: now}
 	if err := d.append(ctx, draft, &c, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
@@ -175,9 +175,9 @@ func causeOf(l uplink.Line) eligibility.Cause {
 	case l.Up:
 		return eligibility.CauseNone
 	case l.Since.IsZero():
-		return eligibility.CauseTerminalStarted
+		return eligibility.CauseOursBefore
 	default:
-		return eligibility.CauseLineDown
+		return eligibility.CauseLineBefore
 	}
 }
 
@@ -210,12 +210,12 @@ func (d *Desk) told(c *casebook.Case, status wire.Status, code string) bool {
 	now := d.Now().UTC()
 	switch status {
 	case wire.Accepted, wire.Duplicate:
-		if c.State != eligibility.Recorded {
+		if c.State != eligibility.Queued {
 			return false
 		}
 		c.State, c.SentAt = eligibility.Sent, now
 	case wire.Rejected, wire.Conflict:
-		if c.State != eligibility.Recorded && c.State != eligibility.Sent {
+		if c.State != eligibility.Queued && c.State != eligibility.Sent {
 			return false
 		}
 		c.State, c.Refusal = eligibility.Refused, code
@@ -236,7 +236,7 @@ func (d *Desk) Reconcile(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ids, err := d.Book.IDs(ctx, func(c casebook.Case) bool {
-		return c.State == eligibility.Recorded || c.State == eligibility.Sent
+		return c.State == eligibility.Queued || c.State == eligibility.Sent
 	})
 	if err != nil || len(ids) == 0 {
 		return err

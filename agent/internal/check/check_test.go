@@ -108,7 +108,7 @@ func TestRecordedAtOnceAndAnsweredLaterForTheVisitDay(t *testing.T) {
 	if err != nil || len(doubts) > 0 {
 		t.Fatalf("%v %v", doubts, err)
 	}
-	if c.Cause != eligibility.CauseLineDown || c.State != eligibility.Recorded || b.kicks != 1 {
+	if c.Cause != eligibility.CauseLineBefore || c.State != eligibility.Queued || b.kicks != 1 {
 		t.Errorf("cause %q state %q kicks %d", c.Cause, c.State, b.kicks)
 	}
 	b.now = b.now.Add(90 * time.Minute)
@@ -184,7 +184,7 @@ func TestAnswersForAnotherRecordOrDayAreNotTaken(t *testing.T) {
 	if err := b.Take(t.Context(), []wire.Answer{{Cursor: 2, RecordID: c.RecordID, Sealed: []byte("garbage")}}, 2); err != nil {
 		t.Fatal(err)
 	}
-	if v, _ := b.Case(t.Context(), c.RecordID); v.State != eligibility.Recorded || len(b.rejected) != 2 {
+	if v, _ := b.Case(t.Context(), c.RecordID); v.State != eligibility.Queued || len(b.rejected) != 2 {
 		t.Errorf("state %q, %d rejected", v.State, len(b.rejected))
 	}
 }

@@ -132,7 +132,7 @@ func TestReconcileFollowsTheQueue(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]eligibility.State{
-		waits.RecordID: eligibility.Recorded, taken.RecordID: eligibility.Sent, gone.RecordID: eligibility.Sent,
+		waits.RecordID: eligibility.Queued, taken.RecordID: eligibility.Sent, gone.RecordID: eligibility.Sent,
 		refused.RecordID: eligibility.Refused, lost.RecordID: eligibility.Refused,
 	} {
 		v := b.shown(t, id)
@@ -195,8 +195,8 @@ func TestCauses(t *testing.T) {
 		line uplink.Line
 		want eligibility.Cause
 	}{
-		{uplink.Line{}, eligibility.CauseTerminalStarted},
-		{uplink.Line{Since: since, Reason: fault.Unavailable}, eligibility.CauseLineDown},
+		{uplink.Line{}, eligibility.CauseOursBefore},
+		{uplink.Line{Since: since, Reason: fault.Unavailable}, eligibility.CauseLineBefore},
 		{uplink.Line{Up: true, Since: since}, eligibility.CauseNone},
 	} {
 		b := newBench(t)

@@ -111,9 +111,9 @@ func (r *reader) TrustAsOf(context.Context) time.Time { return r.asOf }
 func kase(id string, display check.Display, change func(*casebook.Case)) check.View {
 	c := casebook.Case{
 		RecordID: id, RecordedAt: noon.Add(-20 * time.Minute), VisitDay: civil.In(noon), Operator: "受付１",
-		Label: "タカハシザキ ヴァシリエヴィチ", Evidence: eligibility.EvidenceCertificate, Cause: eligibility.CauseLineDown,
+		Label: "タカハシザキ ヴァシリエヴィチ", Evidence: eligibility.EvidenceCertificate, Cause: eligibility.CauseLineBefore,
 		Inquiry: eligibility.Inquiry{InsurerNumber: "33120015", Symbol: "12", Number: "7654321"},
-		Assumed: eligibility.Assumption{CopaymentPercent: 30}, State: eligibility.Recorded,
+		Assumed: eligibility.Assumption{CopaymentPercent: 30}, State: eligibility.Queued,
 	}
 	change(&c)
 	v := check.View{Case: c, Display: display}

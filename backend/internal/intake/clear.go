@@ -13,17 +13,6 @@ import (
 	"madoguchi.example/shared/wire"
 )
 
-var (
-	causes = []eligibility.Cause{
-		eligibility.CauseNone, eligibility.CauseLineDown, eligibility.CauseNoAnswer,
-		eligibility.CauseUnavailable, eligibility.CauseTerminalStarted,
-	}
-	evidences = []eligibility.Evidence{
-		eligibility.EvidenceCertificate, eligibility.EvidenceNotice, eligibility.EvidencePortalScreen,
-		eligibility.EvidencePastRecord, eligibility.EvidenceSelfDeclaration,
-	}
-)
-
 // maxOperatorDigits is fewer than any insurance number has: "受付12" may stand in clear.
 const maxOperatorDigits = 4
 
@@ -47,9 +36,9 @@ func isOperator(s string) bool {
 // must begin as an age file does.
 func checkClear(c wire.EligibilityCheck) error {
 	switch {
-	case !slices.Contains(causes, eligibility.Cause(c.Cause)):
+	case !eligibility.Cause(c.Cause).Known():
 		return fault.At(fault.InvalidArgument, "body.cause", "must be a cause of the vocabulary")
-	case !slices.Contains(evidences, eligibility.Evidence(c.Evidence)):
+	case !slices.Contains(eligibility.Evidences(), eligibility.Evidence(c.Evidence)):
 		return fault.At(fault.InvalidArgument, "body.evidence", "must be an evidence of the vocabulary")
 	case !isOperator(c.Operator):
 		return fault.At(fault.InvalidArgument, "body.operator", "must be a handle or a short name")

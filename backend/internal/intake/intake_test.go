@@ -97,7 +97,7 @@ func (b *bench) record(t testing.TB, seq uint64, kind wire.Kind, body any) wire.
 
 func (b *bench) check(t testing.TB, seq uint64, change ...func(*wire.EligibilityCheck)) wire.Record {
 	c := wire.EligibilityCheck{
-		Payer: "registry", VisitDay: civil.In(storetest.Now()), Cause: string(eligibility.CauseLineDown),
+		Payer: "registry", VisitDay: civil.In(storetest.Now()), Cause: string(eligibility.CauseLineBefore),
 		Evidence: string(eligibility.EvidenceCertificate), Operator: "op_1", ElapsedMS: 3, Sealed: b.sealed,
 	}
 	for _, f := range change {

@@ -231,7 +231,7 @@ func (b *bench) sealed(t testing.TB, q eligibility.Inquiry) wire.Record {
 
 func (b *bench) check(visit civil.Date, sealed []byte) wire.EligibilityCheck {
 	return wire.EligibilityCheck{
-		Payer: payer.RegistryID, VisitDay: visit, Cause: string(eligibility.CauseLineDown),
+		Payer: payer.RegistryID, VisitDay: visit, Cause: string(eligibility.CauseLineBefore),
 		Evidence: string(eligibility.EvidenceCertificate), Operator: "op_1", Sealed: sealed,
 	}
 }
