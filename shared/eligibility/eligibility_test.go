@@ -98,7 +98,7 @@ func TestAnswerToleratesTheFuture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = bytes.Replace(b, []byte(`{`), []byte(`{"ceiling":{"class":"ウ"},`), 1)
+	b = bytes.Replace(b, []byte(`{`), []byte(`{"tomorrow":{"class":"ウ"},`), 1)
 	got, err := eligibility.ParseAnswer(b)
 	if err != nil || !reflect.DeepEqual(got, answer()) {
 		t.Fatalf("got %+v, %v", got, err)
