@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"madoguchi.example/shared/fault"
@@ -20,12 +21,17 @@ const Prefix = "MADOGUCHI_AGENT"
 // Config is the agent's configuration. docs/configuration.md lists the keys for operators.
 type Config struct {
 	// StateDir holds keys, queue and trust snapshot. Only the agent's user may read it.
-	StateDir string  `toml:"state_dir"`
-	Log      Log     `toml:"log"`
-	Desk     Desk    `toml:"desk"`
-	Backend  Backend `toml:"backend"`
-	Queue    Queue   `toml:"queue"`
-	Links    Links   `toml:"links"`
+	StateDir string   `toml:"state_dir"`
+	Log      Log      `toml:"log"`
+	Desk     Desk     `toml:"desk"`
+	Backend  Backend  `toml:"backend"`
+	Queue    Queue    `toml:"queue"`
+	Links    Links    `toml:"links"`
+	Card     Card     `toml:"card"`
+	Scanner  Scanner  `toml:"scanner"`
+	OQS      OQS      `toml:"oqs"`
+	Bookings Bookings `toml:"bookings"`
+	Charges  Charges  `toml:"charges"`
 }
 
 // Log says how much is logged: debug, info, warn or error.
@@ -39,8 +45,82 @@ type Desk struct {
 	Listen string `toml:"listen"`
 	// LockAfter hides patients after so long without a key.
 	LockAfter time.Duration `toml:"lock_after"`
-	// Operators are the names that F12 offers.
+	// Operators are the names that exist at the first start; each chooses a PIN when they
+	// first sign in, and the first of them may add and remove others.
 	Operators []string `toml:"operators"`
+	// Control is the socket over which `open`, `doctor` and `queue` speak with a running
+	// agent. Empty: control.sock in the state folder.
+	Control string `toml:"control"`
+	// ControlGroup is a group whose members may also open the desk; empty: the agent's user.
+	ControlGroup string `toml:"control_group"`
+	// CopyOrder is the order of fields in which a result is copied for the receipt computer.
+	CopyOrder []string `toml:"copy_order"`
+	LAN       LAN      `toml:"lan"`
+}
+
+// LAN lets other PCs of the clinic open the same desk over TLS, after pairing.
+type LAN struct {
+	// Listen is the address on the clinic's network; empty: off.
+	Listen string `toml:"listen"`
+	// Names are the host names and addresses under which the other PCs reach it.
+	Names []string `toml:"names"`
+}
+
+// Card is how My Number Cards are read.
+type Card struct {
+	// Enabled watches the readers of the PC/SC daemon.
+	Enabled bool `toml:"enabled"`
+	// Socket is the daemon's; empty: the usual place, or PCSCLITE_CSOCK_NAME.
+	Socket string `toml:"socket"`
+	// Reader takes this reader alone; empty: the one that is there.
+	Reader string `toml:"reader"`
+}
+
+// Scanner is how codes reach the desk besides the keyboard.
+type Scanner struct {
+	// Serial is the port of a scanner in USB-COM mode, "auto" for the one that is there,
+	// or empty for none.
+	Serial string `toml:"serial"`
+	Baud   int    `toml:"baud"`
+	// Evdev is the input device of a scanner that acts as a keyboard, for kiosks; empty:
+	// none.
+	Evdev string `toml:"evdev"`
+	// Layout is how such a scanner counts its keys: us or jis.
+	Layout string `toml:"layout"`
+}
+
+// OQS is the folder exchange with the clinic's 資格確認端末. Without folders the payer behind
+// the backend is asked.
+type OQS struct {
+	RequestDir string `toml:"request_dir"`
+	ResultDir  string `toml:"result_dir"`
+	FaceDir    string `toml:"face_dir"` // results of the face-recognition reader; may be empty
+	// Encoding of the requests: utf-8 or shift_jis.
+	Encoding string `toml:"encoding"`
+	// ScanEvery is how often the folders are looked through besides what they tell.
+	ScanEvery time.Duration `toml:"scan_every"`
+	// Opens and Closes are the hours (Japan's, HH:MM) in which the terminal is on.
+	Opens  string `toml:"opens"`
+	Closes string `toml:"closes"`
+}
+
+// Used tells whether the exchange is set up.
+func (o OQS) Used() bool { return o.RequestDir != "" }
+
+// Bookings is the evening's check of tomorrow's patients.
+type Bookings struct {
+	// CheckAt is when (Japan's time, HH:MM); empty: only when a person asks for it.
+	CheckAt string `toml:"check_at"`
+	// File is read before each evening's check, if it is there.
+	File string `toml:"file"`
+}
+
+// Charges is the table of shares to charge while nothing can be checked. Without a file the
+// table of the program holds.
+type Charges struct {
+	File string `toml:"file"`
+	// KeyFile is the public key (PEM) of whoever signs the file.
+	KeyFile string `toml:"key_file"`
 }
 
 // Backend is where the terminal syncs to.
@@ -76,10 +156,17 @@ func Default() Config {
 	return Config{
 		StateDir: "/var/lib/madoguchi-agent",
 		Log:      Log{Level: "info"},
-		Desk:     Desk{Listen: "127.0.0.1:8090", LockAfter: 10 * time.Minute, Operators: []string{"受付１", "受付２"}},
+		Desk: Desk{
+			Listen: "127.0.0.1:8090", LockAfter: 10 * time.Minute, Operators: []string{"受付１", "受付２"},
+			CopyOrder: []string{"insurer_number", "symbol", "number", "branch", "insured_kind", "valid_from", "valid_to", "copayment_percent"},
+		},
 		Backend:  Backend{URL: "https://madoguchi.example", Timeout: 10 * time.Second, RefreshEvery: 15 * time.Minute},
 		Queue:    Queue{MaxRecords: 50_000, MaxBytes: 128 << 20},
 		Links:    Links{Timeout: 30 * time.Second},
+		Card:     Card{Enabled: true},
+		Scanner:  Scanner{Serial: "auto", Baud: 9600, Layout: "us"},
+		OQS:      OQS{Encoding: "utf-8", ScanEvery: 2 * time.Second, Opens: "07:00", Closes: "22:00"},
+		Bookings: Bookings{CheckAt: "19:30"},
 	}
 }
 
@@ -109,9 +196,49 @@ func (c Config) Validate() error {
 	bad(c.Backend.RefreshEvery >= time.Second, "backend.refresh_every", "must be at least 1s")
 	bad(c.Queue.MaxRecords >= 100, "queue.max_records", "must be at least 100")
 	bad(c.Queue.MaxBytes >= 1<<20, "queue.max_bytes", "must be at least 1048576")
+	c.devices(bad)
 	bad(len(c.Links.Recipient) <= maxRecipient, "links.recipient", "must be at most %d bytes", maxRecipient)
 	bad(c.Links.Timeout >= time.Second, "links.timeout", "must be at least 1s")
 	return errors.Join(faults...)
+}
+
+// devices looks at what stands beside the terminal.
+func (c Config) devices(bad func(ok bool, key, format string, args ...any)) {
+	path := func(key, p string) { bad(p == "" || filepath.IsAbs(p), key, "must be an absolute path") }
+	path("desk.control", c.Desk.Control)
+	path("card.socket", c.Card.Socket)
+	path("oqs.face_dir", c.OQS.FaceDir)
+	path("bookings.file", c.Bookings.File)
+	path("charges.file", c.Charges.File)
+	path("charges.key_file", c.Charges.KeyFile)
+	lan := c.Desk.LAN
+	bad(lan.Listen == "" || hostPort(lan.Listen), "desk.lan.listen", "must be an address with a port")
+	bad(lan.Listen == "" || len(lan.Names) > 0, "desk.lan.names", "must name how other PCs reach this one")
+	bad(c.Scanner.Serial == "" || c.Scanner.Serial == "auto" || filepath.IsAbs(c.Scanner.Serial) || strings.HasPrefix(c.Scanner.Serial, "COM"), "scanner.serial", "must be a port, auto or empty")
+	bad(c.Scanner.Baud >= 300 && c.Scanner.Baud <= 1_000_000, "scanner.baud", "must be 300 to 1000000")
+	path("scanner.evdev", c.Scanner.Evdev)
+	bad(c.Scanner.Layout == "us" || c.Scanner.Layout == "jis", "scanner.layout", "must be us or jis")
+	o := c.OQS
+	bad((o.RequestDir == "") == (o.ResultDir == ""), "oqs.result_dir", "request_dir and result_dir come together")
+	path("oqs.request_dir", o.RequestDir)
+	path("oqs.result_dir", o.ResultDir)
+	bad(o.RequestDir == "" || o.RequestDir != o.ResultDir, "oqs.result_dir", "must be another folder than request_dir")
+	bad(o.Encoding == "utf-8" || o.Encoding == "shift_jis", "oqs.encoding", "must be utf-8 or shift_jis")
+	bad(o.ScanEvery >= 100*time.Millisecond, "oqs.scan_every", "must be at least 100ms")
+	bad(timeOfDay(o.Opens), "oqs.opens", "must be a time of day, HH:MM")
+	bad(timeOfDay(o.Closes) && o.Closes > o.Opens, "oqs.closes", "must be a time of day after opens, HH:MM")
+	bad(c.Bookings.CheckAt == "" || timeOfDay(c.Bookings.CheckAt), "bookings.check_at", "must be a time of day, HH:MM, or empty")
+	bad((c.Charges.File == "") == (c.Charges.KeyFile == ""), "charges.key_file", "file and key_file come together")
+}
+
+func timeOfDay(s string) bool {
+	_, err := time.Parse("15:04", s)
+	return err == nil && len(s) == len("15:04")
+}
+
+func hostPort(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	return err == nil && port != ""
 }
 
 // maxRecipient bounds what another's server is told, in bytes.
