@@ -42,8 +42,18 @@ var (
 	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 )
 
-// WantsAnswer tells whether the backend will send an Answer for records of the kind.
-func (k Kind) WantsAnswer() bool { return k == KindEligibilityCheck }
+// WantsAnswer tells whether the backend will send an Answer for the record: it is an
+// eligibility check, and not one that the clinic's own terminal is asked for. An answer
+// does not come either once a later amendment has taken the record back.
+func (r Record) WantsAnswer() bool {
+	if r.Kind != KindEligibilityCheck {
+		return false
+	}
+	var body struct {
+		Route string `json:"route"`
+	}
+	return json.Unmarshal(r.Body, &body) != nil || body.Route != RouteTerminal
+}
 
 // Validate checks one record by itself: forms and sizes, not the meaning of Body.
 func (r Record) Validate() error {

@@ -240,6 +240,158 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+var (
+	terminalCheck = wire.EligibilityCheck{
+		Route: wire.RouteTerminal, VisitDay: civil.In(at), Cause: "none", Evidence: "certificate", Operator: "op_1", ElapsedMS: 12,
+		Amends: record(1).ID,
+	}
+	outcome = wire.EligibilityOutcome{
+		Of: record(1).ID, VisitDay: civil.In(at), Validity: "newer_coverage", Cause: "line_before", WaitedMS: 9_000_000, Differing: true,
+	}
+	amendment = wire.EligibilityAmendment{Of: record(1).ID, By: record(2).ID, Reason: "wrong_patient", Operator: "op_1"}
+)
+
+func encode(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestOnlyAPayersCheckWantsAnAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind wire.Kind
+		body string
+		want bool
+	}{
+		"payer by default": {wire.KindEligibilityCheck, string(record(1).Body), true},
+		"payer by name":    {wire.KindEligibilityCheck, `{"route":"payer","payer":"registry"}`, true},
+		"terminal":         {wire.KindEligibilityCheck, string(encode(t, terminalCheck)), false},
+		"outcome":          {wire.KindEligibilityOutcome, string(encode(t, outcome)), false},
+		"amendment":        {wire.KindEligibilityAmendment, string(encode(t, amendment)), false},
+		"verification":     {wire.KindCertificateVerification, `{}`, false},
+	} {
+		r := wire.Record{Kind: c.kind, Body: json.RawMessage(c.body)}
+		if r.WantsAnswer() != c.want {
+			t.Errorf("%s: wants an answer: %v", name, r.WantsAnswer())
+		}
+	}
+}
+
+func TestBodiesOfTheClinicsOwnTerminal(t *testing.T) {
+	if got, err := wire.DecodeEligibilityCheck(encode(t, terminalCheck)); err != nil || !reflect.DeepEqual(got, terminalCheck) {
+		t.Errorf("check: got %+v, %v", got, err)
+	}
+	for name, change := range map[string]func(*wire.EligibilityCheck){
+		"body.route":     func(c *wire.EligibilityCheck) { c.Route = "fax" },
+		"body.payer":     func(c *wire.EligibilityCheck) { c.Payer = "registry" },
+		"body.visit_day": func(c *wire.EligibilityCheck) { c.VisitDay = civil.Date{} },
+		"body.amends":    func(c *wire.EligibilityCheck) { c.Amends = "33120015" },
+		"body":           func(c *wire.EligibilityCheck) { c.Operator = strings.Repeat("a", 65) },
+	} {
+		c := terminalCheck
+		change(&c)
+		if _, err := wire.DecodeEligibilityCheck(encode(t, c)); fault.PlaceOf(err) != name {
+			t.Errorf("check with another %s: %v", name, err)
+		}
+	}
+	sealed := terminalCheck
+	sealed.Sealed = []byte("age")
+	if _, err := wire.DecodeEligibilityCheck(encode(t, sealed)); err == nil {
+		t.Error("numbers for a terminal that are sealed to a payer are accepted")
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	if got, err := wire.DecodeEligibilityOutcome(encode(t, outcome)); err != nil || got != outcome {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for i, c := range []struct {
+		place  string
+		change func(*wire.EligibilityOutcome)
+	}{
+		{"body.of", func(o *wire.EligibilityOutcome) { o.Of = "" }},
+		{"body.of", func(o *wire.EligibilityOutcome) { o.Of = "12345678" }},
+		{"body.visit_day", func(o *wire.EligibilityOutcome) { o.VisitDay = civil.Date{} }},
+		{"body", func(o *wire.EligibilityOutcome) { o.Validity = "" }},
+		{"body", func(o *wire.EligibilityOutcome) { o.Validity = strings.Repeat("v", 65) }},
+		{"body", func(o *wire.EligibilityOutcome) { o.Cause = strings.Repeat("c", 65) }},
+		{"body.waited_ms", func(o *wire.EligibilityOutcome) { o.WaitedMS = -1 }},
+	} {
+		o := outcome
+		c.change(&o)
+		if _, err := wire.DecodeEligibilityOutcome(encode(t, o)); fault.PlaceOf(err) != c.place {
+			t.Errorf("case %d: %v", i, err)
+		}
+	}
+	for _, bad := range []string{``, `[]`, `{"of":1}`, strings.Replace(string(encode(t, outcome)), `{`, `{"number":"1234567",`, 1)} {
+		if _, err := wire.DecodeEligibilityOutcome([]byte(bad)); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+}
+
+func TestAmendments(t *testing.T) {
+	void := amendment
+	void.By = ""
+	for _, a := range []wire.EligibilityAmendment{amendment, void} {
+		if got, err := wire.DecodeEligibilityAmendment(encode(t, a)); err != nil || got != a {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	for i, c := range []struct {
+		place  string
+		change func(*wire.EligibilityAmendment)
+	}{
+		{"body.of", func(a *wire.EligibilityAmendment) { a.Of = "" }},
+		{"body.of", func(a *wire.EligibilityAmendment) { a.Of = strings.ToUpper(a.Of) + "A" }},
+		{"body.by", func(a *wire.EligibilityAmendment) { a.By = "x" }},
+		{"body.by", func(a *wire.EligibilityAmendment) { a.By = a.Of }},
+		{"body.reason", func(a *wire.EligibilityAmendment) { a.Reason = "" }},
+		{"body.reason", func(a *wire.EligibilityAmendment) { a.Operator = strings.Repeat("o", 65) }},
+	} {
+		a := amendment
+		c.change(&a)
+		if _, err := wire.DecodeEligibilityAmendment(encode(t, a)); fault.PlaceOf(err) != c.place {
+			t.Errorf("case %d: %v", i, err)
+		}
+	}
+	for _, bad := range []string{`null x`, `{"of":{}}`, strings.Replace(string(encode(t, amendment)), `{`, `{"patient":"x",`, 1)} {
+		if _, err := wire.DecodeEligibilityAmendment([]byte(bad)); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+}
+
+// FuzzBodies looks at the bodies of the clinic's own terminal: what is accepted is
+// well-formed and is the same when it is written and read again.
+func FuzzBodies(f *testing.F) {
+	f.Add(encode(f, terminalCheck))
+	f.Add(encode(f, outcome))
+	f.Add(encode(f, amendment))
+	f.Add([]byte(record(1).Body))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if o, err := wire.DecodeEligibilityOutcome(in); err == nil {
+			if got, err := wire.DecodeEligibilityOutcome(encode(t, o)); err != nil || got != o || o.WaitedMS < 0 || o.VisitDay.IsZero() {
+				t.Fatalf("outcome: %v", err)
+			}
+		}
+		if a, err := wire.DecodeEligibilityAmendment(in); err == nil {
+			if got, err := wire.DecodeEligibilityAmendment(encode(t, a)); err != nil || got != a || a.By == a.Of {
+				t.Fatalf("amendment: %v", err)
+			}
+		}
+		if c, err := wire.DecodeEligibilityCheck(in); err == nil {
+			r := wire.Record{Kind: wire.KindEligibilityCheck, Body: in}
+			if got, err := wire.DecodeEligibilityCheck(encode(t, c)); err != nil || !reflect.DeepEqual(got, c) || r.WantsAnswer() != (len(c.Sealed) > 0) {
+				t.Fatalf("check: %v", err)
+			}
+		}
+	})
+}
+
 func TestGolden(t *testing.T) {
 	receipt := wire.Receipt{Version: 0, ServerEpoch: "cell_1", ServerTime: at, RetryAfterMS: 1500, Results: []wire.Result{
 		{ID: record(1).ID, Status: wire.Accepted}, {ID: record(2).ID, Status: wire.Rejected, Code: string(fault.InvalidArgument)},
@@ -248,9 +400,10 @@ func TestGolden(t *testing.T) {
 	digest := wire.Digest(record(1))
 	for name, v := range map[string]any{
 		"batch.json": batch(2), "receipt.json": receipt, "answers.json": answers,
-		"enrolment.json": wire.Enrolment{Code: "ABCD-EFGH", PublicKey: json.RawMessage(`{"kty":"EC"}`), Recipient: "age1x"},
-		"enrolled.json":  wire.Enrolled{Terminal: "trm_1", Office: "ofc_1", TokenAudience: "https://madoguchi.example/terminal/v1/token"},
-		"digest.json":    hex.EncodeToString(digest[:]),
+		"enrolment.json":      wire.Enrolment{Code: "ABCD-EFGH", PublicKey: json.RawMessage(`{"kty":"EC"}`), Recipient: "age1x"},
+		"enrolled.json":       wire.Enrolled{Terminal: "trm_1", Office: "ofc_1", TokenAudience: "https://madoguchi.example/terminal/v1/token"},
+		"digest.json":         hex.EncodeToString(digest[:]),
+		"check_terminal.json": terminalCheck, "outcome.json": outcome, "amendment.json": amendment,
 	} {
 		got, err := json.MarshalIndent(v, "", "  ")
 		if err != nil {

@@ -309,7 +309,7 @@ func (q *Queue) settle(receipt wire.Receipt) act {
 			m := mark{Status: res.Status, Code: short(res.Code), At: now.UnixMilli()}
 			switch res.Status {
 			case wire.Accepted, wire.Duplicate:
-				if r, err := q.read(tx, i.seq); err == nil && r.Kind.WantsAnswer() {
+				if r, err := q.read(tx, i.seq); err == nil && r.WantsAnswer() {
 					m.Wanted, m.Answered = r.ID, q.isEarly(r.ID)
 				}
 			case wire.Rejected, wire.Conflict:

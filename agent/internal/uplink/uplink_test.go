@@ -112,7 +112,7 @@ func (o *office) take(r wire.Record) wire.Result {
 		o.digests[r.ID] = digest
 		o.order = append(o.order, r.Sequence)
 		res.Status = wire.Accepted
-		if r.Kind.WantsAnswer() {
+		if r.WantsAnswer() {
 			o.answers = append(o.answers, wire.Answer{Cursor: uint64(len(o.answers)+1) * 3, RecordID: r.ID, Sealed: []byte("answer to " + r.ID)})
 			select {
 			case o.news <- struct{}{}:
