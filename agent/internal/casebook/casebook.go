@@ -4,6 +4,7 @@
 package casebook
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/wire"
 )
 
 // ShelfName is the shelf of the vault that holds the cases.
@@ -61,6 +63,17 @@ type Case struct {
 	VoidedBy   string                   `json:"voided_by,omitempty"` // the operator
 	VoidReason eligibility.AmendReason  `json:"void_reason,omitempty"`
 	Family     string                   `json:"family,omitempty"` // the record of the same family's first member
+	Face       string                   `json:"face,omitempty"`   // the face reader's file that the answer came from
+	Owed       []Owed                   `json:"owed,omitempty"`   // wire records decided with this row and not in the queue yet
+}
+
+// Owed is a wire record that was decided in the same commit as its row, under its own ID,
+// and is yet to be put into the queue. It holds no numbers and no names.
+type Owed struct {
+	ID   string          `json:"id"` // of the wire record to be
+	Kind wire.Kind       `json:"kind"`
+	At   time.Time       `json:"at"`
+	Body json.RawMessage `json:"body"`
 }
 
 // Typed is what the receptionist typed, before it was folded.
@@ -100,9 +113,33 @@ func (c Case) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("record_id", c.RecordID), slog.String("state", string(c.State)))
 }
 
+// Waits tells that nobody has said a word on the case yet.
+func (c *Case) Waits() bool {
+	return c.State == eligibility.Recorded || c.State == eligibility.Queued || c.State == eligibility.Sent
+}
+
+// HasNumbers tells that there is something in the case that can be asked.
+func (c *Case) HasNumbers() bool { return c.Inquiry.InsurerNumber != "" && c.Inquiry.Number != "" }
+
+// modern reads a case as terminals of before 2026-11-22 wrote it: every one went to a payer,
+// and "recorded" meant what is "queued" now.
+func (c *Case) modern() {
+	if c.Route != "" {
+		return
+	}
+	c.Route = eligibility.RoutePayer
+	if c.State == eligibility.Recorded {
+		c.State = eligibility.Queued
+	}
+}
+
 // Closed tells that nobody waits for anything: the case is answered, or refused and looked
-// at, and its task, if it has one, is closed.
-func (c Case) Closed() bool {
+// at, or taken back, its task, if it has one, is closed, and nothing of it is owed to the
+// queue.
+func (c *Case) Closed() bool {
+	if len(c.Owed) > 0 {
+		return false
+	}
 	switch c.State {
 	case eligibility.Answered, eligibility.Reviewed, eligibility.Refused, eligibility.Voided:
 		return !c.Task.Open()
@@ -127,8 +164,10 @@ type TaskKind string
 
 // The kinds of task.
 const (
-	TaskDiffers TaskKind = "differs" // the answer differs from what was assumed
-	TaskRefused TaskKind = "refused" // the backend refused the record
+	TaskDiffers     TaskKind = "differs"      // the answer differs from what was assumed
+	TaskRefused     TaskKind = "refused"      // the backend refused the record
+	TaskOtherPerson TaskKind = "other_person" // 別人の可能性: birth date or name of the answer contradict the row
+	TaskFailed      TaskKind = "failed"       // the check ended with an error that asking again does not mend
 )
 
 // Book reads and writes cases. It reads the shelf once, at the first use, and keeps what it
@@ -138,7 +177,7 @@ type Book struct {
 	shelf Shelf
 
 	mu         sync.Mutex
-	cases      map[string]Case // nil before the first use
+	cases      map[string]*Case // nil before the first use; a case is replaced, never changed in place
 	unreadable int
 }
 
@@ -163,7 +202,7 @@ func (b *Book) Written(cases ...Case) {
 		return // the first use reads them from the shelf
 	}
 	for _, c := range cases {
-		b.cases[c.RecordID] = c
+		b.cases[c.RecordID] = &c
 	}
 }
 
@@ -173,14 +212,15 @@ func (b *Book) load(ctx context.Context) error {
 	if b.cases != nil {
 		return nil
 	}
-	cases, unreadable := map[string]Case{}, 0
+	cases, unreadable := map[string]*Case{}, 0
 	err := b.shelf.Each(ctx, func(_ string, raw []byte) error {
 		var c Case
 		if json.Unmarshal(raw, &c) != nil {
 			unreadable++
 			return nil
 		}
-		cases[c.RecordID] = c
+		c.modern()
+		cases[c.RecordID] = &c
 		return nil
 	})
 	if err != nil {
@@ -197,8 +237,10 @@ func (b *Book) Get(ctx context.Context, recordID string) (c Case, ok bool, err e
 	if err := b.load(ctx); err != nil {
 		return Case{}, false, err
 	}
-	c, ok = b.cases[recordID]
-	return c, ok, nil
+	if found := b.cases[recordID]; found != nil {
+		return *found, true, nil
+	}
+	return Case{}, false, nil
 }
 
 // Put stores the cases in one commit, or none of them.
@@ -242,35 +284,72 @@ func (b *Book) Select(ctx context.Context, keep func(Case) bool) (cases []Case, 
 	if err := b.load(ctx); err != nil {
 		return nil, 0, err
 	}
-	ids := b.kept(keep)
-	slices.Sort(ids)
-	slices.Reverse(ids)
-	cases = make([]Case, 0, len(ids)) // of its size at once: a case is large, and a list may be long
-	for _, id := range ids {
-		cases = append(cases, b.cases[id])
+	found := b.kept(func(c *Case) bool { return keep(*c) })
+	slices.SortFunc(found, newestFirst)
+	cases = make([]Case, 0, len(found)) // of its size at once: a case is large, and a list may be long
+	for _, c := range found {
+		cases = append(cases, *c)
 	}
 	return cases, b.unreadable, nil
 }
 
+// Top gives the first limit of the cases that rank places at 0 or above, the lowest rank
+// first and newest first within it, and how many there are beside these. It copies no other
+// case; rank must not change the case it looks at.
+func (b *Book) Top(ctx context.Context, limit int, rank func(*Case) int) (cases []Case, more int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.load(ctx); err != nil {
+		return nil, 0, err
+	}
+	type placed struct {
+		*Case
+		rank int
+	}
+	var found []placed
+	for _, c := range b.cases {
+		if r := rank(c); r >= 0 {
+			found = append(found, placed{c, r})
+		}
+	}
+	slices.SortFunc(found, func(x, y placed) int {
+		return cmp.Or(cmp.Compare(x.rank, y.rank), newestFirst(x.Case, y.Case))
+	})
+	more = max(len(found)-limit, 0)
+	found = found[:len(found)-more]
+	cases = make([]Case, 0, len(found))
+	for _, p := range found {
+		cases = append(cases, *p.Case)
+	}
+	return cases, more, nil
+}
+
+func newestFirst(x, y *Case) int { return cmp.Compare(y.RecordID, x.RecordID) }
+
 // IDs gives the record IDs of the cases that keep accepts, in no order. It copies no case.
-func (b *Book) IDs(ctx context.Context, keep func(Case) bool) ([]string, error) {
+// keep must not change the case it looks at.
+func (b *Book) IDs(ctx context.Context, keep func(*Case) bool) ([]string, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.load(ctx); err != nil {
 		return nil, err
 	}
-	return b.kept(keep), nil
+	var ids []string
+	for _, c := range b.kept(keep) {
+		ids = append(ids, c.RecordID)
+	}
+	return ids, nil
 }
 
-// kept gives the keys of the cases that keep accepts. The caller holds mu.
-func (b *Book) kept(keep func(Case) bool) []string {
-	var ids []string
-	for id, c := range b.cases {
+// kept gives the cases that keep accepts, in no order. The caller holds mu.
+func (b *Book) kept(keep func(*Case) bool) []*Case {
+	var found []*Case
+	for _, c := range b.cases {
 		if keep(c) {
-			ids = append(ids, id)
+			found = append(found, c)
 		}
 	}
-	return ids
+	return found
 }
 
 // Trim removes closed cases whose visit day is before day, and says how many. One that was

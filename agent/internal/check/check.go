@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/firmware-config/profile"
+	"madoguchi.example/shared/charge"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
@@ -33,7 +35,26 @@ type Queue interface {
 	Stats() queue.Stats
 }
 
-// Config is what a Desk is made of. Every field must be set.
+// Bookings know what the evening's check said. precheck.Precheck is one.
+type Bookings interface {
+	// Known gives the last known word about a booked patient; nil where there is none, or it
+	// has expired.
+	Known(ctx context.Context, who Booked) (*casebook.Known, error)
+}
+
+// Booked is by what a booked patient is found: the birth date and the kana, or the numbers.
+type Booked struct {
+	VisitDay  civil.Date
+	BirthDate civil.Date
+	Kana      string
+	Insurer   string
+	Number    string
+}
+
+// LogValue masks all of it.
+func (Booked) LogValue() slog.Value { return slog.StringValue("***") }
+
+// Config is what a Desk is made of. What is not said to have a default must be set.
 type Config struct {
 	Queue   Queue
 	Book    *casebook.Book
@@ -43,6 +64,20 @@ type Config struct {
 	Seal    func(recipient string, plain []byte) ([]byte, error) // age, to a payer
 	Open    func(sealed []byte) ([]byte, error)                  // age, with the terminal's identity
 	Now     func() time.Time
+	// Online is the clinic's own 資格確認端末; nil where the office has none.
+	Online Asker
+	// Route says who is asked; nil: the clinic's own terminal where there is one, else the payer.
+	Route func() eligibility.Route
+	// Open hours of the clinic's own terminal; nil: always.
+	Hours func(time.Time) bool
+	// Charges are the shares to charge while nothing can be checked; zero: charge.Shipped.
+	Charges charge.Table
+	// Bookings know the last word about booked patients; nil: none is known.
+	Bookings Bookings
+	// Shelf gives the vault's shelf of a name, for what is put aside; nil: it is kept in memory.
+	Shelf func(name string) casebook.Shelf
+	// CopyOrder is the receipt computer's order of fields; empty: CopyFields.
+	CopyOrder []string
 	// Rejected is told about answers that could not be opened or read; it gets the
 	// record's handle and the cause, never the content.
 	Rejected func(recordID string, cause error)
@@ -235,7 +270,7 @@ const RefusalDamaged = "damaged"
 func (d *Desk) Reconcile(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	ids, err := d.Book.IDs(ctx, func(c casebook.Case) bool {
+	ids, err := d.Book.IDs(ctx, func(c *casebook.Case) bool {
 		return c.State == eligibility.Queued || c.State == eligibility.Sent
 	})
 	if err != nil || len(ids) == 0 {

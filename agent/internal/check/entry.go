@@ -23,7 +23,17 @@ const (
 	FieldBirth   = "birth_date"
 	FieldVisit   = "visit_day"
 	FieldLabel   = "label"
+
+	FieldPatient   = "patient"
+	FieldEvidence  = "evidence"
+	FieldCopayment = "copayment"
+	FieldCause     = "cause"
+	FieldReason    = "reason"
+	FieldFace      = "face"
+	FieldPerson    = "person"
 )
+
+// The fields of 被保険者資格申立書 are eligibility.Form….
 
 // MaxLabel is the longest name in kana for the list, in characters.
 const MaxLabel = 60
@@ -37,7 +47,23 @@ type Entry struct {
 	Operator                        string // who sits at the desk, by name; stays on the terminal
 	OperatorID                      string // the operator's handle, which is sent: "op_1"
 	Override                        bool   // record in spite of doubts
+
+	Patient       string                      // the clinic's own reference, at most MaxPatient characters
+	Person        *eligibility.Person         // who the card named
+	Declared      *eligibility.Declaration    // read already; else DeclaredTyped is read, unless it is empty
+	DeclaredTyped eligibility.DeclarationForm //
+	Cause         eligibility.Cause           // "" = worked out
+	Family        string                      // the record of the same family's first member
+	Face          string                      // a waiting result of the face reader: see Faces
+	Amends        string                      // the record that this one stands in place of: see Amend
+	Reason        eligibility.AmendReason     // with Amends
 }
+
+// MaxPatient is the longest reference of the clinic's own (照会番号), in characters.
+const MaxPatient = 50
+
+// DeclarationForm is 被保険者資格申立書 as it was typed.
+type DeclarationForm = eligibility.DeclarationForm
 
 // Doubt is a warning beside a field. Code is an insurance.Doubt or a jptext.Hint.
 type Doubt struct{ Field, Code string }

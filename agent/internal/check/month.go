@@ -1,0 +1,46 @@
+package check
+
+import (
+	"context"
+	"time"
+
+	"madoguchi.example/shared/fault"
+)
+
+// Why says what keeps a case from being resolved.
+type Why string
+
+// The reasons, in the order in which Month counts them.
+const (
+	WhyOtherPerson Why = "other_person" // 別人の可能性
+	WhyDiffers     Why = "differs"      // the answer differs from what was assumed
+	WhyFailed      Why = "failed"       // the check ended with an error
+	WhyRefused     Why = "refused"      // it cannot be asked as it is
+	WhyNoNumber    Why = "no_number"    // recorded, numbers are missing
+	WhyQueued      Why = "queued"       // waits to be asked
+	WhySent        Why = "sent"         // asked, no answer yet
+)
+
+// Month is everything unresolved among the visits of one month of Japan.
+type Month struct {
+	Year   int
+	Month  time.Month
+	Rows   []View // oldest visit first, at most MaxMonthRows
+	More   int    // rows beside these
+	Counts []Count
+	Total  int // cases of the month, resolved or not, the voided ones left out
+}
+
+// Count is how many cases are unresolved for one reason.
+type Count struct {
+	Why Why
+	N   int
+}
+
+// MaxMonthRows is how many rows Month gives at once.
+const MaxMonthRows = 1000
+
+// Month lists everything unresolved among the visits of that month.
+func (d *Desk) Month(ctx context.Context, year int, month time.Month) (Month, error) {
+	return Month{}, fault.New(fault.Unavailable, "months are not listed yet")
+}
