@@ -35,6 +35,7 @@ const (
 	DoubtSymbol       Doubt = "symbol"        // the scheme's symbols look otherwise, or it has none
 	DoubtMemberNumber Doubt = "member_number" // the scheme's numbers look otherwise
 	DoubtBranch       Doubt = "branch"        // the scheme has no branch numbers
+	DoubtPointTable   Doubt = "point_table"   // the 点数表 digit is none of those in use
 )
 
 // InsurerNumber is 保険者番号: 6 digits (国民健康保険) or 8 (all others).
@@ -134,7 +135,17 @@ func ParseInstitutionCode(typed string) (InstitutionCode, []Doubt, error) {
 	if err == nil && !prefecture(s[:2]) {
 		doubts = append(doubts, DoubtPrefecture)
 	}
+	if err == nil && InstitutionCode(s).PointTable() == OtherTable {
+		doubts = append(doubts, DoubtPointTable)
+	}
 	return InstitutionCode(s), doubts, err
+}
+
+// ParseLateStageNumber reads 被保険者番号 of 後期高齢者医療: 8 digits, the last of them its own
+// check digit. There is neither symbol nor branch beside it.
+func ParseLateStageNumber(typed string) (MemberNumber, []Doubt, error) {
+	s, doubts, err := fixed("number", typed, 8)
+	return MemberNumber(s), doubts, err
 }
 
 // ParsePublicExpenseNumber reads 公費負担者番号.

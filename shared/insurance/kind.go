@@ -77,3 +77,34 @@ func CheckMember(insurer InsurerNumber, symbol Symbol, number MemberNumber, bran
 	}
 	return doubts
 }
+
+// PointTable is 点数表, the fee schedule that an institution bills by: the third digit of
+// its code.
+type PointTable string
+
+// The tables (reference insurance-terminal.md section 2).
+const (
+	Medical    PointTable = "medical"  // 1 医科
+	Dental     PointTable = "dental"   // 3 歯科
+	Pharmacy   PointTable = "pharmacy" // 4 調剤
+	HomeNurse  PointTable = "nursing"  // 6 訪問看護
+	OtherTable PointTable = "other"    // not in the table
+)
+
+// PointTable tells the fee schedule by the code alone.
+func (c InstitutionCode) PointTable() PointTable {
+	if len(c) != 10 {
+		return OtherTable
+	}
+	switch c[2] {
+	case '1':
+		return Medical
+	case '3':
+		return Dental
+	case '4':
+		return Pharmacy
+	case '6':
+		return HomeNurse
+	}
+	return OtherTable
+}

@@ -103,6 +103,7 @@ var (
 	western8     = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})$`)
 	eraParts     = regexp.MustCompile(`^(明治|大正|昭和|平成|令和|明|大|昭|平|令|[MTSHR])(元|\d{1,2})[-./年](\d{1,2})[-./月](\d{1,2})日?$`)
 	era6         = regexp.MustCompile(`^(明治|大正|昭和|平成|令和|明|大|昭|平|令|[MTSHR]|[1-5])(\d{2})(\d{2})(\d{2})$`)
+	bareEraDate  = regexp.MustCompile(`^(\d{6}|(元|\d{1,2})[-./、。・年]\d{1,2}[-./、。・月]\d{1,2}日?)$`)
 	eraSigns     = strings.NewReplacer("㍾", "明治", "㍽", "大正", "㍼", "昭和", "㍻", "平成", "㋿", "令和", "/", ".", "、", ".", "。", ".", "・", ".")
 )
 
@@ -126,6 +127,18 @@ func ParseDate(typed string) (civil.Date, Hint, error) {
 		}
 	}
 	return civil.Date{}, HintNone, ErrDate
+}
+
+// ParseDateInEra reads a date whose era was chosen by a key of its own: 550401, 55.4.1 or
+// 元.4.1 with era S, 昭, 昭和 or 3. A text that names an era itself, or a western year, is
+// read by ParseDate.
+func ParseDateInEra(era, typed string) (civil.Date, Hint, error) {
+	key := strings.ToUpper(NoBlanks(eraSigns.Replace(Fold(era))))
+	s := NoBlanks(typed)
+	if key == "" || len(s) > MaxDateText || eraIndex(key) < 0 || !bareEraDate.MatchString(longMarks(s)) {
+		return ParseDate(typed)
+	}
+	return ParseDate(eras[eraIndex(key)].Letter + s)
 }
 
 // ParseBirthDate reads a birth date as typed; today is Japan's. A day in the future or

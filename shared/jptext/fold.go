@@ -69,6 +69,22 @@ func Hiragana(s string) string {
 	}, Fold(s))
 }
 
+// HalfKatakana turns kana of either kind into half-width katakana, voiced ones into two
+// characters (ガ as ｶﾞ), as the 資格確認端末 writes readings; a full-width blank becomes a
+// half-width one. What has no half-width form (ヰ, ヱ, ヮ, ヵ, ヶ, kanji) stays.
+func HalfKatakana(s string) string {
+	var b strings.Builder
+	for _, r := range Katakana(s) {
+		if !isKatakana(r) && r != '・' && r != '\u3000' {
+			b.WriteRune(r)
+			continue
+		}
+		half := width.Narrow.String(norm.NFD.String(string(r)))
+		b.WriteString(strings.NewReplacer("\u3099", "ﾞ", "\u309a", "ﾟ").Replace(half))
+	}
+	return b.String()
+}
+
 // KanaKey is the form in which readings are compared: katakana, no blanks, hyphens after
 // katakana taken as the long mark. Small and large kana stay different, as registers
 // write them.
