@@ -5,8 +5,10 @@
 // answered as accepted; a record is stored once under its terminal and id, whatever is
 // sent again and by how many at once; the same id with other content is a conflict that
 // changes nothing and leaves a security event, as a gap in the sequence does; one bad
-// record never blocks the others; nothing here can read a sealed number. Answers have
-// cursors that rise strictly within a terminal and become visible in that order.
+// record never blocks the others; nothing here can read a sealed number. An amendment takes
+// its check back in the transaction that stores it: a check that was open is not answered
+// any more, whoever is asking at that moment. Answers have cursors that rise strictly
+// within a terminal and become visible in that order.
 package intake
 
 import (
@@ -29,13 +31,19 @@ import (
 type State string
 
 // The states. Kept needs no answer; Open waits for one; Answered has one; Refused is one
-// that the payer could not read: it stays in sight with its code.
+// that the payer could not read: it stays in sight with its code; Withdrawn was taken back
+// while it was open and gets no answer.
 const (
-	Kept     State = "kept"
-	Open     State = "open"
-	Answered State = "answered"
-	Refused  State = "refused"
+	Kept      State = "kept"
+	Open      State = "open"
+	Answered  State = "answered"
+	Refused   State = "refused"
+	Withdrawn State = "withdrawn"
 )
+
+// LookAgain is how long after it came an open record is looked for, should the job that
+// asks for its answer be lost.
+const LookAgain = 2 * time.Minute
 
 // Stored is one record as it is kept.
 type Stored struct {
@@ -45,7 +53,14 @@ type Stored struct {
 	Digest     [32]byte
 	ReceivedAt time.Time
 	State      State
+	About      string    // the record that this one amends, stands in place of, or tells the outcome of
+	DueAt      time.Time // when an open record is to be asked about again
+	Asked      int       // how often the payer had no word
 }
+
+// Amendment is one record's word that an earlier check of its terminal does not count any
+// more. By is the record in its place, empty where there is none.
+type Amendment struct{ RecordID, Of, By string }
 
 // EventKind names a security event.
 type EventKind string
@@ -54,6 +69,7 @@ type EventKind string
 const (
 	Gap   EventKind = "gap"      // records before this one never came
 	Clash EventKind = "conflict" // one id with two contents
+	Stray EventKind = "stray"    // an amendment of what the terminal never sent, or took back already
 )
 
 // Event is one security event. The same event again adds nothing.
@@ -85,8 +101,16 @@ type Rows interface {
 	LastCursors(ctx context.Context, terminals []string) (map[string]uint64, error)
 	// OpenRecords lists the batch's open records in order of (Terminal, Epoch, Sequence).
 	OpenRecords(ctx context.Context, batch string, limit int) ([]Stored, error)
-	// OpenBatches lists batches with open records received before the time.
+	// OpenBatches lists batches with open records that are due before the time, those due
+	// longest first.
 	OpenBatches(ctx context.Context, before time.Time, limit int) ([]string, error)
+	// Postpone sets when these records are to be asked about again, and counts that they
+	// were asked about; what is not open it passes over.
+	Postpone(ctx context.Context, t tx.Tx, terminal string, all []Postponement) error
+	// Amend marks the terminal's checks that amendments take back, in order, and withdraws
+	// those that are open. It tells by RecordID which amendments took effect: not those of
+	// a record that is no check of this terminal or that was taken back before.
+	Amend(ctx context.Context, t tx.Tx, terminal string, all []Amendment) (map[string]bool, error)
 	// Close moves the records from Open to their new state and tells which it moved, by ID.
 	Close(ctx context.Context, t tx.Tx, terminal string, closings []Closing) (map[string]bool, error)
 	// AppendAnswers stores sealed answers under the terminal's next cursors, in order.
@@ -98,6 +122,12 @@ type Closing struct {
 	RecordID string
 	State    State
 	Code     fault.Code // for Refused
+}
+
+// Postponement says when one open record is to be asked about again.
+type Postponement struct {
+	RecordID string
+	Until    time.Time
 }
 
 // AnswerJob asks for the answers of one batch's open records.
@@ -174,24 +204,32 @@ type sorted struct {
 	at       time.Time
 	all      []wire.Record
 	good     []Stored
-	place    map[string]int // of each record's result
+	amending map[string]Amendment // by the amendment's record
+	place    map[string]int       // of each record's result
 	results  []wire.Result
 	rejected int
 }
 
 func sort(who actor.Terminal, batch string, records []wire.Record, now time.Time) *sorted {
-	s := &sorted{who: who, batch: batch, at: now, all: records, place: map[string]int{}, results: make([]wire.Result, len(records))}
+	s := &sorted{
+		who: who, batch: batch, at: now, all: records, amending: map[string]Amendment{}, place: map[string]int{},
+		results: make([]wire.Result, len(records)),
+	}
 	for i, r := range records {
 		s.place[r.ID] = i
 		s.results[i] = wire.Result{ID: r.ID}
-		state, code := judge(profile.Class(who.Class), r)
+		v, code := judge(profile.Class(who.Class), r)
 		if code != "" {
 			s.results[i].Status, s.results[i].Code = wire.Rejected, string(code)
 			s.rejected++
 			continue
 		}
+		if v.amends {
+			s.amending[r.ID] = Amendment{RecordID: r.ID, Of: v.about, By: v.by}
+		}
 		s.good = append(s.good, Stored{
-			Record: r, Terminal: who.ID, Batch: batch, Digest: wire.Digest(r), ReceivedAt: now, State: state,
+			Record: r, Terminal: who.ID, Batch: batch, Digest: wire.Digest(r), ReceivedAt: now, State: v.state,
+			About: v.about, DueAt: now.Add(LookAgain),
 		})
 	}
 	return s
@@ -202,27 +240,6 @@ func (s *sorted) reset() {
 	for _, r := range s.good {
 		s.results[s.place[r.ID]] = wire.Result{ID: r.ID}
 	}
-}
-
-// judge tells how a record is kept, or why it is refused: an unknown kind, a body that is
-// not what its kind says, insurance work from a class that may not do it
-// (健康保険法 第194条の2).
-func judge(class profile.Class, r wire.Record) (State, fault.Code) {
-	switch r.Kind {
-	case wire.KindEligibilityCheck:
-		if !class.MayCheckInsurance() {
-			return "", fault.Forbidden
-		}
-		c, err := wire.DecodeEligibilityCheck(r.Body)
-		if err == nil {
-			err = checkClear(c)
-		}
-		return Open, fault.CodeOf(err)
-	case wire.KindCertificateVerification:
-		_, err := wire.DecodeCertificateVerification(r.Body)
-		return Kept, fault.CodeOf(err)
-	}
-	return "", fault.InvalidArgument
 }
 
 // store runs inside the transaction.
@@ -239,13 +256,41 @@ func (x *Intake) store(ctx context.Context, t tx.Tx, s *sorted) ([]Event, error)
 	if err != nil {
 		return nil, err
 	}
-	events = append(events, clashes...)
+	strays, err := x.amend(ctx, t, s, inserted)
+	if err != nil {
+		return nil, err
+	}
+	events = append(append(events, clashes...), strays...)
 	if err := x.Rows.Note(ctx, t, events); err != nil {
 		return nil, err
 	}
 	for _, r := range s.good {
 		if r.State == Open && inserted[r.ID] {
 			return events, x.Queue.Enqueue(ctx, t, AnswerJob{Batch: s.batch})
+		}
+	}
+	return events, nil
+}
+
+// amend carries out the amendments that are new. Those without effect are events.
+func (x *Intake) amend(ctx context.Context, t tx.Tx, s *sorted, inserted map[string]bool) ([]Event, error) {
+	var fresh []Amendment
+	for _, r := range s.good {
+		if a, ok := s.amending[r.ID]; ok && inserted[r.ID] {
+			fresh = append(fresh, a)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	done, err := x.Rows.Amend(ctx, t, s.who.ID, fresh)
+	if err != nil {
+		return nil, err
+	}
+	var events []Event
+	for _, a := range fresh {
+		if !done[a.RecordID] {
+			events = append(events, s.event(Stray, s.all[s.place[a.RecordID]]))
 		}
 	}
 	return events, nil

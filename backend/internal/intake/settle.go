@@ -24,14 +24,22 @@ func (x *Intake) OpenChecks(ctx context.Context, _ actor.System, _ audit.Purpose
 	return x.Rows.OpenRecords(ctx, batch, wire.MaxBatchRecords)
 }
 
-// OpenBatches lists batches with records that are open since before the time.
+// OpenBatches lists batches with open records that are due before the time.
 func (x *Intake) OpenBatches(ctx context.Context, _ actor.System, _ audit.Purpose, before time.Time, limit int) ([]string, error) {
 	return x.Rows.OpenBatches(ctx, before, limit)
 }
 
+// Postpone sets when open records are to be asked about again. Records that are not open
+// any more are passed over.
+func (x *Intake) Postpone(ctx context.Context, _ actor.System, _ audit.Purpose, terminal string, all []Postponement) error {
+	return x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		return x.Rows.Postpone(ctx, t, terminal, all)
+	})
+}
+
 // Settle closes open records and puts their answers where the terminal finds them, in one
 // transaction with what also writes; it then wakes the terminal. A record that was closed
-// before is passed over: also learns by id which ones were not, and may be called again
+// or withdrawn before is passed over: also learns by id which ones were not, and may be called again
 // for a transaction that is repeated.
 func (x *Intake) Settle(ctx context.Context, _ actor.System, _ audit.Purpose, terminal string, all []Settlement,
 	also func(ctx context.Context, t tx.Tx, closed map[string]bool) error) error {

@@ -3,8 +3,9 @@
 //
 // It promises: numbers are opened only inside a payer, in the job's memory; every answer
 // is for the check's visit day; an answer, its record's state and its access entry commit
-// together, once, however often the job runs; a payer that cannot answer leaves the record
-// open, and nothing becomes invalid because nobody answered.
+// together, once, however often the job runs; a payer that cannot answer, or has no word
+// yet, leaves the record open and is asked again at growing distances, without standing
+// before the others; nothing becomes invalid because nobody answered.
 package payer
 
 import (
@@ -45,10 +46,14 @@ type Subject struct {
 }
 
 // Finding is a payer's word on one check. Refused says why the inquiry could not be read;
-// then there is no Answer. A Finding without both is a fault of the payer.
+// then there is no Answer. Waiting says that there is no word yet: the check stays open and
+// is asked again, not before Again has passed where that is given. A Finding without all
+// three is a fault of the payer.
 type Finding struct {
 	Answer   eligibility.Answer
 	Refused  fault.Code
+	Waiting  bool
+	Again    time.Duration
 	Subjects []Subject
 }
 
@@ -65,6 +70,7 @@ type Payer interface {
 type Inbox interface {
 	OpenChecks(ctx context.Context, who actor.System, purpose audit.Purpose, batch string) ([]intake.Stored, error)
 	OpenBatches(ctx context.Context, who actor.System, purpose audit.Purpose, before time.Time, limit int) ([]string, error)
+	Postpone(ctx context.Context, who actor.System, purpose audit.Purpose, terminal string, all []intake.Postponement) error
 	Settle(ctx context.Context, who actor.System, purpose audit.Purpose, terminal string, all []intake.Settlement,
 		also func(ctx context.Context, t tx.Tx, closed map[string]bool) error) error
 }
@@ -104,16 +110,25 @@ func New(d Deps) *Desk {
 	return x
 }
 
-// Sizes of the work.
+// Sizes and times of the work.
 const (
-	chunk      = 50              // checks of one transaction
-	SweepAfter = 2 * time.Minute // a record open for longer is looked for by Sweep
-	sweepLimit = 100             // batches of one Sweep
+	chunk      = 50               // checks of one transaction
+	SweepAfter = intake.LookAgain // a record open for longer is looked for by Sweep
+	sweepLimit = 100              // batches of one Sweep
+	firstGap   = time.Minute      // until a payer without a word is asked again; doubled each time
+	longestGap = time.Hour
 )
 
-// AnswerBatch answers the open checks of one batch. It may run any number of times, also
-// at once. An error means that some are still open; those of other payers are answered.
+// AnswerBatch answers the open checks of one batch that are due. It may run any number of
+// times, also at once. An error means that a payer could not answer; the checks of others
+// are answered.
 func (x *Desk) AnswerBatch(ctx context.Context, who actor.System, purpose audit.Purpose, batch string) error {
+	return x.answer(ctx, who, purpose, batch, nil)
+}
+
+// answer does the work of AnswerBatch. Where out is given, the payers in it are not asked:
+// what they would be asked, and what fails now, is postponed.
+func (x *Desk) answer(ctx context.Context, who actor.System, purpose audit.Purpose, batch string, out map[string]bool) error {
 	open, err := x.Inbox.OpenChecks(ctx, who, purpose, batch)
 	if err != nil || len(open) == 0 {
 		return err
@@ -126,11 +141,8 @@ func (x *Desk) AnswerBatch(ctx context.Context, who actor.System, purpose audit.
 	byPayer, unreadable := x.sort(open)
 	errs := []error{w.settle(ctx, unreadable)}
 	for _, id := range slices.Sorted(maps.Keys(byPayer)) {
-		for some := range slices.Chunk(byPayer[id], chunk) {
-			if err := w.ask(ctx, x.payers[id], some); err != nil {
-				errs = append(errs, fmt.Errorf("cannot answer checks for payer %s: %w", id, err))
-				break
-			}
+		if err := w.askAll(ctx, id, byPayer[id], out); err != nil {
+			errs = append(errs, fmt.Errorf("cannot answer checks for payer %s: %w", id, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -144,12 +156,22 @@ func (x *Desk) recipient(ctx context.Context, who actor.System, purpose audit.Pu
 	return age.ParseX25519Recipient(s)
 }
 
-// sort groups the checks by payer. A check for a payer that is not here is refused: only a
-// person can mend it.
-func (x *Desk) sort(open []intake.Stored) (map[string][]Check, []outcome) {
-	byPayer := map[string][]Check{}
+// question is a check with how often its payer had no word.
+type question struct {
+	Check
+	asked int
+}
+
+// sort groups the checks that are due by payer. A check for a payer that is not here is
+// refused: only a person can mend it.
+func (x *Desk) sort(open []intake.Stored) (map[string][]question, []outcome) {
+	byPayer := map[string][]question{}
 	var refused []outcome
+	now := x.Now()
 	for _, r := range open {
+		if r.Asked > 0 && r.DueAt.After(now) {
+			continue
+		}
 		c, err := wire.DecodeEligibilityCheck(r.Body)
 		if err == nil && x.payers[c.Payer] == nil {
 			err = fault.At(fault.NotFound, "body.payer", "there is no such payer")
@@ -158,7 +180,7 @@ func (x *Desk) sort(open []intake.Stored) (map[string][]Check, []outcome) {
 			refused = append(refused, outcome{Settlement: intake.Settlement{RecordID: r.ID, Code: fault.CodeOf(err)}})
 			continue
 		}
-		byPayer[c.Payer] = append(byPayer[c.Payer], Check{RecordID: r.ID, VisitDay: c.VisitDay, Sealed: c.Sealed})
+		byPayer[c.Payer] = append(byPayer[c.Payer], question{Check{RecordID: r.ID, VisitDay: c.VisitDay, Sealed: c.Sealed}, r.Asked})
 	}
 	return byPayer, refused
 }
@@ -177,7 +199,30 @@ type outcome struct {
 	subjects []Subject
 }
 
-func (w *work) ask(ctx context.Context, p Payer, checks []Check) error {
+// askAll asks one payer, a chunk after the other, until it fails.
+func (w *work) askAll(ctx context.Context, id string, all []question, out map[string]bool) error {
+	if out[id] {
+		return w.postpone(ctx, all, nil)
+	}
+	for len(all) > 0 {
+		some := all[:min(chunk, len(all))]
+		if err := w.ask(ctx, w.desk.payers[id], some); err != nil {
+			if out == nil {
+				return err
+			}
+			out[id] = true
+			return errors.Join(err, w.postpone(ctx, all, nil))
+		}
+		all = all[len(some):]
+	}
+	return nil
+}
+
+func (w *work) ask(ctx context.Context, p Payer, some []question) error {
+	checks := make([]Check, len(some))
+	for i, q := range some {
+		checks[i] = q.Check
+	}
 	findings, err := p.Answer(ctx, w.who, w.purpose, checks)
 	if err != nil {
 		return err
@@ -185,17 +230,47 @@ func (w *work) ask(ctx context.Context, p Payer, checks []Check) error {
 	if len(findings) != len(checks) {
 		return fault.New(fault.Internal, "the payer answered another number of checks than it was asked")
 	}
-	all := make([]outcome, len(checks))
+	var all []outcome
+	var waiting []question
+	var again []time.Duration
 	for i, f := range findings {
-		all[i] = outcome{intake.Settlement{RecordID: checks[i].RecordID, Code: f.Refused}, f.Subjects}
-		if f.Refused != "" {
+		if f.Waiting {
+			waiting, again = append(waiting, some[i]), append(again, f.Again)
 			continue
 		}
-		if all[i].Sealed, err = w.seal(checks[i], f.Answer); err != nil {
-			return err
+		o := outcome{intake.Settlement{RecordID: checks[i].RecordID, Code: f.Refused}, f.Subjects}
+		if f.Refused == "" {
+			if o.Sealed, err = w.seal(checks[i], f.Answer); err != nil {
+				return err
+			}
 		}
+		all = append(all, o)
 	}
-	return w.settle(ctx, all)
+	if err := w.settle(ctx, all); err != nil {
+		return err
+	}
+	return w.postpone(ctx, waiting, again)
+}
+
+// postpone leaves checks open until a time that is later each time they were asked, and
+// not before what the payer said, where it said it.
+func (w *work) postpone(ctx context.Context, all []question, again []time.Duration) error {
+	if len(all) == 0 {
+		return nil
+	}
+	now := w.desk.Now()
+	later := make([]intake.Postponement, len(all))
+	for i, q := range all {
+		gap := longestGap
+		if q.asked < 6 { // 2^6 minutes are more than the longest
+			gap = min(gap, firstGap<<q.asked)
+		}
+		if again != nil {
+			gap = max(gap, min(again[i], longestGap))
+		}
+		later[i] = intake.Postponement{RecordID: q.RecordID, Until: now.Add(gap)}
+	}
+	return w.desk.Inbox.Postpone(ctx, w.who, w.purpose, w.terminal, later)
 }
 
 // seal checks that the answer is a word about this check before anybody may read it.
@@ -260,23 +335,28 @@ func (w *work) log(ctx context.Context, t tx.Tx, o outcome) error {
 	return nil
 }
 
-// Sweep answers checks that have been open for long: their job was lost or waits for its
-// next attempt. It stops at the first payer that cannot answer.
+// Sweep answers checks that are due: their job was lost, or their payer had no word or was
+// out. A payer that fails is asked no more in this Sweep.
 func (x *Desk) Sweep(ctx context.Context, who actor.System, purpose audit.Purpose) error {
-	batches, err := x.Inbox.OpenBatches(ctx, who, purpose, x.Now().Add(-SweepAfter), sweepLimit)
+	batches, err := x.Inbox.OpenBatches(ctx, who, purpose, x.Now(), sweepLimit)
 	if err != nil {
 		return err
 	}
+	var errs []error
+	out := map[string]bool{}
 	for _, b := range batches {
-		if err := x.AnswerBatch(ctx, who, purpose, b); err != nil {
-			return err
+		if ctx.Err() != nil {
+			break
+		}
+		if err := x.answer(ctx, who, purpose, b, out); err != nil {
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// unseal opens one inquiry. Everything inside is checked against what stands outside.
-func unseal(key age.Identity, c Check) (eligibility.Inquiry, error) {
+// Unseal opens one inquiry for a payer with its key. Everything inside is checked against what stands outside.
+func Unseal(key age.Identity, c Check) (eligibility.Inquiry, error) {
 	bad := fault.At(fault.InvalidArgument, "sealed", "cannot be opened")
 	in, err := age.Decrypt(bytes.NewReader(c.Sealed), key)
 	if err != nil {

@@ -77,7 +77,7 @@ func (r *Registry) Answer(ctx context.Context, who actor.System, purpose audit.P
 	refused := make([]fault.Code, len(checks))
 	for i, c := range checks {
 		var err error
-		inquiries[i], err = unseal(r.Key, c)
+		inquiries[i], err = Unseal(r.Key, c)
 		refused[i] = fault.CodeOf(err)
 	}
 	var findings []Finding

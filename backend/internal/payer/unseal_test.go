@@ -30,7 +30,7 @@ func FuzzUnseal(f *testing.F) {
 	f.Add(plain)
 	f.Add([]byte("age-encryption.org/v1\n-> X25519 x\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := unseal(key, Check{RecordID: id, VisitDay: q.VisitDay, Sealed: b}); err == nil {
+		if _, err := Unseal(key, Check{RecordID: id, VisitDay: q.VisitDay, Sealed: b}); err == nil {
 			t.Fatal("an unsealed inquiry was read")
 		}
 		var out bytes.Buffer
@@ -44,7 +44,7 @@ func FuzzUnseal(f *testing.F) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := unseal(key, Check{RecordID: id, VisitDay: q.VisitDay, Sealed: out.Bytes()})
+		got, err := Unseal(key, Check{RecordID: id, VisitDay: q.VisitDay, Sealed: out.Bytes()})
 		switch {
 		case err == nil && (got.Validate() != nil || got.RecordID != id || got.VisitDay != q.VisitDay):
 			t.Fatal("an inquiry for another record was read")

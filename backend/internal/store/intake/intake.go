@@ -45,7 +45,7 @@ func (r *Rows) Raise(ctx context.Context, t tx.Tx, terminal, epoch string, high 
 	return uint64(before), err
 }
 
-const recordColumns = 12
+const recordColumns = 14
 
 // insertChunk is how many records one statement takes: see bulk.MaxPlaces.
 const insertChunk = bulk.MaxPlaces / recordColumns
@@ -60,11 +60,11 @@ func (r *Rows) Insert(ctx context.Context, t tx.Tx, records []intake.Stored) (ma
 		for i := range some {
 			x := &some[i]
 			args = append(args, x.Terminal, x.ID, x.Batch, x.Epoch, x.Sequence, string(x.Kind), sqltx.Micros(x.At),
-				[]byte(x.Body), x.Digest[:], sqltx.Micros(x.ReceivedAt), string(x.State), "")
+				[]byte(x.Body), x.Digest[:], sqltx.Micros(x.ReceivedAt), string(x.State), "", x.About, sqltx.Micros(x.DueAt))
 		}
 		err := sqltx.Of(t).Each(ctx, `
 			INSERT INTO intake_record (terminal_id, record_id, batch_id, epoch, seq, kind, at,
-			                           body, digest, received_at, state, code)
+			                           body, digest, received_at, state, code, about, due_at)
 			VALUES `+bulk.Places(1, len(some), recordColumns)+`
 			ON CONFLICT (terminal_id, record_id) DO NOTHING
 			RETURNING record_id`, args, func(scan func(...any) error) error {
@@ -163,14 +163,15 @@ func (r *Rows) LastCursors(ctx context.Context, terminals []string) (map[string]
 func (r *Rows) OpenRecords(ctx context.Context, batch string, limit int) ([]intake.Stored, error) {
 	var found []intake.Stored
 	err := r.reads.Each(ctx, `
-		SELECT terminal_id, record_id, epoch, seq, kind, at, body, received_at FROM intake_record
+		SELECT terminal_id, record_id, epoch, seq, kind, at, body, received_at, about, due_at, asked FROM intake_record
 		 WHERE batch_id = $1 AND state = 'open' ORDER BY terminal_id, epoch, seq LIMIT $2`,
 		[]any{batch, limit}, func(scan func(...any) error) error {
 			x := intake.Stored{Batch: batch, State: intake.Open}
-			var seq, at, received int64
+			var seq, at, received, due int64
 			var body []byte
-			err := scan(&x.Terminal, &x.ID, &x.Epoch, &seq, &x.Kind, &at, &body, &received)
+			err := scan(&x.Terminal, &x.ID, &x.Epoch, &seq, &x.Kind, &at, &body, &received, &x.About, &due, &x.Asked)
 			x.Sequence, x.At, x.ReceivedAt, x.Body = uint64(seq), sqltx.Time(at), sqltx.Time(received), body
+			x.DueAt = sqltx.Time(due)
 			found = append(found, x)
 			return err
 		})
@@ -181,8 +182,8 @@ func (r *Rows) OpenRecords(ctx context.Context, batch string, limit int) ([]inta
 func (r *Rows) OpenBatches(ctx context.Context, before time.Time, limit int) ([]string, error) {
 	var found []string
 	err := r.reads.Each(ctx, `
-		SELECT DISTINCT batch_id FROM intake_record
-		 WHERE state = 'open' AND received_at < $1 ORDER BY batch_id LIMIT $2`,
+		SELECT batch_id FROM intake_record
+		 WHERE state = 'open' AND due_at < $1 GROUP BY batch_id ORDER BY MIN(due_at), batch_id LIMIT $2`,
 		[]any{sqltx.Micros(before), limit}, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
@@ -207,6 +208,37 @@ func (r *Rows) Close(ctx context.Context, t tx.Tx, terminal string, closings []i
 		closed[c.RecordID] = n == 1
 	}
 	return closed, nil
+}
+
+// Postpone implements intake.Rows.
+func (r *Rows) Postpone(ctx context.Context, t tx.Tx, terminal string, all []intake.Postponement) error {
+	for _, p := range slices.SortedFunc(slices.Values(all), func(a, b intake.Postponement) int { return strings.Compare(a.RecordID, b.RecordID) }) {
+		if _, err := sqltx.Of(t).Exec(ctx, `
+			UPDATE intake_record SET due_at = $1, asked = asked + 1
+			 WHERE terminal_id = $2 AND record_id = $3 AND state = 'open'`,
+			sqltx.Micros(p.Until), terminal, p.RecordID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Amend implements intake.Rows. Records are taken in order of their ids, as Close takes
+// them, and those of one record in the order of its amendments.
+func (r *Rows) Amend(ctx context.Context, t tx.Tx, terminal string, all []intake.Amendment) (map[string]bool, error) {
+	done := make(map[string]bool, len(all))
+	for _, a := range slices.SortedStableFunc(slices.Values(all), func(a, b intake.Amendment) int { return strings.Compare(a.Of, b.Of) }) {
+		n, err := sqltx.Of(t).Exec(ctx, `
+			UPDATE intake_record
+			   SET voided_by = $1, amended_by = $2, state = CASE WHEN state = 'open' THEN 'withdrawn' ELSE state END
+			 WHERE terminal_id = $3 AND record_id = $4 AND kind = $5 AND voided_by = ''`,
+			a.RecordID, a.By, terminal, a.Of, string(wire.KindEligibilityCheck))
+		if err != nil {
+			return nil, err
+		}
+		done[a.RecordID] = n == 1
+	}
+	return done, nil
 }
 
 // AppendAnswers implements intake.Rows.

@@ -12,9 +12,9 @@ func TestTablesRefuseWhatTheyMust(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		storetest.Conformance(t, db, storetest.Table{
 			Name: "intake_record", Keys: []string{"terminal_id", "record_id"},
-			Columns: []string{"terminal_id", "record_id", "batch_id", "epoch", "seq", "kind", "at", "body", "digest", "received_at", "state", "code"},
+			Columns: []string{"terminal_id", "record_id", "batch_id", "epoch", "seq", "kind", "at", "body", "digest", "received_at", "state", "code", "about", "voided_by", "amended_by", "due_at", "asked"},
 			Values: func(n int) []any {
-				return []any{"trm_1", fmt.Sprint("rec-", n), "bat_1", "e1", int64(n), "k", int64(1), []byte("0012"), []byte{1}, int64(1), "open", ""}
+				return []any{"trm_1", fmt.Sprint("rec-", n), "bat_1", "e1", int64(n), "k", int64(1), []byte("0012"), []byte{1}, int64(1), "open", "", "", "", "", int64(1), int64(0)}
 			},
 		}, storetest.Table{
 			Name: "intake_mark", Keys: []string{"terminal_id", "epoch"},
