@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"madoguchi.example/shared/cert"
@@ -19,6 +20,7 @@ import (
 	"madoguchi.example/shared/cert/shlink"
 	"madoguchi.example/shared/cert/vdsnc"
 	"madoguchi.example/shared/trust"
+	"madoguchi.example/shared/trust/jpki"
 )
 
 // MaxInput bounds what is looked at, in bytes.
@@ -44,9 +46,12 @@ var table = []row{
 	{shc.Format, "SMART Health Card", isJWS, shc.VerifyJWS, trust.Section{}},
 }
 
-// Sections gives the parts of the trust layout that the formats read.
+// beside are the parts of the trust layout that other verifiers than those of the table read.
+var beside = []trust.Section{jpki.Section}
+
+// Sections gives the parts of the trust layout that the formats and other verifiers read.
 func Sections() []trust.Section {
-	var out []trust.Section
+	out := slices.Clone(beside)
 	for _, r := range table {
 		if r.section.Load != nil {
 			out = append(out, r.section)
