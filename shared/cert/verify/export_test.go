@@ -18,8 +18,11 @@ func AddRow(t *testing.T, format cert.Format, title string, recognise func([]byt
 	t.Cleanup(func() { table = before })
 }
 
-// Formats gives the formats of the table, each once, with their sections' names.
+// Formats gives the formats of the table, each once, with the names of all sections.
 func Formats() (formats []cert.Format, sections []string) {
+	for _, s := range beside {
+		sections = append(sections, s.Name)
+	}
 	for _, r := range table {
 		if !slices.Contains(formats, r.format) {
 			formats = append(formats, r.format)
