@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"madoguchi.example/deploy/practice/card"
 	"madoguchi.example/deploy/practice/fcm"
 	"madoguchi.example/deploy/practice/loopback"
 	"madoguchi.example/deploy/practice/oidc"
@@ -42,7 +43,7 @@ const Usage = `madoguchi-practice: loopback-only stand-ins of partners, for prac
   madoguchi-practice check-config [--config FILE]
       prints every fault of the configuration
   madoguchi-practice population --help
-`
+` + card.Usage
 
 // Run runs one subcommand until it is done or ctx ends.
 func Run(ctx context.Context, env Env) error {
@@ -55,6 +56,8 @@ func Run(ctx context.Context, env Env) error {
 		return serve(ctx, env, env.Args[1:])
 	case "check-config":
 		return checkConfig(env, env.Args[1:])
+	case "card":
+		return card.Command(ctx, env.Args[1:], env.Stderr, env.Now, env.Rand)
 	case "help", "-h", "--help":
 		fmt.Fprint(env.Stdout, Usage)
 		return nil
