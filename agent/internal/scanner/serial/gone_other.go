@@ -1,0 +1,5 @@
+//go:build !linux
+
+package serial
+
+func gone(error) bool { return false }
