@@ -36,6 +36,13 @@ const (
 	FieldVisitDay      Field = "visit_day" // the coverage told does not hold on the visit day
 )
 
+// The fields that speak of another person than the one at the desk. Compare does not look at
+// them: what a desk knows of names is the desk's.
+const (
+	FieldBirthDate Field = "birth_date"
+	FieldName      Field = "name"
+)
+
 // Difference is one thing that came otherwise than assumed. It holds personal data and
 // masks itself in logs.
 type Difference struct {

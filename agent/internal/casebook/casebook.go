@@ -83,6 +83,8 @@ type Typed struct {
 	Number  string `json:"number,omitempty"`
 	Branch  string `json:"branch,omitempty"`
 	Birth   string `json:"birth,omitempty"`
+	// Copayment is the share that the receptionist chose, in percent; 0: left to the table.
+	Copayment int `json:"copayment,omitempty"`
 }
 
 // LogValue masks all of it.
@@ -94,6 +96,7 @@ type Charge struct {
 	Rule    string     `json:"rule,omitempty"`  // the rule's id in the table
 	Title   string     `json:"title,omitempty"` // its Japanese name as it was then
 	Since   civil.Date `json:"since,omitzero"`  // the day from which the rule holds
+	Asked   bool       `json:"asked,omitempty"` // the patient's word on the share would count and was not given
 }
 
 // Known is the last known word about a patient's coverage: never an answer for today.

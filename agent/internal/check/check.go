@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +31,7 @@ type Queue interface {
 	Fates(ctx context.Context, ids []string) (map[string]queue.Fate, error)
 	AppendWith(ctx context.Context, d queue.Draft, build func(wire.Record) (json.RawMessage, []vault.Put, error)) (wire.Record, error)
 	SaveAnswers(ctx context.Context, cursor uint64, puts []vault.Put) error
+	MarkAnswered(ctx context.Context, ids ...string) error
 	Stats() queue.Stats
 }
 
@@ -72,6 +72,8 @@ type Config struct {
 	Hours func(time.Time) bool
 	// Charges are the shares to charge while nothing can be checked; zero: charge.Shipped.
 	Charges charge.Table
+	// Reader tells what is wrong with the card readers, in a word; "" or nil: nothing.
+	Reader func() string
 	// Bookings know the last word about booked patients; nil: none is known.
 	Bookings Bookings
 	// Shelf gives the vault's shelf of a name, for what is put aside; nil: it is kept in memory.
@@ -87,47 +89,115 @@ type Config struct {
 type Desk struct {
 	Config
 	mu       sync.RWMutex // held shared while a case is born, exclusively while cases change
+	chasing  sync.Mutex   // one Chase at a time
 	watchers map[chan struct{}]struct{}
 	watch    sync.Mutex
 }
 
 // New makes a Desk.
-func New(c Config) *Desk { return &Desk{Config: c, watchers: map[chan struct{}]struct{}{}} }
+func New(c Config) *Desk {
+	if c.Shelf == nil {
+		c.Shelf = inMemory()
+	}
+	if c.Rejected == nil {
+		c.Rejected = func(string, error) {}
+	}
+	return &Desk{Config: c, watchers: map[chan struct{}]struct{}{}}
+}
 
-// Record checks what was typed, seals it to the payer and stores it with its row in one
-// durable commit, then wakes the uplink. It never waits for the network.
+// inMemory gives shelves that forget everything with the process.
+func inMemory() func(string) casebook.Shelf {
+	var mu sync.Mutex
+	shelves := map[string]*casebook.Memory{}
+	return func(name string) casebook.Shelf {
+		mu.Lock()
+		defer mu.Unlock()
+		if shelves[name] == nil {
+			shelves[name] = &casebook.Memory{}
+		}
+		return shelves[name]
+	}
+}
+
+// Record checks what was typed and stores it with its row in one durable commit, then wakes
+// whoever asks. It never waits for the network. Numbers that a payer is to read are sealed
+// to it; where the clinic's own terminal is asked they do not leave the clinic. Evidence
+// without numbers is recorded too: View.Need then says what to ask the patient for. With
+// Face it records what the face reader told; with Amends it is Amend.
 //
 // Doubts come back, and nothing is stored, unless the entry overrides them. Errors are
 // faults whose Place is the field: InvalidArgument, MyNumberRefused, Forbidden (the
 // terminal's class), QueueFull, and Unavailable with the Place PlaceClock or PlacePayer.
 func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, error) {
-	p := d.Profile()
-	if !p.Class.MayCheckInsurance() {
-		return casebook.Case{}, nil, fault.New(fault.Forbidden, "terminals of this class may not ask for insurance numbers")
+	switch {
+	case e.Amends != "":
+		return d.Amend(ctx, e.Amends, e)
+	case e.Face != "":
+		c, err := d.recordFace(ctx, e)
+		return c, nil, err
 	}
-	if len(p.Payers) == 0 {
-		return casebook.Case{}, nil, fault.At(fault.Unavailable, PlacePayer, "this terminal's profile names no payer yet: connect it once")
-	}
-	now := d.Now()
-	if now.Year() < firstYear {
-		return casebook.Case{}, nil, fault.At(fault.Unavailable, PlaceClock, "the terminal's clock is years behind: set it first")
-	}
-	c, doubts, err := e.read(civil.In(now))
+	c, doubts, err := d.prepare(ctx, e)
 	if err != nil || (len(doubts) > 0 && !e.Override) {
 		return casebook.Case{}, doubts, err
 	}
-	c.RecordedAt, c.State, c.Cause = now.UTC(), eligibility.Queued, causeOf(d.Line())
-	payer := p.Payers[0]
-	draft := queue.Draft{Kind: wire.KindEligibilityCheck, At: now}
-	if err := d.append(ctx, draft, &c, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
-		return d.compose(&c, e.OperatorID, payer, r)
-	}); err != nil {
+	d.mu.RLock()
+	err = d.store(ctx, wire.KindEligibilityCheck, c.RecordedAt, func(r wire.Record) (json.RawMessage, []*casebook.Case, error) {
+		body, err := d.compose(&c, r)
+		return body, []*casebook.Case{&c}, err
+	})
+	d.mu.RUnlock()
+	if err != nil {
 		return casebook.Case{}, nil, err
 	}
+	d.recorded()
+	return c, nil, nil
+}
+
+// recorded wakes whoever asks and whoever shows.
+func (d *Desk) recorded() {
 	d.Kick()
 	d.changed()
 	time.AfterFunc(d.answerTimeout(), d.changed) // the row then says that the answer is late
-	return c, nil, nil
+}
+
+// prepare turns an entry into a case that can be stored.
+func (d *Desk) prepare(ctx context.Context, e Entry) (casebook.Case, []Doubt, error) {
+	if err := d.ready(); err != nil {
+		return casebook.Case{}, nil, err
+	}
+	now := d.Now()
+	c, doubts, err := e.read(civil.In(now))
+	if err != nil {
+		return casebook.Case{}, nil, err
+	}
+	c.RecordedAt, c.State, c.Route = now.UTC(), eligibility.Recorded, d.route()
+	if c.HasNumbers() {
+		c.State = eligibility.Queued
+		if c.Route == eligibility.RoutePayer && len(d.Profile().Payers) == 0 {
+			return casebook.Case{}, nil, fault.At(fault.Unavailable, PlacePayer, "this terminal's profile names no payer yet: connect it once")
+		}
+	}
+	if c.Cause == "" {
+		c.Cause = d.cause(&c)
+	}
+	if err := d.charge(&c, e.Copayment); err != nil {
+		return casebook.Case{}, nil, err
+	}
+	if c.Known, err = d.known(ctx, c); err != nil {
+		d.Rejected("", err) // what was known is a help, never a condition
+	}
+	return c, doubts, nil
+}
+
+// ready tells whether this terminal may and can record a check now.
+func (d *Desk) ready() error {
+	switch {
+	case !d.Profile().Class.MayCheckInsurance():
+		return fault.New(fault.Forbidden, "terminals of this class may not ask for insurance numbers")
+	case d.Now().Year() < firstYear:
+		return fault.At(fault.Unavailable, PlaceClock, "the terminal's clock is years behind: set it first")
+	}
+	return nil
 }
 
 // firstYear is before any check can have been made; an older clock has lost its battery.
@@ -139,53 +209,156 @@ const (
 	PlacePayer = "payer"
 )
 
-// append stores the record with its row. The backend's word on it may come before this
-// returns; Settled and Take then wait until the book knows the case. A caller that leaves
-// does not stop a write under way: the record would be there and its row unknown. An
-// outcome that is not known is asked for once more, under the same ID.
-func (d *Desk) append(ctx context.Context, draft queue.Draft, c *casebook.Case, build func(wire.Record) (json.RawMessage, []vault.Put, error)) error {
+func (d *Desk) route() eligibility.Route {
+	switch {
+	case d.Route != nil:
+		return d.Route()
+	case d.Online != nil:
+		return eligibility.RouteTerminal
+	}
+	return eligibility.RoutePayer
+}
+
+// charge sets what the patient pays for now: by the table, or what the receptionist chose;
+// the rule is named where it says the same.
+func (d *Desk) charge(c *casebook.Case, chosen int) error {
+	stated := chosen
+	if stated == 0 && c.Declared != nil {
+		stated = c.Declared.SharePercent
+	}
+	by, ok := d.table().Choose(charge.Facts{
+		VisitDay: c.VisitDay, BirthDate: c.Inquiry.BirthDate, Evidence: c.Evidence, Stated: stated,
+	})
+	switch {
+	case !ok && chosen == 0:
+		return fault.At(fault.InvalidArgument, FieldCopayment, "required")
+	case !ok || (chosen != 0 && chosen != by.Percent):
+		c.Charge = casebook.Charge{Percent: chosen}
+	default:
+		c.Charge = casebook.Charge{Percent: by.Percent, Rule: by.Rule.ID, Title: by.Rule.Title.JA, Since: by.Rule.ValidFrom, Asked: by.Asked}
+	}
+	c.Assumed.CopaymentPercent = c.Charge.Percent
+	return nil
+}
+
+func (d *Desk) table() charge.Table {
+	if len(d.Charges.Rules) == 0 {
+		return charge.Shipped()
+	}
+	return d.Charges
+}
+
+// Propose gives the share that the table says for what is typed so far, and its rule; ok is
+// false while birth date or visit day cannot be read.
+func (d *Desk) Propose(e Entry) (c charge.Charge, ok bool) {
+	today := civil.In(d.Now())
+	r := reader{today: today}
+	declared := r.declaration(&e)
+	if e.Person != nil && e.BirthDate == "" {
+		e.BirthDate = e.Person.BirthDate.String()
+	}
+	f := charge.Facts{BirthDate: r.birth(e.BirthDate), Evidence: e.Evidence}
+	f.VisitDay = r.visit(e.VisitDay, f.BirthDate)
+	if declared != nil {
+		f.Stated = declared.SharePercent
+	}
+	if f.BirthDate.IsZero() || f.VisitDay.IsZero() {
+		return charge.Charge{}, false
+	}
+	return d.table().Choose(f)
+}
+
+func (d *Desk) known(ctx context.Context, c casebook.Case) (*casebook.Known, error) {
+	if d.Bookings == nil {
+		return nil, nil
+	}
+	return d.Bookings.Known(ctx, Booked{
+		VisitDay: c.VisitDay, BirthDate: c.Inquiry.BirthDate, Kana: c.Label, Insurer: c.Inquiry.InsurerNumber, Number: c.Inquiry.Number,
+	})
+}
+
+// store puts one wire record and the rows that go with it on disk in one commit, and tells
+// the book. The word on the record may come before this returns: the caller holds mu. A
+// caller that leaves does not stop a write under way: the record would be there and its row
+// unknown. An outcome that is not known is asked for once more, under the same ID.
+func (d *Desk) store(ctx context.Context, kind wire.Kind, at time.Time, build func(wire.Record) (json.RawMessage, []*casebook.Case, error)) error {
+	id, err := d.Queue.NewID()
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "cannot make an id")
+	}
+	return d.storeAs(ctx, queue.Draft{ID: id, Kind: kind, At: at}, nil, build)
+}
+
+// storeAs is store for a record whose ID is given, with other puts in the same commit.
+func (d *Desk) storeAs(ctx context.Context, draft queue.Draft, also []vault.Put, build func(wire.Record) (json.RawMessage, []*casebook.Case, error)) error {
 	if err := ctx.Err(); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "gave up before anything was stored")
 	}
 	ctx = context.WithoutCancel(ctx)
-	var err error
-	if draft.ID, err = d.Queue.NewID(); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "cannot make an id")
+	var rows []*casebook.Case
+	with := func(r wire.Record) (json.RawMessage, []vault.Put, error) {
+		body, changed, err := build(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = changed
+		puts, err := encode(rows)
+		return body, append(puts, also...), err
 	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	_, err = d.Queue.AppendWith(ctx, draft, build)
+	_, err := d.Queue.AppendWith(ctx, draft, with)
 	if fault.CodeOf(err) == fault.Unknown {
-		_, err = d.Queue.AppendWith(ctx, draft, build)
+		_, err = d.Queue.AppendWith(ctx, draft, with)
 		d.Book.Unsure()
 	}
 	if err != nil {
 		return err
 	}
-	d.Book.Written(*c)
+	for _, c := range rows {
+		d.Book.Written(*c)
+	}
 	return nil
 }
 
-// compose builds the record's body and the row that rides in its commit.
-func (d *Desk) compose(c *casebook.Case, operator string, payer profile.Payer, r wire.Record) (json.RawMessage, []vault.Put, error) {
+func encode(rows []*casebook.Case) ([]vault.Put, error) {
+	puts := make([]vault.Put, 0, len(rows)+1)
+	for _, c := range rows {
+		value, err := casebook.Encode(*c)
+		if err != nil {
+			return nil, err
+		}
+		puts = append(puts, vault.Put{Shelf: casebook.ShelfName, Key: c.RecordID, Value: value})
+	}
+	return puts, nil
+}
+
+// compose gives the case the record's ID and builds the record's body. Without numbers
+// nobody is asked, so nothing is sealed, whichever way the office asks.
+func (d *Desk) compose(c *casebook.Case, r wire.Record) (json.RawMessage, error) {
 	c.RecordID, c.Inquiry.RecordID = r.ID, r.ID
-	plain, err := c.Inquiry.Encode()
-	if err != nil {
-		return nil, nil, err
+	body := wire.EligibilityCheck{
+		Route: wire.RouteTerminal, VisitDay: c.VisitDay, Cause: string(c.Cause), Evidence: string(c.Evidence),
+		Operator: c.OperatorID, Amends: c.Amends,
 	}
-	sealed, err := d.Seal(payer.Recipient, plain)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot seal the inquiry to the payer: %w", err)
+	if asksPayer(c) {
+		payer := d.Profile().Payers[0]
+		plain, err := c.Inquiry.Encode()
+		if err != nil {
+			return nil, err
+		}
+		if body.Sealed, err = d.Seal(payer.Recipient, plain); err != nil {
+			return nil, fmt.Errorf("cannot seal the inquiry to the payer: %w", err)
+		}
+		body.Route, body.Payer = "", payer.ID
 	}
-	body, err := json.Marshal(wire.EligibilityCheck{
-		Payer: payer.ID, VisitDay: c.VisitDay, Cause: string(c.Cause), Evidence: string(c.Evidence),
-		Operator: operator, Sealed: sealed,
-	})
+	raw, err := json.Marshal(body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot encode the check: %w", err)
+		return nil, fmt.Errorf("cannot encode the check: %w", err)
 	}
-	row, err := casebook.Encode(*c)
-	return body, []vault.Put{{Shelf: casebook.ShelfName, Key: c.RecordID, Value: row}}, err
+	return raw, nil
+}
+
+func asksPayer(c *casebook.Case) bool {
+	return c.Route == eligibility.RoutePayer && c.HasNumbers()
 }
 
 // RecordVerification queues the fact that a certificate was verified: format, outcome and
@@ -204,236 +377,6 @@ func (d *Desk) RecordVerification(ctx context.Context, format, outcome string) e
 	}
 	return err
 }
-
-func causeOf(l uplink.Line) eligibility.Cause {
-	switch {
-	case l.Up:
-		return eligibility.CauseNone
-	case l.Since.IsZero():
-		return eligibility.CauseOursBefore
-	default:
-		return eligibility.CauseLineBefore
-	}
-}
-
-// Settled takes the backend's word on a batch: accepted checks are now on their way to an
-// answer, refused ones become tasks. All rows change in one commit.
-func (d *Desk) Settled(ctx context.Context, r wire.Receipt) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var told []casebook.Case
-	for _, res := range r.Results {
-		c, ok, err := d.Book.Get(ctx, res.ID)
-		if err != nil {
-			return err
-		}
-		if ok && d.told(&c, res.Status, res.Code) {
-			told = append(told, c)
-		}
-	}
-	if err := d.Book.Put(ctx, told...); err != nil {
-		return err
-	}
-	d.changed()
-	return nil
-}
-
-// told changes a case by the backend's word on its record, and tells whether it did. The
-// first word counts, but for a refusal: a record that the backend forgot and then refuses
-// will never be answered.
-func (d *Desk) told(c *casebook.Case, status wire.Status, code string) bool {
-	now := d.Now().UTC()
-	switch status {
-	case wire.Accepted, wire.Duplicate:
-		if c.State != eligibility.Queued {
-			return false
-		}
-		c.State, c.SentAt = eligibility.Sent, now
-	case wire.Rejected, wire.Conflict:
-		if c.State != eligibility.Queued && c.State != eligibility.Sent {
-			return false
-		}
-		c.State, c.Refusal = eligibility.Refused, code
-		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: now}
-	default:
-		return false
-	}
-	return true
-}
-
-// RefusalDamaged is the Refusal of a case whose record can not be read any more and so was
-// never sent.
-const RefusalDamaged = "damaged"
-
-// Reconcile brings rows up to what the queue knows of their records: a row that waits for
-// a record which was settled, or lost to a damaged disk, would wait for ever.
-func (d *Desk) Reconcile(ctx context.Context) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ids, err := d.Book.IDs(ctx, func(c *casebook.Case) bool {
-		return c.State == eligibility.Queued || c.State == eligibility.Sent
-	})
-	if err != nil || len(ids) == 0 {
-		return err
-	}
-	fates, err := d.Queue.Fates(ctx, ids)
-	if err != nil {
-		return err
-	}
-	var told []casebook.Case
-	for id, f := range fates {
-		switch {
-		case f.Waiting:
-			continue
-		case f.Damaged:
-			f.Status, f.Code = wire.Rejected, RefusalDamaged
-		case f.Gone():
-			f.Status = wire.Accepted
-		}
-		c, ok, err := d.Book.Get(ctx, id)
-		if err != nil {
-			return err
-		}
-		if ok && d.told(&c, f.Status, f.Code) {
-			told = append(told, c)
-		}
-	}
-	if len(told) == 0 {
-		return nil
-	}
-	if err := d.Book.Put(ctx, told...); err != nil {
-		return err
-	}
-	d.changed()
-	return nil
-}
-
-// Take opens sealed answers, puts each on its case and saves the cursor in the same
-// commit, so that an answer is neither lost nor taken twice. An answer that cannot be
-// opened or is for another record is told to Rejected and passed over.
-func (d *Desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var puts []vault.Put
-	var taken []casebook.Case
-	for _, a := range answers {
-		c, err := d.answered(ctx, a)
-		if err != nil {
-			d.Rejected(a.RecordID, err)
-			continue
-		}
-		row, err := casebook.Encode(c)
-		if err != nil {
-			return err
-		}
-		puts = append(puts, vault.Put{Shelf: casebook.ShelfName, Key: c.RecordID, Value: row})
-		taken = append(taken, c)
-	}
-	if err := d.Queue.SaveAnswers(ctx, cursor, puts); err != nil {
-		d.Book.Unsure()
-		return err
-	}
-	d.Book.Written(taken...)
-	d.changed()
-	return nil
-}
-
-func (d *Desk) answered(ctx context.Context, sealed wire.Answer) (casebook.Case, error) {
-	c, ok, err := d.Book.Get(ctx, sealed.RecordID)
-	if err != nil {
-		return c, err
-	}
-	if !ok {
-		return c, fault.New(fault.NotFound, "there is no case for this answer")
-	}
-	if sealed.Code != "" { // the payer could not read the inquiry: no word, a person looks
-		c.State, c.Refusal = eligibility.Refused, sealed.Code
-		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: d.Now().UTC()}
-		return c, nil
-	}
-	plain, err := d.Open(sealed.Sealed)
-	if err != nil {
-		return c, fmt.Errorf("cannot open the answer: %w", err)
-	}
-	answer, err := eligibility.ParseAnswer(plain)
-	if err != nil {
-		return c, err
-	}
-	if answer.RecordID != c.RecordID || answer.VisitDay != c.VisitDay {
-		return c, fault.New(fault.Conflict, "the answer is for another record or another day")
-	}
-	c.State, c.Answer, c.AnsweredAt = eligibility.Answered, &answer, d.Now().UTC()
-	if diff := eligibility.Compare(c.Assumed, answer); len(diff) > 0 && !c.Task.Open() {
-		c.Task = &casebook.Task{Kind: casebook.TaskDiffers, Differences: diff, RaisedAt: d.Now().UTC()}
-	}
-	return c, nil
-}
-
-// CloseTask notes that the operator has looked at the case's task. Closing twice changes
-// nothing.
-func (d *Desk) CloseTask(ctx context.Context, recordID, operator string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	c, ok, err := d.Book.Get(ctx, recordID)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fault.New(fault.NotFound, "there is no such case")
-	}
-	if !c.Task.Open() {
-		return nil
-	}
-	c.Task.ClosedAt, c.Task.ClosedBy = d.Now().UTC(), operator
-	if err := d.Book.Put(ctx, c); err != nil {
-		return err
-	}
-	d.changed()
-	return nil
-}
-
-// Case gives one case as the desk shows it now.
-func (d *Desk) Case(ctx context.Context, recordID string) (View, error) {
-	c, ok, err := d.Book.Get(ctx, recordID)
-	if err != nil {
-		return View{}, err
-	}
-	if !ok {
-		return View{}, fault.New(fault.NotFound, "there is no such case")
-	}
-	return d.view(c), nil
-}
-
-// Today lists the cases recorded or visited today, those that wait for an answer or a
-// person, however old, and those of days to come, which a clock set back leaves: tasks first, then newest first, at most MaxRows. more tells how
-// many there are beside these.
-func (d *Desk) Today(ctx context.Context) (rows []View, more int, err error) {
-	today := civil.In(d.Now())
-	cases, _, err := d.Book.Select(ctx, func(c casebook.Case) bool {
-		return !c.Closed() || !c.VisitDay.Before(today) || !civil.In(c.RecordedAt).Before(today)
-	})
-	if err != nil {
-		return nil, 0, err
-	}
-	slices.SortStableFunc(cases, func(a, b casebook.Case) int {
-		switch {
-		case a.Task.Open() == b.Task.Open():
-			return 0
-		case a.Task.Open():
-			return -1
-		default:
-			return 1
-		}
-	})
-	shown := cases[:min(len(cases), MaxRows)]
-	for _, c := range shown {
-		rows = append(rows, d.view(c))
-	}
-	return rows, len(cases) - len(shown), nil
-}
-
-// MaxRows is how many rows the list shows at once. A day at a clinic has fewer.
-const MaxRows = 200
 
 // Watch gives a channel that receives after changes. Call the second result when done.
 // Changes that come while one is waiting are folded into it.

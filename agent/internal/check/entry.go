@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"madoguchi.example/agent/internal/casebook"
@@ -72,37 +73,119 @@ type Doubt struct{ Field, Code string }
 // its field; a My Number in any field is MyNumberRefused.
 func (e Entry) read(today civil.Date) (casebook.Case, []Doubt, error) {
 	r := reader{today: today}
-	insurer := r.insurer(e.Insurer)
-	symbol := take(&r, FieldSymbol, e.Symbol, insurance.ParseSymbol)
-	number := take(&r, FieldNumber, e.Number, insurance.ParseMemberNumber)
-	branch := take(&r, FieldBranch, e.Branch, insurance.ParseBranch)
-	birth := r.birth(e.BirthDate)
-	visit := r.visit(e.VisitDay, birth)
-	label := r.label(e.Label)
-	r.choice(slices.Contains([]int{10, 20, 30}, e.Copayment), "copayment")
-	r.choice(slices.Contains(evidences, e.Evidence), "evidence")
+	declared := r.declaration(&e)
+	if e.Person != nil && strings.TrimSpace(e.BirthDate) == "" {
+		e.BirthDate = e.Person.BirthDate.String()
+	}
+	inquiry := r.inquiry(e)
+	c := casebook.Case{
+		VisitDay: inquiry.VisitDay, Operator: e.Operator, OperatorID: e.OperatorID, Label: r.label(e.Label),
+		Patient: r.patient(e.Patient), Inquiry: inquiry, Evidence: e.Evidence, Person: e.Person, Declared: declared,
+		Cause: e.Cause, Family: e.Family,
+		Typed: casebook.Typed{Insurer: e.Insurer, Symbol: e.Symbol, Number: e.Number, Branch: e.Branch, Birth: e.BirthDate, Copayment: e.Copayment},
+	}
+	r.choice(e.Copayment == 0 || slices.Contains([]int{10, 20, 30}, e.Copayment), FieldCopayment)
+	r.choice(slices.Contains(eligibility.Evidences(), e.Evidence) && e.Evidence != eligibility.EvidenceFaceReader, FieldEvidence)
+	r.choice(e.Cause == "" || slices.Contains(eligibility.Causes(), e.Cause), FieldCause)
+	r.named(c)
 	if err := errors.Join(r.faults...); err != nil {
 		return casebook.Case{}, nil, err
 	}
-	for _, d := range insurance.CheckMember(insurer, symbol, number, branch) {
-		r.doubt(fieldOf(d), string(d))
+	c.Assumed = eligibility.Assumption{
+		Validity: eligibility.Valid, InsurerNumber: inquiry.InsurerNumber, Symbol: inquiry.Symbol,
+		Number: inquiry.Number, Branch: inquiry.Branch, CopaymentPercent: e.Copayment,
 	}
-	inquiry := eligibility.Inquiry{
-		InsurerNumber: string(insurer), Symbol: string(symbol), Number: string(number), Branch: string(branch),
-		BirthDate: birth, VisitDay: visit,
-	}
-	return casebook.Case{
-		VisitDay: visit, Operator: e.Operator, Label: label, Inquiry: inquiry, Evidence: e.Evidence,
-		Assumed: eligibility.Assumption{
-			Validity: eligibility.Valid, InsurerNumber: inquiry.InsurerNumber, Symbol: inquiry.Symbol,
-			Number: inquiry.Number, Branch: inquiry.Branch, CopaymentPercent: e.Copayment,
-		},
-	}, r.doubts, nil
+	return c, r.doubts, nil
 }
 
-var evidences = []eligibility.Evidence{
-	eligibility.EvidenceCertificate, eligibility.EvidenceNotice, eligibility.EvidencePortalScreen,
-	eligibility.EvidencePastRecord, eligibility.EvidenceSelfDeclaration,
+// inquiry reads the numbers and the days. Evidence that shows no numbers may come without.
+func (r *reader) inquiry(e Entry) eligibility.Inquiry {
+	var q eligibility.Inquiry
+	if !bare(e) || !mayLackNumbers(e.Evidence) {
+		insurer := r.insurer(e.Insurer)
+		symbol := take(r, FieldSymbol, e.Symbol, insurance.ParseSymbol)
+		number := take(r, FieldNumber, e.Number, insurance.ParseMemberNumber)
+		branch := take(r, FieldBranch, e.Branch, insurance.ParseBranch)
+		if len(r.faults) == 0 {
+			for _, d := range insurance.CheckMember(insurer, symbol, number, branch) {
+				r.doubt(fieldOf(d), string(d))
+			}
+		}
+		q.InsurerNumber, q.Symbol, q.Number, q.Branch = string(insurer), string(symbol), string(number), string(branch)
+	}
+	q.BirthDate = r.birth(e.BirthDate)
+	q.VisitDay = r.visit(e.VisitDay, q.BirthDate)
+	return q
+}
+
+func bare(e Entry) bool {
+	return strings.TrimSpace(e.Insurer+e.Symbol+e.Number+e.Branch) == ""
+}
+
+// mayLackNumbers tells the evidence that says who somebody is and not how they are insured.
+func mayLackNumbers(e eligibility.Evidence) bool {
+	switch e {
+	case eligibility.EvidenceCardPIN, eligibility.EvidenceVisual, eligibility.EvidenceSelfDeclaration:
+		return true
+	}
+	return false
+}
+
+// declaration reads 被保険者資格申立書 where one was filled in; its birth date and kana serve
+// for the row where these were not typed.
+func (r *reader) declaration(e *Entry) *eligibility.Declaration {
+	d := e.Declared
+	if d == nil && !e.DeclaredTyped.Empty() {
+		read, err := e.DeclaredTyped.Parse(r.today)
+		if err != nil {
+			r.faults = append(r.faults, each(err)...)
+			return nil
+		}
+		d = &read
+	}
+	if d == nil {
+		return nil
+	}
+	if strings.TrimSpace(e.BirthDate) == "" {
+		e.BirthDate = d.BirthDate.String()
+	}
+	if strings.TrimSpace(e.Label) == "" {
+		e.Label = d.NameKana
+	}
+	return d
+}
+
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// named asks for somebody to be named where there are no numbers: a row of which nobody
+// knows whose it is can not be completed later.
+func (r *reader) named(c casebook.Case) {
+	if c.HasNumbers() || !mayLackNumbers(c.Evidence) || len(r.faults) > 0 {
+		return
+	}
+	switch {
+	case c.Evidence == eligibility.EvidenceSelfDeclaration && c.Declared == nil:
+		r.fail(eligibility.FormNameKanji, "required")
+	case c.Label == "" && c.Person == nil && c.Declared == nil:
+		r.fail(FieldLabel, "required")
+	}
+}
+
+func (r *reader) patient(typed string) string {
+	switch {
+	case jptext.HoldsMyNumber(typed):
+		r.refused(FieldPatient, fault.New(fault.MyNumberRefused, ""))
+	case utf8.RuneCountInString(typed) > MaxPatient:
+		r.fail(FieldPatient, "too_long")
+	case !utf8.ValidString(typed) || strings.ContainsFunc(typed, unicode.IsControl):
+		r.fail(FieldPatient, "form")
+	}
+	return strings.TrimSpace(typed)
 }
 
 // reader collects what is wrong and what is doubtful while fields are read.

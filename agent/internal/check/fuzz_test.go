@@ -42,6 +42,8 @@ func (p *paper) AppendWith(_ context.Context, d queue.Draft, b build) (wire.Reco
 
 func (p *paper) SaveAnswers(context.Context, uint64, []vault.Put) error { return nil }
 
+func (p *paper) MarkAnswered(context.Context, ...string) error { return nil }
+
 func (p *paper) Stats() queue.Stats { return queue.Stats{} }
 
 func (p *paper) Each(context.Context, func(string, []byte) error) error { return nil }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"time"
 
-	"madoguchi.example/shared/fault"
+	"madoguchi.example/agent/internal/casebook"
+	"madoguchi.example/shared/eligibility"
 )
 
 // Why says what keeps a case from being resolved.
@@ -40,7 +41,37 @@ type Count struct {
 // MaxMonthRows is how many rows Month gives at once.
 const MaxMonthRows = 1000
 
-// Month lists everything unresolved among the visits of that month.
+// whys in the order in which they are counted.
+var whys = []Why{WhyOtherPerson, WhyDiffers, WhyFailed, WhyRefused, WhyNoNumber, WhyQueued, WhySent}
+
+// Month lists everything unresolved among the visits of that month, by Japan's days: what
+// must be settled before the month's claims go out.
 func (d *Desk) Month(ctx context.Context, year int, month time.Month) (Month, error) {
-	return Month{}, fault.New(fault.Unavailable, "months are not listed yet")
+	m := Month{Year: year, Month: month}
+	counts := map[Why]int{}
+	cases, more, err := d.Book.Top(ctx, MaxMonthRows, func(c *casebook.Case) int {
+		if c.VisitDay.Year != year || c.VisitDay.Month != month || c.State == eligibility.Voided {
+			return -1
+		}
+		m.Total++
+		reason := why(c)
+		if reason == "" {
+			return -1
+		}
+		counts[reason]++
+		return c.VisitDay.Day
+	})
+	if err != nil {
+		return Month{}, err
+	}
+	m.More = more
+	for _, c := range cases {
+		m.Rows = append(m.Rows, d.view(c))
+	}
+	for _, w := range whys {
+		if counts[w] > 0 {
+			m.Counts = append(m.Counts, Count{w, counts[w]})
+		}
+	}
+	return m, nil
 }

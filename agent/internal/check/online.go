@@ -2,14 +2,20 @@ package check
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"time"
 
+	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/oqs"
+	"madoguchi.example/shared/wire"
 )
 
 // Asker asks the clinic's own 資格確認端末. oqsfolder.Exchange is one, behind an adapter for
-// its Health. Asking twice under one RecordID is one question.
+// its Health. Asking twice under one RecordID is one question. An error that is
+// InvalidArgument or TooLarge lies in the inquiry: asking again would not mend it.
 type Asker interface {
 	Ask(ctx context.Context, q eligibility.Inquiry) error
 	Health() Health
@@ -22,7 +28,229 @@ type Health struct {
 	LastAnswer time.Time
 }
 
-// Chase asks the clinic's own terminal what is due.
+// gaps are how long a question stays out before it is asked again; the last one repeats.
+var gaps = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// MaxChase is how many questions one Chase asks at most.
+const MaxChase = 100
+
+// Chase asks the clinic's own terminal what is due: what waits, at once, and what is out
+// without an answer, again and again with growing gaps (1, 5, 15 minutes, then hourly). It
+// also puts into the queue what rows owe it. A question that is out is late after the
+// answer timeout, never invalid. Outside the terminal's hours, and while it cannot be
+// reached, nothing is asked; that is no error. Call it on a tick and on Kick; calls at the
+// same time are one.
 func (d *Desk) Chase(ctx context.Context) error {
-	return fault.New(fault.Unavailable, "the clinic's own terminal is not asked yet")
+	if !d.chasing.TryLock() {
+		return nil
+	}
+	defer d.chasing.Unlock()
+	debts := d.chaseDebts(ctx)
+	now := d.Now()
+	if d.Online == nil || (d.Hours != nil && !d.Hours(now)) || !d.Online.Health().Ready {
+		return debts
+	}
+	due, _, err := d.Book.Top(ctx, MaxChase, func(c *casebook.Case) int {
+		if c.Route != eligibility.RouteTerminal || !d.due(c, now) {
+			return -1
+		}
+		return min(c.Asked, len(gaps)) // what was never asked first
+	})
+	if err != nil {
+		return errors.Join(debts, err)
+	}
+	for _, c := range due {
+		if err := d.ask(ctx, c); err != nil {
+			return errors.Join(debts, err)
+		}
+	}
+	return debts
+}
+
+func (d *Desk) chaseDebts(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settleDebts(ctx)
+}
+
+// due tells whether the question is to be asked now. A clock set back makes it due: when it
+// was asked is then not known.
+func (d *Desk) due(c *casebook.Case, now time.Time) bool {
+	if (c.State != eligibility.Queued && c.State != eligibility.Sent) || !c.HasNumbers() {
+		return false
+	}
+	if c.Asked == 0 {
+		return true
+	}
+	gap := max(gaps[min(c.Asked, len(gaps))-1], d.answerTimeout())
+	return now.Before(c.AskedAt) || !now.Before(c.AskedAt.Add(gap))
+}
+
+// ask asks one question and notes that it is out. The file is written without mu, since a
+// folder on another machine may hang and recording waits for nobody; what happened to the
+// case meanwhile counts.
+func (d *Desk) ask(ctx context.Context, c casebook.Case) error {
+	asked := d.Now().UTC()
+	failed := d.Online.Ask(ctx, c.Inquiry)
+	code := fault.CodeOf(failed)
+	inquiry := code == fault.InvalidArgument || code == fault.TooLarge
+	if failed != nil && !inquiry {
+		return failed
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, ok, err := d.Book.Get(ctx, c.RecordID)
+	if err != nil || !ok || !c.Waits() {
+		return err
+	}
+	if inquiry {
+		c.State, c.Refusal = eligibility.Refused, refusalWord(failed)
+		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: asked}
+		return d.keep(ctx, []casebook.Case{c})
+	}
+	if c.Asked > 0 && c.Cause == eligibility.CauseNone {
+		c.Cause = eligibility.CauseLineAfter // nothing came in time
+	}
+	c.State, c.AskedAt, c.Asked = eligibility.Sent, asked, c.Asked+1
+	if c.SentAt.IsZero() {
+		c.SentAt = asked
+	}
+	time.AfterFunc(d.answerTimeout(), d.changed)
+	return d.keep(ctx, []casebook.Case{c})
+}
+
+// refusalWord is what the exchange said of an inquiry that it cannot write: a word, never
+// a value.
+func refusalWord(err error) string {
+	if word := oqs.WordOf(err); word != "" {
+		return word
+	}
+	return string(fault.CodeOf(err))
+}
+
+// TakeOnline takes an answer of the clinic's own terminal. It is matched by the record's ID
+// alone and must be for the visit day. In progress leaves the question out; an abnormal end
+// leaves it to be asked again, with the cause their_system_after; what the terminal says of
+// the inquiry itself is an answer. Answers that nobody here waits for are passed over: the
+// folder is shared. An error means that nothing was stored: give the answer again.
+func (d *Desk) TakeOnline(ctx context.Context, r oqs.Result) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, ok, err := d.Book.Get(ctx, r.Identifier)
+	if err != nil || !ok || c.Route != eligibility.RouteTerminal || !open(&c) {
+		return err
+	}
+	if r.ForDay != c.VisitDay {
+		d.Rejected(c.RecordID, fault.New(fault.Conflict, "the answer is for another day"))
+		return nil
+	}
+	switch r.Segment {
+	case oqs.InProgress:
+		return nil
+	case oqs.Done:
+	default:
+		return d.abnormal(ctx, c)
+	}
+	answer, ok := r.Answer(c.RecordID, c.VisitDay)
+	if !ok {
+		return nil
+	}
+	if err := answer.Validate(); err != nil {
+		d.Rejected(c.RecordID, err)
+		return nil
+	}
+	return d.conclude(ctx, c, answer)
+}
+
+// abnormal notes that the clinic's own terminal took the question and ended without a word.
+func (d *Desk) abnormal(ctx context.Context, c casebook.Case) error {
+	if !c.Waits() {
+		return nil
+	}
+	if c.State == eligibility.Sent {
+		c.State = eligibility.Queued
+	}
+	c.Cause = eligibility.CauseTheirsAfter
+	return d.keep(ctx, []casebook.Case{c})
+}
+
+// conclude puts the terminal's answer on the row and its outcome into the queue, in one
+// commit. A queue that is full keeps nobody from the answer: the outcome is then owed.
+func (d *Desk) conclude(ctx context.Context, c casebook.Case, answer eligibility.Answer) error {
+	late := c.Cause
+	if waited := d.Now().Sub(c.AskedAt); late == eligibility.CauseNone && !c.AskedAt.IsZero() && waited >= d.answerTimeout() {
+		late = eligibility.CauseLineAfter
+	}
+	c.Cause = late
+	if err := d.take(&c, answer); err != nil {
+		d.Rejected(c.RecordID, err)
+		return nil
+	}
+	err := d.store(ctx, wire.KindEligibilityOutcome, c.AnsweredAt, func(wire.Record) (json.RawMessage, []*casebook.Case, error) {
+		body, err := json.Marshal(outcome(&c))
+		return body, []*casebook.Case{&c}, err
+	})
+	if fault.CodeOf(err) == fault.QueueFull {
+		if err := d.owe(&c, wire.KindEligibilityOutcome, outcome(&c)); err != nil {
+			return err
+		}
+		return d.keep(ctx, []casebook.Case{c})
+	}
+	if err != nil {
+		return err
+	}
+	d.Kick()
+	d.changed()
+	return nil
+}
+
+func outcome(c *casebook.Case) wire.EligibilityOutcome {
+	return wire.EligibilityOutcome{
+		Of: c.RecordID, VisitDay: c.VisitDay, Validity: string(c.Answer.Validity), Cause: string(c.Cause),
+		WaitedMS: max(c.AnsweredAt.Sub(c.RecordedAt).Milliseconds(), 0), Differing: c.Task.Open(),
+	}
+}
+
+// cause works out why a check is recorded without an answer at once.
+func (d *Desk) cause(c *casebook.Case) eligibility.Cause {
+	reader := ""
+	if d.Reader != nil {
+		reader = d.Reader()
+	}
+	switch {
+	case !c.HasNumbers() && reader != "":
+		return eligibility.CauseReaderBefore
+	case c.Route == eligibility.RouteTerminal:
+		if cause := d.causeOfOnline(); cause != eligibility.CauseNone || c.HasNumbers() {
+			return cause
+		}
+	default:
+		if cause := d.causeOfLine(); cause != eligibility.CauseNone || c.HasNumbers() {
+			return cause
+		}
+	}
+	return eligibility.CauseCardBefore // everything works, and the card did not lead to the numbers
+}
+
+func (d *Desk) causeOfLine() eligibility.Cause {
+	switch l := d.Line(); {
+	case l.Up:
+		return eligibility.CauseNone
+	case l.Since.IsZero():
+		return eligibility.CauseOursBefore
+	}
+	return eligibility.CauseLineBefore
+}
+
+func (d *Desk) causeOfOnline() eligibility.Cause {
+	if d.Online == nil {
+		return eligibility.CauseOursBefore
+	}
+	switch h := d.Online.Health(); {
+	case h.Ready && (d.Hours == nil || d.Hours(d.Now())):
+		return eligibility.CauseNone
+	case h.Ready, h.Fault != "full" && h.Fault != "not_configured":
+		return eligibility.CauseTheirsBefore
+	}
+	return eligibility.CauseOursBefore
 }

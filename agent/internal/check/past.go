@@ -3,17 +3,64 @@ package check
 import (
 	"context"
 
+	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/jptext"
 )
+
+// MaxPast is how many own records Past gives.
+const MaxPast = 10
 
 // Family starts the entry of the same family's next member: insurer, symbol, number and
 // address are kept; name, birth date and branch are empty.
 func (d *Desk) Family(ctx context.Context, recordID string) (Entry, error) {
-	return Entry{}, fault.New(fault.Unavailable, "families are not known yet")
+	c, ok, err := d.Book.Get(ctx, recordID)
+	if err != nil {
+		return Entry{}, err
+	}
+	if !ok {
+		return Entry{}, fault.New(fault.NotFound, "there is no such case")
+	}
+	e := Entry{
+		Insurer: c.Inquiry.InsurerNumber, Symbol: c.Inquiry.Symbol, Number: c.Inquiry.Number,
+		VisitDay: c.VisitDay.String(), Evidence: c.Evidence, Family: c.Family,
+	}
+	if e.Family == "" {
+		e.Family = c.RecordID
+	}
+	if e.Evidence == eligibility.EvidenceFaceReader || e.Evidence == eligibility.EvidenceCardPIN {
+		e.Evidence = eligibility.EvidenceCertificate // the next member's card is another
+	}
+	if f := c.Declared; f != nil {
+		e.DeclaredTyped = eligibility.DeclarationForm{
+			Address: f.Address, Phone: f.Phone, InsuranceKind: f.InsuranceKind, InsurerName: f.InsurerName, Employer: f.Employer,
+		}
+	}
+	return e, nil
 }
 
-// Past lists own records of this person that hold numbers, newest first.
+// Past lists own records of this person that hold numbers and were not taken back, newest
+// first: the same birth date and the same kana, at most MaxPast. Without kana there are
+// none.
 func (d *Desk) Past(ctx context.Context, birth civil.Date, label string) ([]View, error) {
-	return nil, nil
+	kana := jptext.KanaKey(label)
+	if birth.IsZero() || kana == "" {
+		return nil, nil
+	}
+	found, _, err := d.Book.Top(ctx, MaxPast, func(c *casebook.Case) int {
+		if c.State == eligibility.Voided || !c.HasNumbers() || c.Inquiry.BirthDate != birth || jptext.KanaKey(kanaOf(c)) != kana {
+			return -1
+		}
+		return 0
+	})
+	if err != nil {
+		return nil, err
+	}
+	views := make([]View, 0, len(found))
+	for _, c := range found {
+		views = append(views, d.view(c))
+	}
+	return views, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/jptext"
 )
 
 // Display is the one word that a row and a banner show. It is worked out when asked for:
@@ -53,15 +54,7 @@ const (
 )
 
 // Match is how the name of an answer agrees with the desk's.
-type Match string
-
-// The matches.
-const (
-	MatchUnknown  Match = ""         // one side tells no name
-	MatchSame     Match = "same"     //
-	MatchWildcard Match = "wildcard" // the answer has ● for characters that it cannot tell
-	MatchDiffers  Match = "differs"  //
-)
+type Match = jptext.Match
 
 // View is a case as the desk shows it now.
 type View struct {
@@ -86,23 +79,106 @@ func (v View) Masked() string {
 }
 
 func (d *Desk) view(c casebook.Case) View {
-	v := View{Case: c}
-	waited := d.Now().Sub(c.RecordedAt)
-	inTime := waited >= 0 && waited < d.answerTimeout() // a clock set back says nothing
-	waited = max(waited, 0)
-	switch {
-	case c.State == eligibility.Answered && c.Answer != nil:
-		v.Display = Display(c.Answer.Validity)
-	case c.State == eligibility.Refused:
-		v.Display = DisplayRefused
-	case inTime && (c.State == eligibility.Sent || d.Line().Up):
-		v.Display, v.Waiting = DisplayChecking, waited
-	case c.State == eligibility.Sent, d.Line().Up:
-		v.Display, v.Waiting = DisplayLate, waited
-	default:
-		v.Display, v.Waiting = DisplayOffline, waited
+	now := d.Now()
+	if c.Known != nil && !now.Before(c.Known.Expires) {
+		c.Known = nil
+	}
+	v := View{Case: c, Need: need(&c), Why: why(&c)}
+	if v.Why != "" {
+		v.Age = level(now.Sub(c.RecordedAt))
+	}
+	v.Display = d.display(&c, now)
+	if c.Waits() {
+		v.Waiting = max(now.Sub(c.RecordedAt), 0)
+	}
+	if c.Answer != nil && c.State != eligibility.Voided {
+		v.Names = names(&c, *c.Answer)
+		v.OtherPerson = len(contradictions(&c, *c.Answer)) > 0
 	}
 	return v
+}
+
+func (d *Desk) display(c *casebook.Case, now time.Time) Display {
+	switch c.State {
+	case eligibility.Answered:
+		if c.Answer == nil {
+			return DisplayLate // not a row of ours: it has no word
+		}
+		return Display(c.Answer.Validity)
+	case eligibility.Reviewed:
+		return DisplayReviewed
+	case eligibility.Voided:
+		return DisplayVoided
+	case eligibility.Refused:
+		return DisplayRefused
+	case eligibility.Recorded:
+		return DisplayRecorded
+	}
+	reachable, since := d.Line().Up, c.RecordedAt
+	if c.Route == eligibility.RouteTerminal {
+		reachable = d.causeOfOnline() == eligibility.CauseNone
+		if !c.AskedAt.IsZero() {
+			since = c.AskedAt
+		}
+	}
+	waited := now.Sub(since)
+	inTime := waited >= 0 && waited < d.answerTimeout() // a clock set back says nothing
+	switch {
+	case inTime && (c.State == eligibility.Sent || reachable):
+		return DisplayChecking
+	case c.State == eligibility.Sent, reachable:
+		return DisplayLate
+	}
+	return DisplayOffline
+}
+
+func need(c *casebook.Case) Need {
+	switch {
+	case c.State == eligibility.Recorded && c.Declared == nil:
+		return NeedNumber
+	case c.State == eligibility.Recorded:
+		return NeedReport
+	case c.State == eligibility.Answered && c.Answer != nil && c.Task.Open() && c.Declared == nil &&
+		(c.Answer.Validity == eligibility.Invalid || c.Answer.Validity == eligibility.NoneFound):
+		return NeedDeclaration
+	case c.Waits() && c.Charge.Asked:
+		return NeedCharge
+	}
+	return NeedNothing
+}
+
+// why says what keeps a case from being resolved.
+func why(c *casebook.Case) Why {
+	if c.Task.Open() {
+		switch c.Task.Kind {
+		case casebook.TaskOtherPerson:
+			return WhyOtherPerson
+		case casebook.TaskFailed:
+			return WhyFailed
+		case casebook.TaskRefused:
+			return WhyRefused
+		}
+		return WhyDiffers
+	}
+	switch c.State {
+	case eligibility.Recorded:
+		return WhyNoNumber
+	case eligibility.Queued:
+		return WhyQueued
+	case eligibility.Sent:
+		return WhySent
+	}
+	return ""
+}
+
+func level(waited time.Duration) Level {
+	switch {
+	case waited >= RedAfter:
+		return Red
+	case waited >= AmberAfter:
+		return Amber
+	}
+	return Calm
 }
 
 // DefaultAnswerTimeout is how long an answer is awaited where the profile does not say.
