@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	cardreader "madoguchi.example/agent/internal/card/command"
 	"madoguchi.example/agent/internal/config"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/settings"
@@ -46,6 +47,7 @@ func commands() []command {
 		{"run", "run [--config FILE]", "serve the reception desk and sync with the backend", runAgent},
 		{"enroll", "enroll [--config FILE] --code CODE [--backend URL]", "make this terminal's keys and enrol it with a one-time code", enroll},
 		{"verify", "verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] [--fetch [--passcode CODE]] FILE|-", "verify a certificate without a network (--fetch follows a SMART Health Link); exit 0 only when it is valid", verifyCertificate},
+		{"card", cardreader.Usage, cardreader.Help, readCard},
 		{"queue", "queue status [--config FILE]", "show what waits to be sent; the agent must not be running", queueStatus},
 		{"check-config", "check-config [--config FILE]", "print every fault of the configuration at once", checkConfig},
 		{"version", "version", "print the version", printVersion},
@@ -88,11 +90,19 @@ var (
 	errSaidUsage = errors.New("already said: usage")
 )
 
+// saidCode is errSaid with an exit code of the command's own.
+type saidCode int
+
+func (c saidCode) Error() string { return errSaid.Error() }
+
 func usage(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
 }
 
 func exitCode(w World, c command, err error) int {
+	if code, own := errors.AsType[saidCode](err); own {
+		return int(code)
+	}
 	switch {
 	case err == nil:
 		return ExitOK

@@ -13,22 +13,44 @@ const (
 	maxFetches = 64      // answers to one command that a card may cut into pieces
 )
 
+// FullTries is how many wrong tries in a row both PINs allow.
+const FullTries = 3
+
 // Session is a transaction on a card, behind the guard. It is for one goroutine.
-type Session struct{ t Transport }
+type Session struct {
+	t        Transport
+	applet   AID // that is selected
+	verified bool
+}
 
 // With runs do inside one transaction, so that no other program's command stands between
-// its commands, and ends the transaction whatever comes out.
+// its commands, and ends the transaction whatever comes out. A PIN that was verified is not
+// so any more afterwards, for whoever uses the card next.
 func With(ctx context.Context, t Transport, do func(*Session) error) error {
 	t = Guard(t)
 	if err := t.Begin(ctx); err != nil {
 		return err
 	}
-	err := do(&Session{t: t})
-	// The card is given free even where the reading ran out of time.
-	if end := t.End(context.WithoutCancel(ctx)); err == nil {
-		err = end
-	}
+	s := &Session{t: t}
+	err := do(s)
+	// The card is given free even where the reading ran out of time. What was read by then
+	// is right, whatever happens to the card now.
+	after := context.WithoutCancel(ctx)
+	s.forget(after)
+	_ = t.End(after)
 	return err
+}
+
+// forget has the card lose its verified PINs, which it does when another applet is selected.
+func (s *Session) forget(ctx context.Context) {
+	if !s.verified {
+		return
+	}
+	other := JPKI
+	if s.applet == JPKI {
+		other = TextAID
+	}
+	_, _ = s.Select(ctx, other)
 }
 
 // Send sends one command, fetches the rest of an answer that comes in pieces and asks again
@@ -72,6 +94,9 @@ func (s *Session) once(ctx context.Context, c Command) (Answer, error) {
 // Select selects an applet. It tells false where the card has none of that name.
 func (s *Session) Select(ctx context.Context, aid AID) (bool, error) {
 	a, err := s.Send(ctx, Command{INS: insSelect, P1: 4, P2: 0x0C, Data: []byte(aid), Le: NoLe})
+	if a.Status == OK {
+		s.applet = aid
+	}
 	return a.Status == OK, err
 }
 
@@ -107,8 +132,7 @@ func (s *Session) Tries(ctx context.Context, pin FileID) (left int, has bool, er
 }
 
 // Verify tries a PIN of PINLength digits where at least MinTries are left, which it asks
-// for first. It gives the tries left: after a success those that were left before, at
-// least. It fails with pin_form, pin_wrong, pin_last_try, pin_blocked and no_pin_card.
+// for first. It gives the tries left, -1 unknown. It fails with pin_form, pin_wrong, pin_last_try, pin_blocked and no_pin_card.
 func (s *Session) Verify(ctx context.Context, pin FileID, digits []byte) (left int, err error) {
 	if !IsPIN(digits) {
 		return -1, PINForm.Fault(nil)
@@ -125,10 +149,11 @@ func (s *Session) Verify(ctx context.Context, pin FileID, digits []byte) (left i
 	}
 	a, err := s.Send(ctx, Command{INS: insVerify, P2: 0x80, Data: digits, Le: NoLe})
 	if err != nil {
-		return left, err
+		return -1, err
 	}
 	if a.Status == OK {
-		return left, nil
+		s.verified = true
+		return FullTries, nil
 	}
 	if now, told := a.Status.Tries(); told && now > 0 {
 		return now, PINWrong.Fault(nil)

@@ -1,0 +1,68 @@
+package counter
+
+import (
+	"context"
+
+	"madoguchi.example/agent/internal/card"
+	"madoguchi.example/agent/internal/card/jpki"
+	"madoguchi.example/agent/internal/card/textap"
+)
+
+// lookInto finds out what lies in a reader, without a PIN.
+func (c *Counter) lookInto(ctx context.Context, r card.Reader) look {
+	found := look{events: r.Events, kind: None, left: -1}
+	t, err := c.Readers.Connect(ctx, r.Name)
+	if err == nil {
+		defer func() { _ = t.Close() }()
+		err = card.With(ctx, t, func(s *card.Session) error {
+			found.kind, found.left, err = survey(ctx, s)
+			return err
+		})
+	}
+	switch word := card.WordOf(err); word {
+	case card.MuteCard:
+		found.kind = Mute
+	case card.CardMalformed:
+		found.kind = Other
+	default:
+		found.fault = word
+	}
+	return found
+}
+
+// survey finds out what a card is and how many tries its PINs have left, the fewer of both;
+// -1 where it has none or a phone carries it. The text applet is selected afterwards where
+// the card is MyNumber.
+func survey(ctx context.Context, s *card.Session) (Kind, int, error) {
+	key, has, err := jpki.Select(ctx, s)
+	if err != nil || !has {
+		return Other, -1, err
+	}
+	switch carrier, err := key.Carrier(ctx); {
+	case err != nil:
+		return Other, -1, err
+	case carrier == jpki.Phone:
+		return MyNumberPhone, -1, nil
+	case carrier != jpki.Plastic:
+		return Other, -1, nil
+	}
+	ofKey, has, err := key.Tries(ctx)
+	if err != nil {
+		return Other, -1, err
+	}
+	if !has {
+		return MyNumberNoPIN, -1, nil
+	}
+	text, has, err := textap.Select(ctx, s)
+	if err != nil || !has {
+		return Other, -1, err
+	}
+	ofText, has, err := text.Tries(ctx)
+	switch {
+	case err != nil:
+		return Other, -1, err
+	case !has:
+		return MyNumberNoPIN, -1, nil
+	}
+	return MyNumber, min(ofKey, ofText), nil
+}
