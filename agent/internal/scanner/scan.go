@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -108,6 +110,18 @@ const (
 	NoScanner    = "not_a_scanner" // the configured device is none of that kind
 	Failed       = "failed"        // anything else; the log tells
 )
+
+// words are what scanners call themselves by, makers first.
+var words = []string{
+	"opticon", "honeywell", "metrologic", "symbol", "zebra", "datalogic", "denso", "newland",
+	"scan", "barcode", "bar code", "bar_code", "code reader", "code_reader", "2d reader", "2d_reader", "qr",
+}
+
+// Named tells whether a device's own name says that it is a scanner.
+func Named(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(name, word) })
+}
 
 // Health is how a device is.
 type Health struct {

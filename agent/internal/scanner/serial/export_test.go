@@ -11,8 +11,8 @@ func Frames(sent []byte, piece int) []scanner.Scan {
 	var scans []scanner.Scan
 	f := framer{take: func(s scanner.Scan) { scans = append(scans, s) }}
 	for chunk := range slices.Chunk(sent, piece) {
-		f.feed(chunk)
+		f.Feed(chunk)
 	}
-	f.silent()
+	f.Silent()
 	return scans
 }

@@ -6,7 +6,7 @@ import (
 	"madoguchi.example/agent/internal/scanner"
 )
 
-// framer finds where a code ends.
+// framer finds where a code ends. It is a device.Framer.
 type framer struct {
 	take   func(scanner.Scan)
 	frame  []byte
@@ -14,7 +14,8 @@ type framer struct {
 	over   bool // it was longer than any code; the rest is dropped up to the next silence
 }
 
-func (f *framer) feed(chunk []byte) {
+// Feed takes what came next.
+func (f *framer) Feed(chunk []byte) {
 	for _, c := range chunk {
 		switch {
 		case f.over:
@@ -46,8 +47,8 @@ func (f *framer) end() {
 	}
 }
 
-// silent is told that nothing came for a while.
-func (f *framer) silent() {
+// Silent is told that nothing came for a while.
+func (f *framer) Silent() {
 	if f.over {
 		*f = framer{take: f.take}
 		f.take(scanner.TooLong(scanner.FromSerial))

@@ -25,10 +25,7 @@ func (p Port) IsScanner() bool {
 	if slices.Contains(makers, strings.ToUpper(p.VID)) {
 		return true
 	}
-	name := strings.ToLower(p.Product)
-	return slices.ContainsFunc([]string{"scan", "barcode", "bar code", "code reader", "2d reader", "qr"}, func(word string) bool {
-		return strings.Contains(name, word)
-	})
+	return scanner.Named(p.Product)
 }
 
 // Choose gives the name of the one port that is a scanner's. Otherwise it gives the fault,

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/encoding/japanese"
 
 	"madoguchi.example/agent/internal/scanner"
+	"madoguchi.example/agent/internal/scanner/device"
 	"madoguchi.example/agent/internal/scanner/serial"
 )
 
@@ -46,7 +47,7 @@ func line() (io.WriteCloser, func(string, int) (io.ReadCloser, error)) {
 	return w, func(string, int) (io.ReadCloser, error) { return r, nil }
 }
 
-func start(t *testing.T, c serial.Config) (*serial.Reader, *desk) {
+func start(t *testing.T, c serial.Config) (*device.Loop, *desk) {
 	t.Helper()
 	c.Now = time.Now
 	r, d := serial.New(c), &desk{}
@@ -174,7 +175,7 @@ func TestUnpluggedAndPluggedAgain(t *testing.T) {
 		}
 		expect(false, scanner.NoDevice, "")
 		ports = []serial.Port{{Name: "/dev/ttyACM0", VID: "065A", PID: "A002"}}
-		time.Sleep(serial.DefaultRetry)
+		time.Sleep(device.DefaultRetry)
 		expect(true, "", "/dev/ttyACM0")
 		before := r.Health().Since
 		if _, err := io.WriteString(w, "first\rhalf a co"); err != nil {
@@ -185,14 +186,14 @@ func TestUnpluggedAndPluggedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(false, scanner.NoDevice, "/dev/ttyACM0")
-		time.Sleep(serial.DefaultRetry)
+		time.Sleep(device.DefaultRetry)
 		expect(false, scanner.NoDevice, "")
 		listed = errors.New("no list")
-		time.Sleep(serial.DefaultRetry)
+		time.Sleep(device.DefaultRetry)
 		expect(false, scanner.Failed, "")
 		listed, ports = nil, []serial.Port{{Name: "/dev/ttyACM1", VID: "065A", PID: "A002"}}
 		w, open = line()
-		time.Sleep(serial.DefaultRetry)
+		time.Sleep(device.DefaultRetry)
 		expect(true, "", "/dev/ttyACM1")
 		if _, err := io.WriteString(w, "second\r"); err != nil {
 			t.Fatal(err)
@@ -219,7 +220,7 @@ func TestPortsThatDoNotOpen(t *testing.T) {
 			{err, scanner.NoDevice}, {fs.ErrPermission, scanner.NoPermission}, {errors.New("x"), scanner.Failed},
 		} {
 			err = c.err
-			time.Sleep(serial.DefaultRetry)
+			time.Sleep(device.DefaultRetry)
 			synctest.Wait()
 			if h := r.Health(); h.Fault != c.fault || h.Ready || h.Automatic {
 				t.Errorf("%v: %+v", c.err, h)
