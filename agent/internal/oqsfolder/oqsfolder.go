@@ -5,9 +5,10 @@
 // only then gets its name in the request folder; where that fails nothing half-written
 // stays. Files of others are never deleted, moved, renamed or locked, nor is a foreign
 // answer taken: an answer is ours by the record id in its ArbitraryFileIdentifier alone.
-// The folders are watched by events and scanned, since network shares give no events; a
+// The folders are watched by events and scanned, since network shares give no events. A
 // half-written file is tried again, and after Config.Timeout it is a fault that stays in
-// sight, as is everything else that could not be taken. "No answer" is never decided here.
+// sight, as is everything else that could not be taken. An answer that another program took
+// away first is no fault: the check is asked again. "No answer" is never decided here.
 package oqsfolder
 
 import (
@@ -17,29 +18,44 @@ import (
 	"sync"
 	"time"
 
-	"madoguchi.example/shared/eligibility"
-	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/insurance"
 	"madoguchi.example/shared/oqs"
 )
 
 // Config names the folders and what is written into them. Now, Rand and Log are required.
+// A folder on a network share should lie below the mount point, so that it is gone while
+// the share is.
 type Config struct {
 	ReqDir, ResDir string
 	FaceDir        string // "" where there is no face reader
 	Institution    insurance.InstitutionCode
 	Encoding       oqs.Encoding
-	Ceiling        bool // the clinic has the patients' consent to be told 限度額
+	Ceiling        bool // patients agree at the counter that 限度額 is told
 	Now            func() time.Time
 	Rand           io.Reader
 	Log            *slog.Logger
-	Timeout        time.Duration // how long a file may stay unreadable; 10 s where zero
+	Timeout        time.Duration // how long a file may stay unreadable and a folder silent; 10 s where zero
 	ScanEvery      time.Duration // 2 s where zero
 }
 
-// Taker is given what the terminal answered. An error of code fault.NotFound says that the
-// identifier is not ours; fault.Conflict that the record has another answer, which is a
-// Trouble; after any other error the file is offered again.
+// Bounds.
+const (
+	defaultTimeout = 10 * time.Second
+	defaultScan    = 2 * time.Second
+	retryEvery     = 300 * time.Millisecond // of a half-written file
+	keepAnswers    = 40 * 24 * time.Hour    // files last changed before are not read
+	keepFaces      = 36 * time.Hour         // likewise: a face result is for its day
+	keepTrouble    = 24 * time.Hour         // of a fault that time alone resolves
+	maxWaiting     = 10_000
+	maxDecided     = 20_000
+	maxTrouble     = 50
+)
+
+// Taker is given what the terminal answered, in progress and abnormal ends too. After a
+// start, what still lies in the folders is given once more, so taking twice changes
+// nothing. An error of code fault.NotFound says that the identifier is not ours, and
+// fault.Conflict that the record has another answer, which is a Trouble; after any other
+// error the file is given again.
 type Taker interface {
 	TakeOnline(ctx context.Context, r oqs.Result) error
 	TakeFace(ctx context.Context, file string, r oqs.Result) error
@@ -49,77 +65,158 @@ type Taker interface {
 
 // Health is what the desk and doctor tell of the exchange.
 type Health struct {
-	Ready      bool
-	Fault      string // a word of the Fault constants; empty when Ready
+	Ready      bool   // can ask and be answered; the face folder may be out all the same
+	Fault      string // one of the folder's faults
+	Folder     string // which one: "req", "res", "face"
 	Since      time.Time
 	LastAnswer time.Time
-	Waiting    int // asked and not answered
-	Lost       int // answers that another program took away before they were read
-	Trouble    []Trouble
+	Waiting    int       // asked, and no answer yet
+	Lost       int       // answers that went away before they were read
+	Trouble    []Trouble // at most 50, oldest first
 }
 
-// Trouble is one file that could not be taken. It stays in sight until the file is gone.
+// Trouble is one file that could not be taken. It stays in sight until the file is gone,
+// is whole, or is old.
 type Trouble struct {
 	File  string // its name; no name holds personal data
-	Fault string
+	Fault string // one of a file's faults
 	Code  string // the terminal's error code, with FaultAbnormal
 	Since time.Time
 }
 
-// The faults of the folder.
+// The faults of a folder.
 const (
 	FaultNoFolder    = "no_folder"
 	FaultNotWritable = "not_writable"
 	FaultNotReadable = "not_readable"
 	FaultFull        = "full"
+	FaultSilent      = "silent" // the file system does not answer
 )
 
 // The faults of one file.
 const (
-	FaultUnreadable = "unreadable"   // half-written for too long, or no document
-	FaultEncoding   = "encoding"     // not the character set it claims
-	FaultTooLarge   = "too_large"    //
-	FaultRefused    = "refused"      // entities, elements twice, another document
-	FaultZip        = "zip"          // the terminal is set to send archives with a password
-	FaultAbnormal   = "abnormal"     // the terminal says that the check ended abnormally
-	FaultSecond     = "second"       // another answer than the one that was taken first
-	FaultNotOurs    = "not_our_code" // our identifier, but another institution or day
+	FaultUnreadable = "unreadable" // half-written for too long, or no document
+	FaultEncoding   = "encoding"   // not the character set it claims
+	FaultTooLarge   = "too_large"  // more than any answer has
+	FaultRefused    = "refused"    // entities, elements twice, another document
+	FaultZip        = "zip"        // the terminal is set to send archives with a password
+	FaultAbnormal   = "abnormal"   // the terminal says that the check ended abnormally
+	FaultSecond     = "second"     // another answer than the one that was taken first
 )
 
 // Exchange is safe for concurrent use.
 type Exchange struct {
-	config Config
-	mu     sync.Mutex
+	config  Config
+	disk    disk
+	writing chan struct{} // held while a request is written
+	scan    sync.Mutex    // held while the folders are read
+
+	mu         sync.Mutex // guards what follows
+	folders    map[string]folderFault
+	used       bool
+	busySince  time.Time // of the reading under way
+	lastAnswer time.Time
+	waiting    bounded[time.Time]
+	decided    bounded[digest]
+	files      map[string]*file // by folder and name; only those that are there
+	lost       int
 }
 
-// New gives an exchange. Nothing is touched before Ask, Run or Probe.
-func New(c Config) *Exchange { return &Exchange{config: c} }
-
-// Ask writes the request for one inquiry. Asking again for the same record writes a new
-// file with the same identifier.
-func (x *Exchange) Ask(ctx context.Context, q eligibility.Inquiry) error {
-	return fault.New(fault.Unavailable, "not written")
+type folderFault struct {
+	word  string
+	since time.Time
 }
 
-// AskMany writes one bulk request for inquiries of one visit day.
-func (x *Exchange) AskMany(ctx context.Context, batch string, qs []eligibility.Inquiry) error {
-	return fault.New(fault.Unavailable, "not written")
+// New gives an exchange. Nothing is touched before it is used.
+func New(c Config) *Exchange {
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.ScanEvery == 0 {
+		c.ScanEvery = defaultScan
+	}
+	if c.Encoding == "" {
+		c.Encoding = oqs.UTF8
+	}
+	return &Exchange{
+		config: c, disk: realDisk{}, writing: make(chan struct{}, 1), folders: map[string]folderFault{},
+		waiting: newBounded[time.Time](maxWaiting), decided: newBounded[digest](maxDecided), files: map[string]*file{},
+	}
 }
 
-// Collect writes the request for the answers to an accepted batch.
-func (x *Exchange) Collect(ctx context.Context, batch, reception string) error {
-	return fault.New(fault.Unavailable, "not written")
-}
-
-// Run watches the folders and gives what comes to t, until ctx ends.
-func (x *Exchange) Run(ctx context.Context, t Taker) error {
-	<-ctx.Done()
-	return nil
-}
-
-// Health tells how the folders stood when they were last used.
+// Health tells how the folders stood when they were last used, and looks once if they
+// never were. It does not wait for a file system.
 func (x *Exchange) Health() Health {
 	x.mu.Lock()
+	used := x.used
+	x.mu.Unlock()
+	if !used {
+		x.look()
+	}
+	x.mu.Lock()
 	defer x.mu.Unlock()
-	return Health{Ready: x.config.ReqDir != ""}
+	h := Health{LastAnswer: x.lastAnswer, Waiting: x.waiting.len(), Lost: x.lost, Trouble: x.trouble()}
+	for _, f := range []string{"face", "res", "req"} {
+		if bad, ok := x.folders[f]; ok {
+			h.Fault, h.Folder, h.Since = bad.word, f, bad.since
+		}
+	}
+	if h.Folder == "" && !x.busySince.IsZero() && x.config.Now().Sub(x.busySince) > x.config.Timeout {
+		h.Fault, h.Folder, h.Since = FaultSilent, "res", x.busySince
+	}
+	h.Ready = h.Fault == "" || h.Folder == "face"
+	return h
+}
+
+// Probe uses the folders now, with a file of its own that it takes away again, and tells
+// how they are. It waits no longer than Config.Timeout.
+func (x *Exchange) Probe(ctx context.Context) Health {
+	x.look()
+	if err := x.write(ctx, "", nil); err != nil {
+		x.config.Log.Warn("the request folder cannot be used", "error", err)
+	}
+	return x.Health()
+}
+
+// look notes whether the folders are there.
+func (x *Exchange) look() {
+	for name, dir := range x.dirs() {
+		if word := x.disk.folder(dir); word != "" || x.faultOf(name) == FaultNoFolder {
+			x.setFolder(name, word)
+		}
+	}
+	x.mu.Lock()
+	x.used = true
+	x.mu.Unlock()
+}
+
+func (x *Exchange) dirs() map[string]string {
+	dirs := map[string]string{"req": x.config.ReqDir, "res": x.config.ResDir}
+	if x.config.FaceDir != "" {
+		dirs["face"] = x.config.FaceDir
+	}
+	return dirs
+}
+
+func (x *Exchange) faultOf(folder string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.folders[folder].word
+}
+
+// setFolder notes how a folder is; "" clears it. What changes is logged once.
+func (x *Exchange) setFolder(folder, word string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.used = true
+	was := x.folders[folder].word
+	switch {
+	case was == word:
+	case word == "":
+		delete(x.folders, folder)
+		x.config.Log.Info("the folder can be used again", "folder", folder)
+	default:
+		x.folders[folder] = folderFault{word, x.config.Now()}
+		x.config.Log.Warn("the folder cannot be used", "folder", folder, "fault", word)
+	}
 }
