@@ -134,6 +134,23 @@ func Parse(signed []byte, keys []Key) (Table, error) {
 	return ParseTable(body)
 }
 
+// Unsigned reads the table of an envelope without looking at its signatures: to show it to
+// its author, never to charge by it.
+func Unsigned(signed []byte) (Table, error) {
+	if len(signed) > MaxSignedBytes {
+		return Table{}, fault.At(fault.TooLarge, "envelope", "must be at most %d bytes", MaxSignedBytes)
+	}
+	e, err := open(signed)
+	if err != nil {
+		return Table{}, err
+	}
+	body, err := base64.StdEncoding.Strict().DecodeString(e.Payload)
+	if err != nil {
+		return Table{}, fault.At(fault.InvalidArgument, "payload", "must be base64 with padding")
+	}
+	return ParseTable(body)
+}
+
 func open(signed []byte) (envelope, error) {
 	var e envelope
 	var listed []json.RawMessage

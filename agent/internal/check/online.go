@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,9 @@ type Health struct {
 	Fault      string // a word, where it is not ready
 	LastAnswer time.Time
 }
+
+// FaultFull is the fault of an exchange whose disk is this terminal's own trouble.
+const FaultFull = "full"
 
 // gaps are how long a question stays out before it is asked again; the last one repeats.
 var gaps = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
@@ -131,24 +135,24 @@ func refusalWord(err error) string {
 // TakeOnline takes an answer of the clinic's own terminal. It is matched by the record's ID
 // alone and must be for the visit day. In progress leaves the question out; an abnormal end
 // leaves it to be asked again, with the cause their_system_after; what the terminal says of
-// the inquiry itself is an answer. Answers that nobody here waits for are passed over: the
-// folder is shared. An error means that nothing was stored: give the answer again.
+// the inquiry itself is an answer. The same answer again changes nothing, nor does one for a
+// record that was taken back. Faults: NotFound where no record of this desk has that
+// identifier, Conflict for another day or another answer than the one that came first.
+// After any other error nothing was stored: give the answer again.
 func (d *Desk) TakeOnline(ctx context.Context, r oqs.Result) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, ok, err := d.Book.Get(ctx, r.Identifier)
-	if err != nil || !ok || c.Route != eligibility.RouteTerminal || !open(&c) {
+	switch {
+	case err != nil:
 		return err
-	}
-	if r.ForDay != c.VisitDay {
-		d.Rejected(c.RecordID, fault.New(fault.Conflict, "the answer is for another day"))
+	case !ok || c.Route != eligibility.RouteTerminal:
+		return fault.New(fault.NotFound, "no record of this desk has that identifier")
+	case r.ForDay != c.VisitDay:
+		return fault.New(fault.Conflict, "the answer is for another day than the visit")
+	case r.Segment == oqs.InProgress || c.State == eligibility.Voided:
 		return nil
-	}
-	switch r.Segment {
-	case oqs.InProgress:
-		return nil
-	case oqs.Done:
-	default:
+	case r.Segment != oqs.Done:
 		return d.abnormal(ctx, c)
 	}
 	answer, ok := r.Answer(c.RecordID, c.VisitDay)
@@ -159,7 +163,20 @@ func (d *Desk) TakeOnline(ctx context.Context, r oqs.Result) error {
 		d.Rejected(c.RecordID, err)
 		return nil
 	}
+	switch {
+	case c.Answer != nil && same(answer, *c.Answer):
+		return nil
+	case !open(&c):
+		return fault.New(fault.Conflict, "the record has another answer, which came first")
+	}
 	return d.conclude(ctx, c, answer)
+}
+
+// same compares answers as they are stored.
+func same(a, b eligibility.Answer) bool {
+	x, errX := a.Encode()
+	y, errY := b.Encode()
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 // abnormal notes that the clinic's own terminal took the question and ended without a word.
@@ -249,7 +266,7 @@ func (d *Desk) causeOfOnline() eligibility.Cause {
 	switch h := d.Online.Health(); {
 	case h.Ready && (d.Hours == nil || d.Hours(d.Now())):
 		return eligibility.CauseNone
-	case h.Ready, h.Fault != "full" && h.Fault != "not_configured":
+	case h.Ready, h.Fault != FaultFull:
 		return eligibility.CauseTheirsBefore
 	}
 	return eligibility.CauseOursBefore

@@ -1,12 +1,20 @@
 // Package precheck is the evening's check of tomorrow's booked patients: from a list of
 // bookings to a "last known valid, as of" that a check without a line may show.
 //
-// It promises that what it knows is encrypted, expires at the end of the day after the
-// visit, and is never an answer for the day itself.
+// It promises that what it knows lies encrypted on the vault's shelves, expires at the end
+// of the day after the visit, and is never an answer for the day itself: it is handed out
+// as casebook.Known alone, with the time at which it was told.
 package precheck
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"madoguchi.example/agent/internal/casebook"
@@ -14,11 +22,14 @@ import (
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/jptext"
+	"madoguchi.example/shared/oqs"
 )
 
 // Shelf names.
 const (
 	ShelfBookings = "booking"
+	ShelfBatches  = "booking_batch"
 	ShelfKnown    = "known"
 )
 
@@ -30,48 +41,473 @@ type Asker interface {
 
 // Config is what a Precheck is made of. Every field but Online must be set.
 type Config struct {
-	Bookings, Known casebook.Shelf
-	Online          Asker // nil: bookings are kept and nothing is asked
-	Now             func() time.Time
-	NewID           func() (string, error) // UUID version 7
+	Shelf  func(name string) casebook.Shelf // the vault's
+	Online Asker                            // nil: bookings are kept and nothing is asked
+	Now    func() time.Time
+	NewID  func() (string, error) // UUID version 7
 }
 
 // Precheck is safe for concurrent use.
-type Precheck struct{ Config }
+type Precheck struct {
+	Config
+	mu      sync.Mutex
+	asking  sync.Mutex // one Run at a time
+	loaded  bool
+	booked  map[string]Booking // by ID
+	batches map[string]batch   // by ID
+	known   map[string]casebook.Known
+}
 
 // New makes a Precheck.
 func New(c Config) *Precheck { return &Precheck{Config: c} }
 
 // Booking is one booked patient. It masks itself in logs.
 type Booking struct {
-	ID        string              `json:"id"` // a record id, by which its answer is found
+	ID        string              `json:"id"` // by which its answer is found: Inquiry.RecordID
 	Time      string              `json:"time"`
-	Patient   string              `json:"patient,omitempty"`
+	Patient   string              `json:"patient,omitempty"` // the clinic's own reference
 	Kana      string              `json:"kana"`
 	Inquiry   eligibility.Inquiry `json:"inquiry"`
 	Cancelled bool                `json:"cancelled,omitempty"`
 }
 
-// Load reads a list of bookings (CSV).
-func (p *Precheck) Load(ctx context.Context, csv []byte) (int, error) {
-	return 0, fault.New(fault.Unavailable, "bookings are not read yet")
+// LogValue masks all but the handle.
+func (b Booking) LogValue() slog.Value { return slog.GroupValue(slog.String("booking", b.ID)) }
+
+// Standing is a booking with what is known about it.
+type Standing struct {
+	Booking
+	Known *casebook.Known // nil: nothing yet
 }
 
-// Run asks for what is due.
-func (p *Precheck) Run(ctx context.Context) error { return nil }
+// batch is one bulk question.
+type batch struct {
+	ID        string     `json:"id"`
+	Day       civil.Date `json:"day"`
+	AskedAt   time.Time  `json:"asked_at"`
+	Reception string     `json:"reception,omitempty"` // the terminal's number, once it took the batch
+	CollectAt time.Time  `json:"collect_at,omitzero"` // when its answers were last asked for
+	Collected int        `json:"collected,omitempty"` // how often they were
+	Done      bool       `json:"done,omitempty"`      // answered, or ended without a word
+	ErrorCode string     `json:"error_code,omitempty"`
+}
 
-// Bookings lists the booked patients of a day, in order of time.
-func (p *Precheck) Bookings(ctx context.Context, day civil.Date) ([]Booking, error) { return nil, nil }
+// load reads the shelves at the first use. The caller holds mu.
+func (p *Precheck) load(ctx context.Context) error {
+	if p.loaded {
+		return nil
+	}
+	p.booked, p.batches, p.known = map[string]Booking{}, map[string]batch{}, map[string]casebook.Known{}
+	err := errors.Join(
+		read(ctx, p.Shelf(ShelfBookings), p.booked), read(ctx, p.Shelf(ShelfBatches), p.batches), read(ctx, p.Shelf(ShelfKnown), p.known),
+	)
+	if err != nil {
+		return fmt.Errorf("cannot read the bookings: %w", err)
+	}
+	p.loaded = true
+	return nil
+}
+
+// read leaves out what cannot be read: the evening's check is a help, not a record.
+func read[T any](ctx context.Context, s casebook.Shelf, into map[string]T) error {
+	return s.Each(ctx, func(key string, value []byte) error {
+		var v T
+		if json.Unmarshal(value, &v) == nil {
+			into[key] = v
+		}
+		return nil
+	})
+}
+
+// keep stores values and puts them into the map once they are on disk.
+func keep[T any](ctx context.Context, s casebook.Shelf, into, values map[string]T) error {
+	raw := make(map[string][]byte, len(values))
+	for key, v := range values {
+		b, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("cannot encode a booking: %w", err)
+		}
+		raw[key] = b
+	}
+	if err := s.PutAll(ctx, raw); err != nil {
+		return err
+	}
+	for key, v := range values {
+		into[key] = v
+	}
+	return nil
+}
+
+// remove deletes the keys from shelf and map.
+func remove[T any](ctx context.Context, s casebook.Shelf, from map[string]T, keys ...string) error {
+	for _, key := range keys {
+		if _, there := from[key]; !there {
+			continue
+		}
+		if err := s.Delete(ctx, key); err != nil {
+			return err
+		}
+		delete(from, key)
+	}
+	return nil
+}
+
+// Load reads a list of bookings (see Parse) in place of all for today and later: a booking
+// that is no longer in the list is gone with what was known about it, one that is there
+// again keeps it. It gives how many there are. With any fault in the list nothing changes.
+func (p *Precheck) Load(ctx context.Context, csv []byte) (int, error) {
+	list, err := Parse(csv, civil.In(p.Now()))
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return 0, err
+	}
+	earlier := map[identity]Booking{}
+	for _, b := range p.booked {
+		earlier[identityOf(b)] = b
+	}
+	fresh := make(map[string]Booking, len(list))
+	for _, b := range list {
+		if was, again := earlier[identityOf(b)]; again {
+			b.ID = was.ID
+		} else if b.ID, err = p.NewID(); err != nil {
+			return 0, fault.Wrap(fault.Unavailable, err, "cannot make an id")
+		}
+		b.Inquiry.RecordID = b.ID
+		fresh[b.ID] = b
+	}
+	if err := keep(ctx, p.Shelf(ShelfBookings), p.booked, fresh); err != nil {
+		return 0, err
+	}
+	today := civil.In(p.Now())
+	for id, b := range p.booked {
+		if _, stays := fresh[id]; !stays && !b.Inquiry.VisitDay.Before(today) {
+			if err := p.drop(ctx, id); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(fresh), nil
+}
+
+// identity tells bookings of the same person for the same day apart from others.
+type identity struct {
+	day, birth      civil.Date
+	insurer, number string
+	symbol, branch  string
+	kana            string
+}
+
+func identityOf(b Booking) identity {
+	q := b.Inquiry
+	return identity{q.VisitDay, q.BirthDate, q.InsurerNumber, q.Number, q.Symbol, q.Branch, jptext.KanaKey(b.Kana)}
+}
+
+// drop removes a booking and what is known about it. The caller holds mu.
+func (p *Precheck) drop(ctx context.Context, id string) error {
+	return errors.Join(remove(ctx, p.Shelf(ShelfKnown), p.known, id), remove(ctx, p.Shelf(ShelfBookings), p.booked, id))
+}
+
+// Bookings lists the booked patients of a day, in order of time, with what is known.
+func (p *Precheck) Bookings(ctx context.Context, day civil.Date) ([]Standing, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return nil, err
+	}
+	var list []Standing
+	for id, b := range p.booked {
+		if b.Inquiry.VisitDay == day {
+			list = append(list, Standing{Booking: b, Known: p.current(id)})
+		}
+	}
+	slices.SortFunc(list, func(x, y Standing) int {
+		return cmp.Or(cmp.Compare(x.Time, y.Time), cmp.Compare(x.ID, y.ID))
+	})
+	return list, nil
+}
+
+// current gives what is known and has not expired. The caller holds mu.
+func (p *Precheck) current(id string) *casebook.Known {
+	k, ok := p.known[id]
+	if !ok || !p.Now().Before(k.Expires) {
+		return nil
+	}
+	return &k
+}
 
 // Cancel notes that the patient does not come: nothing more is asked or kept about them.
 func (p *Precheck) Cancel(ctx context.Context, id string) error {
-	return fault.New(fault.NotFound, "there is no such booking")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return err
+	}
+	b, ok := p.booked[id]
+	if !ok {
+		return fault.New(fault.NotFound, "there is no such booking")
+	}
+	b.Cancelled = true
+	return errors.Join(
+		remove(ctx, p.Shelf(ShelfKnown), p.known, id),
+		keep(ctx, p.Shelf(ShelfBookings), p.booked, map[string]Booking{id: b}),
+	)
 }
 
-// Known gives the last known word about a booked patient.
+// Known gives the last known word about a booked patient for that visit day: found by birth
+// date with the kana, or with the numbers; nil where there is none, where it has expired, or
+// where two bookings fit and say different things.
 func (p *Precheck) Known(ctx context.Context, who check.Booked) (*casebook.Known, error) {
-	return nil, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return nil, err
+	}
+	var found *casebook.Known
+	kana := jptext.KanaKey(who.Kana)
+	for id, b := range p.booked {
+		q := b.Inquiry
+		if b.Cancelled || q.VisitDay != who.VisitDay || q.BirthDate != who.BirthDate || who.BirthDate.IsZero() {
+			continue
+		}
+		byKana := kana != "" && jptext.KanaKey(b.Kana) == kana
+		byNumbers := who.Number != "" && q.Number == who.Number && q.InsurerNumber == who.Insurer
+		k := p.current(id)
+		if k == nil || (!byKana && !byNumbers) {
+			continue
+		}
+		if found != nil && found.Validity != k.Validity {
+			return nil, nil
+		}
+		found = k
+	}
+	return found, nil
 }
 
-// Trim removes what has expired and says how much.
-func (p *Precheck) Trim(ctx context.Context) (int, error) { return 0, nil }
+// Trim removes what has expired and says how many bookings that were: bookings, batches and
+// what is known go at the end of the day after the visit.
+func (p *Precheck) Trim(ctx context.Context) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return 0, err
+	}
+	now, n := p.Now(), 0
+	for id, b := range p.booked {
+		if now.Before(expiry(b.Inquiry.VisitDay)) {
+			continue
+		}
+		if err := p.drop(ctx, id); err != nil {
+			return n, err
+		}
+		n++
+	}
+	for id, k := range p.known { // of bookings that are gone
+		if !now.Before(k.Expires) {
+			if err := remove(ctx, p.Shelf(ShelfKnown), p.known, id); err != nil {
+				return n, err
+			}
+		}
+	}
+	for id, b := range p.batches {
+		if !now.Before(expiry(b.Day)) {
+			if err := remove(ctx, p.Shelf(ShelfBatches), p.batches, id); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// expiry is the end of the day after the visit.
+func expiry(visit civil.Date) time.Time { return visit.AddDays(2).Midnight() }
+
+// Run asks for the booked patients of tomorrow and, where tomorrow has none, of the next day
+// that has some. Running again asks again, and the newer word replaces the older. Without
+// bookings, and without a terminal, it does nothing.
+func (p *Precheck) Run(ctx context.Context) error {
+	if p.Online == nil {
+		return nil
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	day, questions, err := p.next(ctx)
+	if err != nil || len(questions) == 0 {
+		return err
+	}
+	id, err := p.NewID()
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "cannot make an id")
+	}
+	// The batch is noted first: an answer can come before this returns.
+	b := batch{ID: id, Day: day, AskedAt: p.Now().UTC()}
+	if err := p.note(ctx, b); err != nil {
+		return err
+	}
+	if err := p.Online.AskMany(ctx, id, questions); err != nil {
+		b.Done = true
+		return errors.Join(err, p.note(ctx, b))
+	}
+	return nil
+}
+
+// next gives the day to ask for and its questions.
+func (p *Precheck) next(ctx context.Context) (civil.Date, []eligibility.Inquiry, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return civil.Date{}, nil, err
+	}
+	today := civil.In(p.Now())
+	var day civil.Date
+	for _, b := range p.booked {
+		v := b.Inquiry.VisitDay
+		if v.After(today) && !b.Cancelled && (day.IsZero() || v.Before(day)) {
+			day = v
+		}
+	}
+	var questions []eligibility.Inquiry
+	for _, b := range p.booked {
+		if b.Inquiry.VisitDay == day && !b.Cancelled {
+			questions = append(questions, b.Inquiry)
+		}
+	}
+	slices.SortFunc(questions, func(x, y eligibility.Inquiry) int { return cmp.Compare(x.RecordID, y.RecordID) })
+	return day, questions, nil
+}
+
+func (p *Precheck) note(ctx context.Context, b batch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return err
+	}
+	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
+}
+
+// gaps are how long answers to a batch are given before they are asked for again.
+var gaps = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// Chase asks again for answers that were not ready. Call it on a tick.
+func (p *Precheck) Chase(ctx context.Context) error {
+	if p.Online == nil {
+		return nil
+	}
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	due, err := p.due(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range due {
+		if err := p.collect(ctx, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Precheck) due(ctx context.Context) ([]batch, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.load(ctx); err != nil {
+		return nil, err
+	}
+	now := p.Now()
+	var due []batch
+	for _, b := range p.batches {
+		gap := gaps[min(b.Collected, len(gaps)-1)]
+		if !b.Done && b.Reception != "" && (b.Collected == 0 || !now.Before(b.CollectAt.Add(gap))) && now.Before(expiry(b.Day)) {
+			due = append(due, b)
+		}
+	}
+	return due, nil
+}
+
+// collect asks for a batch's answers and notes that it did. The file is written without mu.
+func (p *Precheck) collect(ctx context.Context, b batch) error {
+	if err := p.Online.Collect(ctx, b.ID, b.Reception); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b = p.batches[b.ID]
+	b.CollectAt, b.Collected = p.Now().UTC(), b.Collected+1
+	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
+}
+
+// TakeReception notes that the terminal took a batch, or did not. The answers are asked for
+// by the next Chase. NotFound: the batch is not ours.
+func (p *Precheck) TakeReception(ctx context.Context, r oqs.Reception) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, err := p.batch(ctx, r.Identifier)
+	if err != nil || b.Done {
+		return err
+	}
+	switch {
+	case r.ReceptionNumber != "":
+		b.Reception = r.ReceptionNumber
+	case r.Segment == oqs.InProgress:
+		return nil
+	default:
+		b.Done, b.ErrorCode = true, r.ErrorCode
+	}
+	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
+}
+
+func (p *Precheck) batch(ctx context.Context, id string) (batch, error) {
+	if err := p.load(ctx); err != nil {
+		return batch{}, err
+	}
+	b, ok := p.batches[id]
+	if !ok {
+		return batch{}, fault.New(fault.NotFound, "no batch of this desk has that identifier")
+	}
+	return b, nil
+}
+
+// TakeBulk notes what was told about a batch's patients, each by its own identifier. What
+// ended in an error says nothing and leaves what was known. In progress leaves the batch to
+// be asked for again. NotFound: the batch is not ours.
+func (p *Precheck) TakeBulk(ctx context.Context, r oqs.Result) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, err := p.batch(ctx, r.Identifier)
+	if err != nil || r.Segment == oqs.InProgress {
+		return err
+	}
+	b.Done, b.ErrorCode = true, r.ErrorCode
+	told := map[string]casebook.Known{}
+	for id, items := range byPerson(r) {
+		booking, ok := p.booked[id]
+		if !ok || booking.Cancelled || booking.Inquiry.VisitDay != b.Day {
+			continue
+		}
+		one := r
+		one.Items = items
+		answer, ok := one.Answer(id, b.Day)
+		if !ok || answer.Validity == eligibility.CheckFailed || answer.Validate() != nil {
+			continue
+		}
+		told[id] = casebook.Known{AsOf: p.Now().UTC(), ForDay: b.Day, Validity: answer.Validity, Answer: answer, Expires: expiry(b.Day)}
+	}
+	return errors.Join(
+		keep(ctx, p.Shelf(ShelfKnown), p.known, told),
+		keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b}),
+	)
+}
+
+func byPerson(r oqs.Result) map[string][]oqs.Item {
+	people := map[string][]oqs.Item{}
+	if r.Segment != oqs.Done {
+		return people
+	}
+	for _, i := range r.Items {
+		people[i.Identifier] = append(people[i.Identifier], i)
+	}
+	return people
+}

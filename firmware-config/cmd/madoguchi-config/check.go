@@ -10,6 +10,7 @@ import (
 )
 
 const usage = `usage: madoguchi-config profile check FILE|-
+` + chargesUsage + `
 
 profile check reads one terminal profile (JSON) and prints every fault, one a line.
 Exit: 0 no fault, 1 faults or an unreadable file, 2 wrong use.`
@@ -21,6 +22,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	case len(args) == 1 && (args[0] == "--help" || args[0] == "help"):
 		_, err := fmt.Fprintln(stdout, usage)
 		return err
+	case len(args) > 0 && args[0] == "charges":
+		return charges(args[1:], stdin, stdout)
 	case len(args) == 3 && args[0] == "profile" && args[1] == "check":
 		return checkProfile(args[2], stdin, stdout)
 	}
@@ -28,7 +31,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 }
 
 func checkProfile(name string, stdin io.Reader, stdout io.Writer) error {
-	b, err := read(name, stdin)
+	b, err := read("the profile", name, stdin, profile.MaxBytes)
 	if err != nil {
 		return err
 	}
@@ -43,20 +46,21 @@ func checkProfile(name string, stdin io.Reader, stdout io.Writer) error {
 	return err
 }
 
-// read takes one byte more than the limit, so that Decode sees what is too large.
-func read(name string, stdin io.Reader) ([]byte, error) {
+// read takes one byte more than the limit, so that the reader of the document sees what is
+// too large. what names the thing in errors.
+func read(what, name string, stdin io.Reader, limit int64) ([]byte, error) {
 	in := stdin
-	if name != "-" {
+	if name != "-" || stdin == nil {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, fmt.Errorf("cannot open the profile: %w", err)
+			return nil, fmt.Errorf("cannot open %s: %w", what, err)
 		}
 		defer f.Close()
 		in = f
 	}
-	b, err := io.ReadAll(io.LimitReader(in, profile.MaxBytes+1))
+	b, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the profile: %w", err)
+		return nil, fmt.Errorf("cannot read %s: %w", what, err)
 	}
 	return b, nil
 }
