@@ -1,0 +1,209 @@
+package cards
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"madoguchi.example/deploy/stage"
+)
+
+// Variables that the tests hand to themselves in their own namespaces.
+const (
+	outsideVariable = "MADOGUCHI_CARDS_OUTSIDE" // the network namespace from which they came
+	agentVariable   = "MADOGUCHI_CARDS_AGENT"   // the agent's program
+)
+
+// impossible says why the tests cannot run here; empty where they can.
+var impossible string
+
+// agentProgram is the agent's program.
+var agentProgram string
+
+// TestMain starts this program again, alone.
+func TestMain(m *testing.M) {
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	if outside := os.Getenv(outsideVariable); outside != "" {
+		agentProgram = os.Getenv(agentVariable)
+		for _, name := range []string{outsideVariable, agentVariable} {
+			os.Unsetenv(name)
+		}
+		if err := closeDoors(outside); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}
+	if impossible = missing(); impossible == "" {
+		code, err := again()
+		if err == nil {
+			return code
+		}
+		impossible = err.Error()
+	}
+	if os.Getenv("CI") == "true" {
+		fmt.Fprintln(os.Stderr, "not skipped with CI=true:", impossible)
+		return 1
+	}
+	return m.Run()
+}
+
+// alone is the beginning of each test.
+func alone(t *testing.T) {
+	t.Helper()
+	if impossible != "" {
+		t.Skip("skipped, because ", impossible)
+	}
+}
+
+const vpcdLibrary = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+
+func missing() string {
+	for _, name := range []string{pcscdProgram, vpcdLibrary} {
+		if _, err := os.Stat(name); err != nil {
+			return name + " is not installed"
+		}
+	}
+	for _, name := range []string{"opensc-tool", "pkcs15-tool", "pkcs15-crypt"} {
+		if _, err := exec.LookPath(name); err != nil {
+			return name + " is not installed"
+		}
+	}
+	return ""
+}
+
+// again runs this program in a mount and network namespace of its own, as the superuser or
+// in a user namespace, and gives its exit code. It fails where it may not have them.
+func again() (int, error) {
+	program, tidy, err := buildAgent()
+	if err != nil {
+		return 0, err
+	}
+	defer tidy()
+	outside, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Env = append(os.Environ(), outsideVariable+"="+outside, agentVariable+"="+program)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("a mount and network namespace of one's own cannot be had here: %w", err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		return 0, err
+	}
+	return cmd.ProcessState.ExitCode(), nil
+}
+
+// buildAgent gives the agent's program: that of the folder MADOGUCHI_BIN, or one built now
+// and removed by tidy.
+func buildAgent() (program string, tidy func(), err error) {
+	if dir := os.Getenv("MADOGUCHI_BIN"); dir != "" {
+		return filepath.Join(dir, stage.Agent), func() {}, nil
+	}
+	root, err := stage.Root(context.Background())
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp("", "madoguchi-cards-")
+	if err != nil {
+		return "", nil, err
+	}
+	program = filepath.Join(dir, stage.Agent)
+	cmd := exec.Command("go", "build", "-o", program, "./agent/cmd/"+stage.Agent)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return "", nil, fmt.Errorf("the agent cannot be built: %w\n%s", err, out)
+	}
+	return program, func() { os.RemoveAll(dir) }, nil
+}
+
+// closeDoors makes the namespaces private: /run is empty, no reader of the machine can be
+// opened, and the network is a loopback that ends here.
+func closeDoors(outside string) error {
+	here, err := os.Readlink("/proc/self/ns/net")
+	if err != nil || here == outside {
+		return fmt.Errorf("cannot leave the machine's network: %w", errors.Join(err, os.ErrExist))
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("cannot make the mounts private: %w", err)
+	}
+	for _, dir := range []string{"/run", "/dev/bus"} {
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0755"); err != nil {
+			return fmt.Errorf("cannot hide %s: %w", dir, err)
+		}
+	}
+	if err := os.Mkdir(runDir, 0o755); err != nil {
+		return fmt.Errorf("cannot make %s: %w", runDir, err)
+	}
+	return loopbackUp()
+}
+
+func loopbackUp() error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("cannot raise the loopback: %w", err)
+	}
+	defer unix.Close(s)
+	lo, err := unix.NewIfreq("lo")
+	if err == nil {
+		lo.SetUint16(unix.IFF_UP)
+		err = unix.IoctlIfreq(s, unix.SIOCSIFFLAGS, lo)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot raise the loopback: %w", err)
+	}
+	return nil
+}
+
+// The namespaces hide what the tests promise to hide.
+func TestNothingLeaks(t *testing.T) {
+	alone(t)
+	startDaemon(t)
+	devices, err := os.ReadFile("/proc/net/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(devices), "\n")[2:] {
+		if name, _, found := strings.Cut(strings.TrimSpace(line), ":"); found && name != "lo" && !strings.HasSuffix(line, " 0") {
+			t.Errorf("there is a network besides the loopback: %s", line)
+		}
+	}
+	routes, err := os.ReadFile("/proc/net/route")
+	if err != nil || strings.Count(string(routes), "\n") > 1 {
+		t.Errorf("there is a way out: %s %v", routes, err)
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(mounts), "\n") {
+		if strings.Contains(line, " shared:") {
+			t.Errorf("a mount is shared with the machine: %s", line)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package cards
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"madoguchi.example/deploy/practice/card"
+	"madoguchi.example/deploy/stage"
+)
+
+const (
+	pcscdProgram = "/usr/sbin/pcscd"
+	runDir       = "/run/pcscd"
+	patience     = 30 * time.Second // a broken test fails after it; none needs it
+)
+
+// readerConfig is a reader of two slots, at the ports in slots.
+const readerConfig = `FRIENDLYNAME "Virtual PCD"
+DEVICENAME   /dev/null:0x8C7B
+LIBPATH      ` + vpcdLibrary + `
+CHANNELID    0x8C7B
+`
+
+// slots are where vpcd listens, and readers are their names.
+var (
+	slots   = []string{"127.0.0.1:35963", "127.0.0.1:35964"}
+	readers = []string{"Virtual PCD 00 00", "Virtual PCD 00 01"}
+)
+
+// daemon is pcscd with two empty readers.
+type daemon struct {
+	t       *testing.T
+	config  string
+	process *stage.Process
+}
+
+func startDaemon(t *testing.T) *daemon {
+	t.Helper()
+	d := &daemon{t: t, config: filepath.Join(t.TempDir(), "reader.conf")}
+	if err := os.WriteFile(d.config, []byte(readerConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.start()
+	t.Cleanup(func() {
+		d.kill()
+		if t.Failed() {
+			t.Logf("pcscd said:\n%s", d.process.Output())
+		}
+	})
+	return d
+}
+
+func (d *daemon) start() {
+	d.t.Helper()
+	for _, name := range []string{"pcscd.comm", "pcscd.pid"} {
+		if err := os.RemoveAll(filepath.Join(runDir, name)); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	var err error
+	d.process, err = stage.Start(stage.Command{Name: "pcscd", Path: pcscdProgram, Args: []string{"--foreground", "--info", "--config", d.config}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.process.Said(soon(d.t), "daemon ready"); err != nil {
+		d.t.Fatal(err, d.process.Output())
+	}
+}
+
+// kill ends the daemon as a power cut would.
+func (d *daemon) kill() { d.process.Kill() }
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// Made once: keys take their time.
+var (
+	authority = sync.OnceValues(func() (*card.Authority, error) { return card.NewAuthority(rand.Reader, time.Now()) })
+	keys      = sync.OnceValues(func() (*card.Keys, error) { return card.NewKeys(rand.Reader) })
+)
+
+// holder is a synthetic person with everything that is hard to carry.
+var holder = card.Person{Name: "髙橋﨑　ヴァシリエヴィチ", Address: "架空県みなと市汐見一丁目２番３号", BirthDate: time.Date(1980, 4, 1, 0, 0, 0, 0, time.UTC), Sex: 2}
+
+// make makes a card; what o leaves out is the tests' own.
+func makeCard(t *testing.T, o card.Options) *card.Card {
+	t.Helper()
+	var err error
+	if o.Authority == nil {
+		if o.Authority, err = authority(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.Keys, err = keys(); err != nil {
+		t.Fatal(err)
+	}
+	if o.Person.Name == "" {
+		o.Person = holder
+	}
+	o.Rand, o.Now = rand.Reader, time.Now()
+	c, err := card.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, v := range c.Violations() {
+			t.Error("a card was asked for what nobody may ask for: ", v)
+		}
+	})
+	return c
+}
+
+// insert puts a card into a slot until the test ends, and waits until the daemon knows.
+func (d *daemon) insert(slot int, c *card.Card, f card.Faults) *card.Inserted {
+	d.t.Helper()
+	before := d.takenUp()
+	in := d.put(slot, c, f)
+	until(d.t, "the daemon sees the card", func() bool { return d.takenUp() > before })
+	return in
+}
+
+// takenUp counts the cards that the daemon has taken up.
+func (d *daemon) takenUp() int { return strings.Count(d.process.Output(), "Card ATR: ") }
+
+// put puts a card into a slot until the test ends.
+func (d *daemon) put(slot int, c *card.Card, f card.Faults) *card.Inserted {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	d.t.Cleanup(cancel)
+	defer context.AfterFunc(soon(d.t), cancel)()
+	in, err := card.Insert(ctx, slots[slot], c, f)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(in.Remove)
+	return in
+}
+
+// until waits until something is so.
+func until(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := soon(t); !so(); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %s", what, patience)
+		}
+	}
+}
