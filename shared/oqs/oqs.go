@@ -25,7 +25,7 @@ type Encoding string
 
 // The character sets of the interface.
 const (
-	UTF8     Encoding = "utf8"
+	UTF8     Encoding = "utf-8"
 	ShiftJIS Encoding = "shift_jis"
 )
 
