@@ -144,25 +144,25 @@ func load(w World, path string) (config.Config, error) {
 	var text []byte
 	if path != "" {
 		var err error
-		if text, err = readBounded(path, settings.MaxBytes); err != nil {
+		if text, err = readBounded("configuration", path, settings.MaxBytes); err != nil {
 			return config.Config{}, err
 		}
 	}
 	return config.Load(text, w.Getenv)
 }
 
-func readBounded(path string, limit int64) ([]byte, error) {
+func readBounded(what, path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open the configuration: %w", err)
+		return nil, fmt.Errorf("cannot open the %s: %w", what, err)
 	}
 	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the configuration: %w", err)
+		return nil, fmt.Errorf("cannot read the %s: %w", what, err)
 	}
 	if int64(len(text)) > limit {
-		return nil, fault.At(fault.TooLarge, "configuration file", "is larger than %d bytes", limit)
+		return nil, fault.At(fault.TooLarge, what+" file", "is larger than %d bytes", limit)
 	}
 	return text, nil
 }

@@ -69,6 +69,8 @@ type agent struct {
 	floor    *clockfloor.Floor
 	uplink   *uplink.Uplink
 	desk     *check.Desk
+	beside   beside
+	scans    scans
 	handler  http.Handler
 }
 
@@ -88,11 +90,16 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	}
 	a.floor = a.openFloor(ctx)
 	a.book = casebook.New(a.vault.Shelf(casebook.ShelfName))
+	if a.beside, err = a.besideOf(); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
 	a.desk = check.New(check.Config{
 		Queue: a.queue, Book: a.book, Profile: a.terminal.Profile, Now: w.Now,
 		Line: func() uplink.Line { return a.uplink.Line() },
-		Kick: func() { a.uplink.Kick() },
+		Kick: func() { a.uplink.Kick(); a.beside.kick() },
 		Seal: terminal.SealTo, Open: a.terminal.Open,
+		Online: a.beside.asks(), Route: a.beside.route, Hours: hours(c.OQS), Charges: a.beside.charges,
+		Bookings: a.beside.bookings, Shelf: a.shelf, CopyOrder: c.Desk.CopyOrder,
 		Rejected: func(id string, cause error) {
 			a.log.Warn("an answer could not be taken", "record", id, "code", fault.CodeOf(cause))
 		},
@@ -111,6 +118,8 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	}
 	return a, nil
 }
+
+func (a *agent) shelf(name string) casebook.Shelf { return a.vault.Shelf(name) }
 
 // openFloor opens the last trusted time: the backend's word, the trust list's and the newest
 // record's.
@@ -246,6 +255,7 @@ func (a *agent) serve(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { _ = a.uplink.Run(ctx) })
 	work.Go(func() { a.refresh(ctx) })
+	work.Go(func() { a.runBeside(ctx) })
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	select {
