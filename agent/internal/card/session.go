@@ -191,15 +191,17 @@ func (s *Session) Read(ctx context.Context, want int) ([]byte, error) {
 }
 
 // ReadObject reads the file id, which is one TLV object, whole: its first head bytes tell how
-// long it is. It fails beyond limit bytes and where the file ends before its object does.
-func (s *Session) ReadObject(ctx context.Context, id FileID, head, limit int) ([]byte, error) {
-	has, err := s.SelectFile(ctx, id)
-	if err != nil {
-		return nil, err
+// long it is. It tells false where there is no such file, and fails beyond limit bytes and
+// where the file ends before its object does.
+func (s *Session) ReadObject(ctx context.Context, id FileID, head, limit int) (object []byte, has bool, err error) {
+	if has, err = s.SelectFile(ctx, id); err != nil || !has {
+		return nil, false, err
 	}
-	if !has {
-		return nil, CardMalformed.Fault(fmt.Errorf("no file %04X", uint16(id)))
-	}
+	object, err = s.object(ctx, id, head, limit)
+	return object, err == nil, err
+}
+
+func (s *Session) object(ctx context.Context, id FileID, head, limit int) ([]byte, error) {
 	first, err := s.Read(ctx, head)
 	if err != nil {
 		return nil, err

@@ -19,8 +19,8 @@
 // my_number_phone, my_number_no_pin, other or mute. pin_left is the fewer tries of the card's
 // two PINs, -1 unknown. person is null where none was read. certificate is good, expired,
 // not_yet_valid, untrusted or not_read; expires_at is empty where it was not read. unproven
-// says why person.proven is false: skipped, pin_differs, pin_left_low, certificate_expired,
-// certificate_not_yet or certificate_untrusted. fault is a word of package card, empty where
+// says why person.proven is false: skipped, no_certificate, pin_differs, pin_left_low,
+// certificate_expired, certificate_not_yet or certificate_untrusted. fault is a word of package card, empty where
 // there is none, and place its place: pcscd, reader, card or pin. What lies there without
 // being a card that can be read is no fault until a PIN is given. With --watch it prints such
 // a line at once and at each change, until it is interrupted.

@@ -44,6 +44,7 @@ type Unproven string
 // The reasons.
 const (
 	ProofSkipped   Unproven = "skipped"
+	ProofAbsent    Unproven = "no_certificate"        // the card's holder took none
 	ProofDiffers   Unproven = "pin_differs"           // the PIN of the key is another one
 	ProofPINLow    Unproven = "pin_left_low"          // not all tries of it are left to try the same digits
 	ProofExpired   Unproven = "certificate_expired"   // signed, but the certificate has ended
@@ -226,8 +227,12 @@ func (r *reading) prove(ctx context.Context, s *card.Session) error {
 	if !has {
 		return card.CardMalformed.Fault(errors.New("an applet that was there is not"))
 	}
-	if r.CertificateDER, err = key.Certificate(ctx); err != nil {
+	if r.CertificateDER, has, err = key.Certificate(ctx); err != nil {
 		return err
+	}
+	if !has {
+		r.Unproven = ProofAbsent
+		return nil
 	}
 	v := roots.From(r.c.Trust()).Judge(r.CertificateDER, r.c.Now())
 	if v.Outcome == roots.Malformed {
@@ -261,7 +266,8 @@ func (r *reading) sign(ctx context.Context, key jpki.Applet, public *rsa.PublicK
 	case err != nil:
 		return err
 	case !has:
-		return card.CardMalformed.Fault(errors.New("a PIN that was there is not"))
+		r.Unproven = ProofAbsent
+		return nil
 	case left < card.FullTries:
 		r.PINLeft, r.Unproven = min(r.PINLeft, left), ProofPINLow
 		return nil

@@ -30,9 +30,8 @@ func (c *Counter) lookInto(ctx context.Context, r card.Reader) look {
 	return found
 }
 
-// survey finds out what a card is and how many tries its PINs have left, the fewer of both;
-// -1 where it has none or a phone carries it. The text applet is selected afterwards where
-// the card is MyNumber.
+// survey finds out what a card is and how many tries its PINs have left, the fewer of those
+// that it has; -1 where it has none or a phone carries it.
 func survey(ctx context.Context, s *card.Session) (Kind, int, error) {
 	key, has, err := jpki.Select(ctx, s)
 	if err != nil || !has {
@@ -46,12 +45,9 @@ func survey(ctx context.Context, s *card.Session) (Kind, int, error) {
 	case carrier != jpki.Plastic:
 		return Other, -1, nil
 	}
-	ofKey, has, err := key.Tries(ctx)
+	left, keyed, err := key.Tries(ctx)
 	if err != nil {
 		return Other, -1, err
-	}
-	if !has {
-		return MyNumberNoPIN, -1, nil
 	}
 	text, has, err := textap.Select(ctx, s)
 	if err != nil || !has {
@@ -63,6 +59,8 @@ func survey(ctx context.Context, s *card.Session) (Kind, int, error) {
 		return Other, -1, err
 	case !has:
 		return MyNumberNoPIN, -1, nil
+	case !keyed: // its holder took no certificate
+		return MyNumber, ofText, nil
 	}
-	return MyNumber, min(ofKey, ofText), nil
+	return MyNumber, min(left, ofText), nil
 }

@@ -79,8 +79,8 @@ func (a Applet) Verify(ctx context.Context, pin []byte) (left int, err error) {
 }
 
 // Certificate reads the certificate for authentication, as DER. A plastic card gives it
-// without a PIN.
-func (a Applet) Certificate(ctx context.Context) ([]byte, error) {
+// without a PIN. It tells false where the card's holder took none.
+func (a Applet) Certificate(ctx context.Context) (der []byte, has bool, err error) {
 	const head = 4 // 30 82 and two bytes of length
 	return a.s.ReadObject(ctx, card.JPKICertificate, head, MaxCertificate)
 }

@@ -24,6 +24,9 @@ const (
 	MaxAddress    = 900     // bytes of the address
 )
 
+// firstYear is the earliest in which the holder of a card can be born.
+const firstYear = 1868
+
 // Tags of the file with the attributes.
 const (
 	tagAttributes = 0xFF20
@@ -57,9 +60,12 @@ func (a Applet) Verify(ctx context.Context, pin []byte) (left int, err error) {
 // this applet proves nothing of the card.
 func (a Applet) Attributes(ctx context.Context) (eligibility.Person, error) {
 	const head = 7 // two bytes of tag, at most three of length, and two to spare
-	text, err := a.s.ReadObject(ctx, card.TextAttributes, head, MaxAttributes)
-	if err != nil {
+	text, has, err := a.s.ReadObject(ctx, card.TextAttributes, head, MaxAttributes)
+	switch {
+	case err != nil:
 		return eligibility.Person{}, err
+	case !has:
+		return eligibility.Person{}, card.CardMalformed.Fault(errors.New("no file with the attributes"))
 	}
 	return Decode(text)
 }
@@ -137,5 +143,9 @@ func birth(b []byte) (civil.Date, error) {
 	if len(b) != len("YYYYMMDD") {
 		return civil.Date{}, errors.New("not eight digits")
 	}
-	return civil.Parse(string(b[:4]) + "-" + string(b[4:6]) + "-" + string(b[6:]))
+	d, err := civil.Parse(string(b[:4]) + "-" + string(b[4:6]) + "-" + string(b[6:]))
+	if err == nil && d.Year < firstYear {
+		err = errors.New("before anybody's birth")
+	}
+	return d, err
 }
