@@ -298,7 +298,7 @@ func (c *counter) leaveBehind() string {
 		c.t.Fatal(err)
 	}
 	r, err := q.AppendWith(c.t.Context(), queue.Draft{Kind: wire.KindEligibilityCheck, At: time.Now()}, func(r wire.Record) (json.RawMessage, []vault.Put, error) {
-		row, err := casebook.Encode(casebook.Case{RecordID: r.ID, RecordedAt: r.At, VisitDay: civil.In(r.At), State: eligibility.Queued, Route: eligibility.RoutePayer, Cause: eligibility.CauseNone, Evidence: eligibility.EvidenceNotice})
+		row, err := casebook.Encode(casebook.Case{RecordID: r.ID, RecordedAt: r.At, VisitDay: civil.In(r.At), State: eligibility.Queued, Route: eligibility.RoutePayer, Inquiry: eligibility.Inquiry{InsurerNumber: "990010", Number: "1"}, Cause: eligibility.CauseNone, Evidence: eligibility.EvidenceNotice})
 		return json.RawMessage("{}"), []vault.Put{{Shelf: casebook.ShelfName, Key: r.ID, Value: row}}, err
 	})
 	if err == nil {

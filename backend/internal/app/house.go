@@ -166,7 +166,9 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 	if err := h.furnishChildren(p); err != nil {
 		return err
 	}
-	h.furnishTerminals(p)
+	if err := h.furnishTerminals(p); err != nil {
+		return err
+	}
 	h.logins = authnrows.New(reads)
 	h.login = authn.Parts{
 		Run: run, Rows: h.logins, Audit: h.record, Secret: h.keys.flow, Now: h.now, Rand: p.rand, Log: h.log,
@@ -178,23 +180,28 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 }
 
 // furnishTerminals makes what terminals send to and ask of.
-func (h *house) furnishTerminals(p *program) {
+func (h *house) furnishTerminals(p *program) error {
 	run, reads := h.db.Runner(), h.db.Reads()
 	h.registry = payer.NewRegistry(payer.RegistryDeps{
 		Runner: run, Rows: payerrows.New(), People: citizenrows.New(reads), Record: h.record, Key: h.keys.payer,
 		Name: registryName,
 	})
+	payers, err := h.allPayers(p)
+	if err != nil {
+		return err
+	}
 	h.fleet = fleet.New(fleet.Deps{
 		Runner: run, Rows: fleetrows.New(reads), Audit: h.record, Now: h.now, Rand: p.rand,
-		Payers: profilePayers(h.registry), TokenAudience: h.config.PublicURL + authn.TokenPath,
+		Payers: profilePayers(payers), TokenAudience: h.config.PublicURL + authn.TokenPath,
 	})
 	h.intake = intake.New(intake.Deps{
 		Runner: run, Rows: intakerows.New(reads), Queue: h.jobs, Log: h.log, Now: h.now, Rand: p.rand,
 		ServerEpoch: h.db.ServerEpoch(),
 	})
 	h.payers = payer.New(payer.Deps{
-		Inbox: h.intake, Terminals: h.fleet, Record: h.record, Payers: []payer.Payer{h.registry}, Log: h.log, Now: h.now,
+		Inbox: h.intake, Terminals: h.fleet, Record: h.record, Payers: answering(payers), Log: h.log, Now: h.now,
 	})
+	return nil
 }
 
 // registryName is how the registry payer is called at terminals.

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +103,30 @@ func (l Login) OnThisMachine() bool { return strings.HasPrefix(l.Issuer, "http:/
 // Payers are the payers behind this backend.
 type Payers struct {
 	Registry RegistryPayer `toml:"registry"`
+	// FHIR are payers that are asked over FHIR R4.
+	FHIR []FHIRPayer `toml:"fhir"`
+}
+
+// FHIRPayer is one payer that is asked by CoverageEligibilityRequest. It is let in by a
+// token from a file, or by a client of its own at a token address (private_key_jwt).
+type FHIRPayer struct {
+	ID      string `toml:"id"`   // as profiles and checks name it
+	Name    string `toml:"name"` // as terminals show it
+	BaseURL string `toml:"base_url"`
+	// KeyFile is the age identity that inquiries to it are sealed to.
+	KeyFile string `toml:"key_file"`
+	CAFile  string `toml:"ca_file"` // PEM; empty: the machine's roots
+	// TokenFile holds a bearer token; read again when the payer refuses it.
+	TokenFile     string `toml:"token_file"`
+	TokenURL      string `toml:"token_url"`
+	ClientID      string `toml:"client_id"`
+	ClientKeyID   string `toml:"client_key_id"`
+	ClientKeyFile string `toml:"client_key_file"`
+	Scope         string `toml:"scope"`
+	Timeout       string `toml:"timeout"` // of one request, as 10s; empty: ten seconds
+	// NoneFound and SeveralFound are the payer's error codes that say so.
+	NoneFound    []string `toml:"none_found"`
+	SeveralFound []string `toml:"several_found"`
 }
 
 // RegistryPayer answers from the coverage that was imported.
@@ -232,6 +258,37 @@ func (c *Config) fill() {
 	c.CitizenLogin.RedirectURL = cmp.Or(c.CitizenLogin.RedirectURL, c.PublicURL+"/app/sign-in")
 	c.StaffLogin.RedirectURL = cmp.Or(c.StaffLogin.RedirectURL, c.PublicURL+"/office/callback")
 	c.Payer.Registry.KeyFile = cmp.Or(c.Payer.Registry.KeyFile, filepath.Join(c.KeyDir, "payer-registry.age"))
+	for i := range c.Payer.FHIR {
+		p := &c.Payer.FHIR[i]
+		p.KeyFile = cmp.Or(p.KeyFile, filepath.Join(c.KeyDir, "payer-"+filepath.Base(p.ID)+".age"))
+		p.ClientKeyFile = cmp.Or(p.ClientKeyFile, filepath.Join(c.KeyDir, "payer-"+filepath.Base(p.ID)+".pem"))
+	}
+}
+
+// fhir tells the faults of the payers that are asked over FHIR.
+func (v *validator) fhir(payers []FHIRPayer) {
+	seen := map[string]bool{}
+	for i, p := range payers {
+		place := "payer.fhir[" + strconv.Itoa(i) + "]."
+		v.check(place+"id", payerID.MatchString(p.ID) && !seen[p.ID] && p.ID != "registry", "must be a name of its own in small letters")
+		seen[p.ID] = true
+		v.check(place+"name", p.Name != "", "must be given: terminals show it")
+		v.check(place+"base_url", webURL(p.BaseURL), "must be a URL that begins with https://; http:// only on this machine")
+		v.check(place+"token_file", p.TokenFile == "" || p.TokenURL == "", "a token comes from a file or from an address, not both")
+		v.check(place+"token_url", p.TokenURL == "" || (webURL(p.TokenURL) && p.ClientID != ""), "must be a URL with client_id")
+		_, err := p.Patience()
+		v.check(place+"timeout", err == nil, "must be a duration, as 10s")
+	}
+}
+
+var payerID = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+
+// Patience is Timeout as a duration; 0 where none was given.
+func (p FHIRPayer) Patience() (time.Duration, error) {
+	if p.Timeout == "" {
+		return 0, nil
+	}
+	return time.ParseDuration(p.Timeout)
 }
 
 // Has tells whether this process has the role.
@@ -258,6 +315,7 @@ func (c Config) checkData(v *validator) {
 	v.check("store.dsn", goodDSN(c.Store.DSN), "must begin with sqlite: or postgres://")
 	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https://; http:// only on this machine")
 	v.certificates(c.Certificates)
+	v.fhir(c.Payer.FHIR)
 }
 
 // Validate tells every fault at once; each names its key and never the value.
