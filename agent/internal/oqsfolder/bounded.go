@@ -1,5 +1,7 @@
 package oqsfolder
 
+import "iter"
+
 // bounded is a map that forgets its oldest entries.
 type bounded[V any] struct {
 	limit int
@@ -39,6 +41,17 @@ func (b *bounded[V]) put(key string, v V) {
 func (b *bounded[V]) get(key string) (V, bool) {
 	e, ok := b.of[key]
 	return e.value, ok
+}
+
+// all goes through the entries in no order; those that it meets may be dropped.
+func (b *bounded[V]) all() iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for key, e := range b.of {
+			if !yield(key, e.value) {
+				return
+			}
+		}
+	}
 }
 
 func (b *bounded[V]) drop(key string) { delete(b.of, key) }

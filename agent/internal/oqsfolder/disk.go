@@ -16,6 +16,7 @@ type disk interface {
 	remove(path string) error
 	list(dir string) ([]fs.DirEntry, error)
 	read(path string, limit int64) ([]byte, error)
+	there(path string) bool
 }
 
 // whole is a file that is being written.
@@ -64,12 +65,24 @@ func (realDisk) list(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir)
 
 // read opens for shared reading and gives at most limit bytes and one more.
 func (realDisk) read(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := openShared(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // it was exchanged since the folder was listed
+		return nil, fs.ErrInvalid
+	}
 	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
+func (realDisk) there(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // faultWord names why a folder cannot be used.

@@ -7,6 +7,7 @@ type Disk struct {
 	Create func(path string) (Whole, error)
 	Move   func(from, to string) error
 	Read   func(path string) // called before a file is opened
+	List   func(dir string)  // called before a folder is listed
 }
 
 // Whole is a file that is being written.
@@ -35,7 +36,14 @@ func (d testDisk) move(from, to string) error {
 
 func (d testDisk) remove(path string) error { return realDisk{}.remove(path) }
 
-func (d testDisk) list(dir string) ([]fs.DirEntry, error) { return realDisk{}.list(dir) }
+func (d testDisk) list(dir string) ([]fs.DirEntry, error) {
+	if d.with.List != nil {
+		d.with.List(dir)
+	}
+	return realDisk{}.list(dir)
+}
+
+func (d testDisk) there(path string) bool { return realDisk{}.there(path) }
 
 func (d testDisk) read(path string, limit int64) ([]byte, error) {
 	if d.with.Read != nil {

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/insurance"
 	"madoguchi.example/shared/oqs"
 )
@@ -71,6 +72,7 @@ type Health struct {
 	Since      time.Time
 	LastAnswer time.Time
 	Waiting    int       // asked, and no answer yet
+	Untaken    int       // requests that the terminal has not taken away in Config.Timeout, if it does that
 	Lost       int       // answers that went away before they were read
 	Trouble    []Trouble // at most 50, oldest first
 }
@@ -102,6 +104,7 @@ const (
 	FaultZip        = "zip"        // the terminal is set to send archives with a password
 	FaultAbnormal   = "abnormal"   // the terminal says that the check ended abnormally
 	FaultSecond     = "second"     // another answer than the one that was taken first
+	FaultOtherDay   = "other_day"  // our question's answer for another day than it asked for
 )
 
 // Exchange is safe for concurrent use.
@@ -116,10 +119,25 @@ type Exchange struct {
 	used       bool
 	busySince  time.Time // of the reading under way
 	lastAnswer time.Time
-	waiting    bounded[time.Time]
+	waiting    bounded[question]
+	requests   bounded[request] // the latest of each kind and identifier
+	collects   bool             // the terminal takes requests away when it reads them
+	untaken    int
 	decided    bounded[digest]
 	files      map[string]*file // by folder and name; only those that are there
 	lost       int
+}
+
+// question is out; day is zero for a batch, which its people's days are in.
+type question struct {
+	at  time.Time
+	day civil.Date
+}
+
+// request is a file that was written.
+type request struct {
+	file string
+	at   time.Time
 }
 
 type folderFault struct {
@@ -140,22 +158,23 @@ func New(c Config) *Exchange {
 	}
 	return &Exchange{
 		config: c, disk: realDisk{}, writing: make(chan struct{}, 1), folders: map[string]folderFault{},
-		waiting: newBounded[time.Time](maxWaiting), decided: newBounded[digest](maxDecided), files: map[string]*file{},
+		waiting: newBounded[question](maxWaiting), requests: newBounded[request](maxWaiting), decided: newBounded[digest](maxDecided), files: map[string]*file{},
 	}
 }
 
 // Health tells how the folders stood when they were last used, and looks once if they
-// never were. It does not wait for a file system.
+// never were. It does not wait for a file system longer than Config.Timeout.
 func (x *Exchange) Health() Health {
 	x.mu.Lock()
 	used := x.used
+	x.used = true
 	x.mu.Unlock()
 	if !used {
-		x.look()
+		x.lookInTime()
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	h := Health{LastAnswer: x.lastAnswer, Waiting: x.waiting.len(), Lost: x.lost, Trouble: x.trouble()}
+	h := Health{LastAnswer: x.lastAnswer, Waiting: x.waiting.len(), Untaken: x.untaken, Lost: x.lost, Trouble: x.trouble()}
 	for _, f := range []string{"face", "res", "req"} {
 		if bad, ok := x.folders[f]; ok {
 			h.Fault, h.Folder, h.Since = bad.word, f, bad.since
@@ -171,23 +190,36 @@ func (x *Exchange) Health() Health {
 // Probe uses the folders now, with a file of its own that it takes away again, and tells
 // how they are. It waits no longer than Config.Timeout.
 func (x *Exchange) Probe(ctx context.Context) Health {
-	x.look()
-	if err := x.write(ctx, "", nil); err != nil {
+	x.lookInTime()
+	if err := x.write(ctx, "", "", nil); err != nil {
 		x.config.Log.Warn("the request folder cannot be used", "error", err)
 	}
 	return x.Health()
 }
 
-// look notes whether the folders are there.
+// lookInTime notes whether the folders are there, or that their file system is silent.
+func (x *Exchange) lookInTime() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		x.look()
+	}()
+	timer := time.NewTimer(x.config.Timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		x.setFolder("res", FaultSilent)
+	}
+}
+
 func (x *Exchange) look() {
 	for name, dir := range x.dirs() {
-		if word := x.disk.folder(dir); word != "" || x.faultOf(name) == FaultNoFolder {
+		word := x.disk.folder(dir)
+		if was := x.faultOf(name); word != "" || was == FaultNoFolder || was == FaultSilent {
 			x.setFolder(name, word)
 		}
 	}
-	x.mu.Lock()
-	x.used = true
-	x.mu.Unlock()
 }
 
 func (x *Exchange) dirs() map[string]string {

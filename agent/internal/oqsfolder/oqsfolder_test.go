@@ -512,3 +512,41 @@ func TestRestsOfAnEarlierRunAreTakenAway(t *testing.T) {
 		t.Errorf("%v", left)
 	}
 }
+
+func TestARequestThatStillLiesThereIsNotWrittenTwice(t *testing.T) {
+	w := newWorld(t, nil)
+	w.ask(1)
+	w.pass(time.Hour)
+	w.scan()
+	w.ask(1) // whether this terminal takes requests away is not known yet
+	if n := len(w.names(w.req)); n != 2 || w.x.Health().Untaken != 0 {
+		t.Errorf("%d requests, %d untaken", n, w.x.Health().Untaken)
+	}
+	w.collect()
+	w.scan()
+	w.ask(1) // it does, and has the earlier ones: a new question
+	w.ask(2)
+	w.pass(11 * time.Second)
+	w.ask(1)
+	w.scan()
+	if n := len(w.names(w.req)); n != 2 || w.x.Health().Untaken != 2 {
+		t.Errorf("%d requests, %d untaken", n, w.x.Health().Untaken)
+	}
+	w.collect()
+	w.scan()
+	w.ask(1)
+	if n := len(w.names(w.req)); n != 1 || w.x.Health().Untaken != 0 {
+		t.Errorf("%d requests, %d untaken", n, w.x.Health().Untaken)
+	}
+}
+
+func TestAnAnswerForAnotherDay(t *testing.T) {
+	w := newWorld(t, nil)
+	w.ask(1)
+	w.put(w.res, ours(1), strings.Replace(answer(record(1), "1", "2", ""), "20261120", "20261121", 1), 0)
+	w.scan()
+	w.want("", oqsfolder.FaultOtherDay)
+	if w.x.Health().Waiting != 1 {
+		t.Error("the question is not out any more")
+	}
+}

@@ -97,6 +97,33 @@ func TestScansBringAnswersFromAFolderThatCameBack(t *testing.T) {
 	}
 }
 
+func TestTheEndDoesNotWaitForASilentShare(t *testing.T) {
+	w := newWorld(t, func(c *oqsfolder.Config) { c.Timeout = 20 * time.Millisecond })
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	w.put(w.res, ours(1), answer(record(1), "1", "1", ""), 0)
+	w.x.Use(oqsfolder.Disk{List: func(dir string) {
+		if dir == w.res {
+			entered <- struct{}{}
+			<-release
+		}
+	}})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.x.Run(ctx, w.taker) }()
+	<-entered
+	w.pass(time.Second)
+	if h := w.x.Health(); h.Ready || h.Fault != oqsfolder.FaultSilent {
+		t.Errorf("%+v", h)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	close(release)
+	w.x.Scan(ctx, w.taker) // waits for the one that was left behind
+	w.want("")
+}
+
 // TestAWholeMorning lets a terminal answer while questions are asked from many sides, with
 // answers late, in progress first, in two steps, and taken away by the receipt computer.
 func TestAWholeMorning(t *testing.T) {

@@ -47,6 +47,7 @@ func (x *Exchange) Scan(ctx context.Context, t Taker) (again bool) {
 	x.busy(x.config.Now())
 	defer x.busy(time.Time{})
 	x.recover(ctx)
+	x.collected()
 	there := map[string]bool{}
 	for _, f := range x.listed(there) {
 		if ctx.Err() != nil {
@@ -60,7 +61,35 @@ func (x *Exchange) Scan(ctx context.Context, t Taker) (again bool) {
 func (x *Exchange) busy(since time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.busySince = since
+	x.busySince, x.used = since, true
+}
+
+// collected notes which requests still lie in their folder. One that is gone shows that
+// the terminal takes them away.
+func (x *Exchange) collected() {
+	entries, err := x.disk.list(x.config.ReqDir)
+	if err != nil {
+		return
+	}
+	lies := map[string]bool{}
+	for _, e := range entries {
+		lies[e.Name()] = true
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.untaken = 0
+	for key, r := range x.requests.all() {
+		switch {
+		case !lies[r.file]:
+			x.collects = true
+			x.requests.drop(key)
+		case x.config.Now().Sub(r.at) > x.config.Timeout:
+			x.untaken++
+		}
+	}
+	if !x.collects {
+		x.untaken = 0
+	}
 }
 
 // recover tries the request folder again after it could not be used, with a file that is
@@ -70,7 +99,7 @@ func (x *Exchange) recover(ctx context.Context) {
 	if word := x.disk.folder(x.config.ReqDir); word != "" {
 		x.setFolder("req", word)
 	} else if was != "" {
-		_ = x.write(ctx, "", nil) // notes the outcome itself
+		_ = x.write(ctx, "", "", nil) // notes the outcome itself
 	}
 }
 
@@ -193,12 +222,17 @@ func (x *Exchange) try(ctx context.Context, t Taker, f *file) {
 		x.unreadable(f, FaultUnreadable)
 		return
 	}
+	if ctx.Err() != nil { // reading took long, and the program ends
+		return
+	}
 	err = x.give(ctx, t, f, b)
 	switch code := fault.CodeOf(err); {
 	case err == nil, code == fault.NotFound:
 		x.settle(f)
 	case errors.Is(err, errDocument):
 		x.unreadable(f, documentFault(oqs.WordOf(err)))
+	case errors.Is(err, errOtherDay):
+		x.fail(f, FaultOtherDay, "")
 	case code == fault.Conflict:
 		x.fail(f, FaultSecond, "")
 	default: // our own trouble: it is given again
@@ -206,8 +240,11 @@ func (x *Exchange) try(ctx context.Context, t Taker, f *file) {
 	}
 }
 
-// errDocument marks a refusal by the reader, beside the taker's own.
-var errDocument = errors.New("the document is not read")
+// What stands in the way of an answer, beside the taker's own refusals.
+var (
+	errDocument = errors.New("the document is not read")
+	errOtherDay = errors.New("the answer is for another day than the question")
+)
 
 func documentFault(word string) string {
 	switch word {
@@ -258,8 +295,11 @@ func (x *Exchange) giveOnline(ctx context.Context, t Taker, f *file, r oqs.Resul
 	word, decisive := decision(r)
 	x.mu.Lock()
 	first, decided := x.decided.get(r.Identifier)
+	q, out := x.waiting.get(r.Identifier)
 	x.mu.Unlock()
 	switch {
+	case out && !r.ForDay.IsZero() && r.ForDay != q.day:
+		return errOtherDay
 	case decided && (!decisive || word == first):
 		return nil
 	case decided:
@@ -349,7 +389,7 @@ func (x *Exchange) fail(f *file, word, code string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	f.settled, f.triedAt = true, x.config.Now()
-	if f.fault == word || word != FaultSecond && f.kind.Kind != oqs.FaceResult && !ourSuffix.MatchString(f.kind.Suffix) {
+	if f.fault == word || word != FaultSecond && word != FaultOtherDay && f.kind.Kind != oqs.FaceResult && !ourSuffix.MatchString(f.kind.Suffix) {
 		return
 	}
 	f.fault, f.code, f.since = word, code, x.config.Now()

@@ -14,9 +14,12 @@ func (x *Exchange) Run(ctx context.Context, t Taker) error {
 	events, closeEvents := x.events()
 	defer closeEvents()
 	for {
-		events.follow(x.dirs())
+		again, ok := x.scanInTime(ctx, t, events)
+		if !ok {
+			return nil
+		}
 		wait := x.config.ScanEvery
-		if x.Scan(ctx, t) {
+		if again {
 			wait = min(wait, retryEvery)
 		}
 		timer := time.NewTimer(wait)
@@ -35,6 +38,32 @@ func (x *Exchange) Run(ctx context.Context, t Taker) error {
 		timer.Stop()
 	}
 }
+
+// scanInTime scans once. It is false when ctx ends; a scan that a silent share holds up is
+// then left behind after a while, and gives nothing to anybody any more.
+func (x *Exchange) scanInTime(ctx context.Context, t Taker, e *events) (again, ok bool) {
+	done := make(chan bool, 1)
+	go func() {
+		e.follow(x.dirs())
+		done <- x.Scan(ctx, t)
+	}()
+	select {
+	case again := <-done:
+		return again, ctx.Err() == nil
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(min(leaveAfter, x.config.Timeout))
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		x.config.Log.Warn("the folders do not answer and are left as they are")
+	}
+	return false, false
+}
+
+// leaveAfter is how long at most the end of the program waits for a scan.
+const leaveAfter = 2 * time.Second
 
 // gather is how long changes are gathered before the folders are read.
 const gather = 30 * time.Millisecond

@@ -28,14 +28,15 @@ var (
 )
 
 // Ask writes the request for one inquiry. Asking again for the same record writes a new
-// file with the same identifier. A character that Shift_JIS cannot carry is an
+// file with the same identifier, unless the earlier one still lies there and the terminal
+// is known to take requests away when it reads them: then the question is out. A character that Shift_JIS cannot carry is an
 // oqs.UnsendableError.
 func (x *Exchange) Ask(ctx context.Context, q eligibility.Inquiry) error {
 	b, err := oqs.RequestOf(x.config.Institution, q, x.config.Ceiling).Encode(x.config.Encoding)
 	if err != nil {
 		return err
 	}
-	return x.ask(ctx, oqs.SingleRequest, q.RecordID, b)
+	return x.ask(ctx, oqs.SingleRequest, q.RecordID, q.VisitDay, b)
 }
 
 // AskMany writes one bulk request, for inquiries of one visit day. batch comes back with
@@ -55,7 +56,7 @@ func (x *Exchange) AskMany(ctx context.Context, batch string, qs []eligibility.I
 	if err != nil {
 		return err
 	}
-	return x.ask(ctx, oqs.BulkAsk, batch, b)
+	return x.ask(ctx, oqs.BulkAsk, batch, civil.Date{}, b)
 }
 
 // Collect writes the request for the answers to an accepted batch.
@@ -65,23 +66,23 @@ func (x *Exchange) Collect(ctx context.Context, batch, reception string) error {
 	if err != nil {
 		return err
 	}
-	return x.ask(ctx, oqs.BulkCollection, batch, b)
+	return x.ask(ctx, oqs.BulkCollection, batch, civil.Date{}, b)
 }
 
-func (x *Exchange) ask(ctx context.Context, kind oqs.Kind, id string, b []byte) error {
-	if err := x.write(ctx, kind, b); err != nil {
+func (x *Exchange) ask(ctx context.Context, kind oqs.Kind, id string, day civil.Date, b []byte) error {
+	if err := x.write(ctx, kind, id, b); err != nil {
 		return err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.waiting.put(id, x.config.Now())
+	x.waiting.put(id, question{x.config.Now(), day})
 	return nil
 }
 
 // write brings one request into the folder, and notes how the folder is. It returns after
 // Config.Timeout even where the file system hangs; what hangs is then not tried a second
 // time until it ends. Without a kind it only tries.
-func (x *Exchange) write(ctx context.Context, kind oqs.Kind, b []byte) error {
+func (x *Exchange) write(ctx context.Context, kind oqs.Kind, id string, b []byte) error {
 	suffix, err := x.suffix()
 	if err != nil {
 		return err
@@ -96,7 +97,7 @@ func (x *Exchange) write(ctx context.Context, kind oqs.Kind, b []byte) error {
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-x.writing }()
-		done <- x.put(suffix, kind, b)
+		done <- x.put(suffix, kind, id, b)
 	}()
 	select {
 	case err := <-done:
@@ -126,7 +127,10 @@ func (x *Exchange) unwritten(err error) error {
 
 // put writes a file whole, brings it to the disk and gives it its name; where any of it
 // fails, nothing of it stays.
-func (x *Exchange) put(suffix string, kind oqs.Kind, b []byte) (err error) {
+func (x *Exchange) put(suffix string, kind oqs.Kind, id string, b []byte) (err error) {
+	if x.lies(kind, id) {
+		return nil
+	}
 	rest := filepath.Join(x.config.ReqDir, ".madoguchi-"+suffix+".tmp")
 	f, err := x.disk.create(rest)
 	if err != nil {
@@ -148,7 +152,23 @@ func (x *Exchange) put(suffix string, kind oqs.Kind, b []byte) (err error) {
 	if err = f.Close(); err != nil || kind == "" {
 		return err
 	}
-	return x.disk.move(rest, filepath.Join(x.config.ReqDir, oqs.FileName(kind, suffix)))
+	name := oqs.FileName(kind, suffix)
+	if err = x.disk.move(rest, filepath.Join(x.config.ReqDir, name)); err == nil {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.requests.put(string(kind)+id, request{name, x.config.Now()})
+	}
+	return err
+}
+
+// lies tells whether an earlier request under the same identifier waits for a terminal that
+// would have taken it away had it read it: a second one would be asked twice.
+func (x *Exchange) lies(kind oqs.Kind, id string) bool {
+	x.mu.Lock()
+	earlier, known := x.requests.get(string(kind) + id)
+	collects := x.collects
+	x.mu.Unlock()
+	return known && collects && x.disk.there(filepath.Join(x.config.ReqDir, earlier.file))
 }
 
 func (x *Exchange) suffix() (string, error) {
