@@ -75,16 +75,16 @@ type State struct {
 
 // Behaviour is how the server answers from now on. The zero value answers at once and well.
 type Behaviour struct {
-	DelayMS    int    `json:"delay_ms,omitempty"`
-	Silent     bool   `json:"silent,omitempty"`      // holds the request until its sender goes
-	Queued     int    `json:"queued,omitempty"`      // how often each request is answered "queued" first
-	Status     int    `json:"status,omitempty"`      // answers with this status and no FHIR
-	RetryAfter int    `json:"retry_after,omitempty"` // seconds, with Status or Queued
-	Issue      string `json:"issue,omitempty"`       // answers 422 with an OperationOutcome of this code
-	Error      string `json:"error,omitempty"`       // outcome "error" with this code
-	Partial    bool   `json:"partial,omitempty"`
-	Broken     string `json:"broken,omitempty"` // large, cut, html, other_type, other_day, no_inforce
-	Times      int    `json:"times,omitempty"`  // for how many requests; 0 until changed
+	DelayMS    int    `json:"delay_ms,omitempty" toml:"delay_ms"`
+	Silent     bool   `json:"silent,omitempty" toml:"silent"`           // holds the request until its sender goes
+	Queued     int    `json:"queued,omitempty" toml:"queued"`           // how often each request is answered "queued" first
+	Status     int    `json:"status,omitempty" toml:"status"`           // answers with this status and no FHIR
+	RetryAfter int    `json:"retry_after,omitempty" toml:"retry_after"` // seconds, with Status or Queued
+	Issue      string `json:"issue,omitempty" toml:"issue"`             // answers 422 with an OperationOutcome of this code
+	Error      string `json:"error,omitempty" toml:"error"`             // outcome "error" with this code
+	Partial    bool   `json:"partial,omitempty" toml:"partial"`
+	Broken     string `json:"broken,omitempty" toml:"broken"` // large, cut, html, other_type, other_day, no_inforce
+	Times      int    `json:"times,omitempty" toml:"times"`   // for how many requests; 0 until changed
 }
 
 var breaks = map[string]bool{"": true, "large": true, "cut": true, "html": true, "other_type": true, "other_day": true, "no_inforce": true}

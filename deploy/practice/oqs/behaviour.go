@@ -10,34 +10,34 @@ import (
 // Behaviour is how the terminal answers from now on. The zero value answers at once, whole
 // and well; each part is one thing that real terminals were seen to do.
 type Behaviour struct {
-	DelayMS int `json:"delay_ms,omitempty"` // until the answer is written
+	DelayMS int `json:"delay_ms,omitempty" toml:"delay_ms"` // until the answer is written
 	// Silent takes requests and never answers.
-	Silent bool `json:"silent,omitempty"`
+	Silent bool `json:"silent,omitempty" toml:"silent"`
 	// LineCut answers at once that the system cannot be reached.
-	LineCut bool `json:"line_cut,omitempty"`
+	LineCut bool `json:"line_cut,omitempty" toml:"line_cut"`
 	// HalfMS writes half of an answer and the other half so much later.
-	HalfMS int `json:"half_ms,omitempty"`
+	HalfMS int `json:"half_ms,omitempty" toml:"half_ms"`
 	// Encoding of answers; empty is that of the configuration.
-	Encoding Encoding `json:"encoding,omitempty"`
+	Encoding Encoding `json:"encoding,omitempty" toml:"encoding"`
 	// InProgress is how often 処理中 comes before a single answer, written one after the
 	// other into the same file, or before a bulk answer, one for each time it is asked for.
-	InProgress int `json:"in_progress,omitempty"`
+	InProgress int `json:"in_progress,omitempty" toml:"in_progress"`
 	// Abnormal ends with this code instead of an answer.
-	Abnormal Code `json:"abnormal,omitempty"`
+	Abnormal Code `json:"abnormal,omitempty" toml:"abnormal"`
 	// Omit leaves elements of these names out of answers.
-	Omit []string `json:"omit,omitempty"`
+	Omit []string `json:"omit,omitempty" toml:"omit"`
 	// Reorder turns the order of elements round.
-	Reorder bool `json:"reorder,omitempty"`
+	Reorder bool `json:"reorder,omitempty" toml:"reorder"`
 	// Rare puts ● for kanji outside JIS X 0208.
-	Rare bool `json:"rare,omitempty"`
+	Rare bool `json:"rare,omitempty" toml:"rare"`
 	// ZIP packs answers.
-	ZIP bool `json:"zip,omitempty"`
+	ZIP bool `json:"zip,omitempty" toml:"zip"`
 	// Leave lets requests lie in req; else they are moved away once they are read.
-	Leave bool `json:"leave,omitempty"`
+	Leave bool `json:"leave,omitempty" toml:"leave"`
 	// Remark comes with good answers: a certificate that ends soon, say.
-	Remark string `json:"remark,omitempty"`
+	Remark string `json:"remark,omitempty" toml:"remark"`
 	// Times is how many requests this holds for; 0 is until it is changed.
-	Times int `json:"times,omitempty"`
+	Times int `json:"times,omitempty" toml:"times"`
 }
 
 // maxWait bounds what a behaviour delays, in milliseconds.

@@ -33,6 +33,8 @@ type Config struct {
 	PeopleFile string     `toml:"people_file"` // practice-people.json
 	OIDC       OIDCConfig `toml:"oidc"`
 	FCM        FCMConfig  `toml:"fcm"`
+	OQS        OQSConfig  `toml:"oqs"`
+	FHIR       FHIRConfig `toml:"fhir"`
 }
 
 // OIDCConfig lists the relying parties.

@@ -39,11 +39,12 @@ type Env struct {
 const Usage = `madoguchi-practice: loopback-only stand-ins of partners, for practice and tests
 
   madoguchi-practice serve [--config FILE] [--listen ADDRESS] [--state-dir DIR] [--people FILE]
-      an OpenID provider shaped like デジタル認証アプリ, and FCM HTTP v1
+      an OpenID provider shaped like デジタル認証アプリ, and FCM HTTP v1; where the
+      configuration names them, a 資格確認端末 in a folder and an insurer's FHIR server
   madoguchi-practice check-config [--config FILE]
       prints every fault of the configuration
   madoguchi-practice population --help
-` + card.Usage
+` + card.Usage + oqsUsage
 
 // Run runs one subcommand until it is done or ctx ends.
 func Run(ctx context.Context, env Env) error {
@@ -58,6 +59,8 @@ func Run(ctx context.Context, env Env) error {
 		return checkConfig(env, env.Args[1:])
 	case "card":
 		return card.Command(ctx, env.Args[1:], env.Stderr, env.Now, env.Rand)
+	case "oqs":
+		return oqsCommand(ctx, env, env.Args[1:])
 	case "help", "-h", "--help":
 		fmt.Fprint(env.Stdout, Usage)
 		return nil
@@ -98,7 +101,8 @@ func loadConfig(env Env, name string, args []string) (Config, error) {
 func checkConfig(env Env, args []string) error {
 	c, err := loadConfig(env, "check-config", args)
 	_, clientsErr := c.clients()
-	if err := errors.Join(err, clientsErr); err != nil {
+	_, partnersErr := c.partners(env, c.Listen)
+	if err := errors.Join(err, clientsErr, partnersErr); err != nil {
 		return err
 	}
 	fmt.Fprintln(env.Stdout, "the configuration is in order")
@@ -116,17 +120,22 @@ func serve(ctx context.Context, env Env, args []string) error {
 		return err
 	}
 	defer l.Close()
-	handler, err := handler(env, c, l.Addr().String())
+	with, err := c.partners(env, l.Addr().String())
+	if err != nil {
+		return err
+	}
+	handler, err := handler(env, c, l.Addr().String(), with)
 	if err != nil {
 		return err
 	}
 	if err := tellAddress(log, c.StateDir, l.Addr().String()); err != nil {
 		return err
 	}
+	defer with.start(ctx, log)()
 	return serveUntil(ctx, l, handler)
 }
 
-func handler(env Env, c Config, address string) (http.Handler, error) {
+func handler(env Env, c Config, address string, with partners) (http.Handler, error) {
 	clients, err := c.clients()
 	if err != nil {
 		return nil, err
@@ -150,6 +159,7 @@ func handler(env Env, c Config, address string) (http.Handler, error) {
 	mux.Handle(oidc.Path+"/", provider.Handler())
 	mux.Handle("/v1/", push.Handler())
 	mux.Handle("/practice/fcm/", push.Handler())
+	with.mount(mux)
 	return loopback.Guard(mux), nil
 }
 
