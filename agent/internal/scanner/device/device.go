@@ -108,20 +108,42 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// once finds the device, opens it and listens until it goes away.
-func (l *Loop) once(ctx context.Context, take func(scanner.Scan)) {
+// Check finds and opens the device once, closes it again and gives its health, for a program
+// that does not run on.
+func (l *Loop) Check() scanner.Health {
+	if !l.config.Used {
+		return l.Health()
+	}
+	if port, _ := l.open(); port != nil {
+		_ = port.Close()
+	}
+	return l.Health()
+}
+
+// open finds the device and opens it; nil where that cannot be.
+func (l *Loop) open() (port io.ReadCloser, name string) {
 	name, fault := l.config.Find()
+	if fault == "" {
+		var err error
+		if port, err = l.config.Open(name); err != nil {
+			fault = l.config.Fault(err)
+		}
+	}
 	if fault != "" {
 		l.is(false, fault, name)
-		return
-	}
-	port, err := l.config.Open(name)
-	if err != nil {
-		l.is(false, l.config.Fault(err), name)
-		return
+		return nil, name
 	}
 	l.is(true, "", name)
-	err = l.listen(ctx, port, func(s scanner.Scan) {
+	return port, name
+}
+
+// once opens the device and listens until it goes away.
+func (l *Loop) once(ctx context.Context, take func(scanner.Scan)) {
+	port, name := l.open()
+	if port == nil {
+		return
+	}
+	err := l.listen(ctx, port, func(s scanner.Scan) {
 		l.mu.Lock()
 		l.health.LastScan = l.config.Now()
 		l.mu.Unlock()
