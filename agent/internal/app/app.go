@@ -45,6 +45,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "run [--config FILE]", "serve the reception desk and sync with the backend", runAgent},
+		{"open", "open [--config FILE] [--print] [--browser PROGRAM] [--reset-pin OPERATOR]", "open the running agent's desk in the browser; --print gives the address and a one-time code instead", openDesk},
 		{"enroll", "enroll [--config FILE] --code CODE [--backend URL]", "make this terminal's keys and enrol it with a one-time code", enroll},
 		{"verify", "verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] [--fetch [--passcode CODE]] FILE|-", "verify a certificate without a network (--fetch follows a SMART Health Link); exit 0 only when it is valid", verifyCertificate},
 		{"card", cardreader.Usage, cardreader.Help, readCard},

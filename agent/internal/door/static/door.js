@@ -1,0 +1,88 @@
+// The door over a page of the desk: the PIN is asked for above what the page holds, which
+// stays as it is. A page that includes this has an empty <div id="door"> at its end and its
+// token in hx-headers of the body; it passes a "locked" of its stream on as the event
+// door-locked of the body.
+"use strict";
+(() => {
+  const AWAKE_MS = 30000;
+  const body = document.body;
+  const box = document.getElementById("door");
+  if (!box) return;
+  const filled = () => box.childElementCount > 0;
+  const locked = () => Boolean(box.querySelector("[data-locked]"));
+  const headers = () => JSON.parse(body.getAttribute("hx-headers") || "{}");
+  let before = null;
+
+  const open = (path) => {
+    if (filled()) return;
+    htmx.ajax("GET", path, { target: "#door", swap: "innerHTML" });
+  };
+  const lock = () => htmx.ajax("POST", "/lock", { target: "#door", swap: "innerHTML" });
+  const close = () => box.replaceChildren();
+
+  // What lies under the door can neither be read nor reached.
+  const cover = () => {
+    const on = filled();
+    for (const e of body.children) if (e !== box && e.tagName !== "SCRIPT") e.inert = on;
+    body.classList.toggle("locked", on && locked());
+    if (on) {
+      if (!box.contains(document.activeElement)) before ??= document.activeElement;
+      (box.querySelector("[aria-invalid], [autofocus]") ?? box.querySelector("input:not([type=hidden]), a"))?.focus();
+      return;
+    }
+    before?.focus();
+    before = null;
+  };
+  box.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-close]")) return;
+    event.preventDefault();
+    close();
+  });
+  new MutationObserver(cover).observe(box, { childList: true });
+
+  // A token stays the same for the whole session; another session brings another.
+  const token = (csrf) => {
+    if (!csrf) return;
+    body.setAttribute("hx-headers", JSON.stringify({ ...headers(), "X-CSRF-Token": csrf }));
+    for (const e of document.querySelectorAll("input[name=csrf]")) e.value = csrf;
+  };
+  body.addEventListener("door-token", (event) => token(event.detail.csrf));
+  body.addEventListener("door-open", (event) => {
+    token(event.detail.csrf);
+    close();
+  });
+  body.addEventListener("door-locked", () => open("/sign-in"));
+  body.addEventListener("door-lost", (event) => {
+    if (event.detail.way === "/launch") open("/launch");
+    else location.assign(event.detail.way);
+  });
+
+  let told = 0;
+  const awake = (event) => {
+    if (event.timeStamp - told < AWAKE_MS || filled()) return;
+    told = event.timeStamp;
+    fetch("/awake", { method: "POST", headers: headers() })
+      .then((answer) => (answer.ok ? answer.json() : { open: answer.status !== 401 }))
+      .then((state) => { if (!state.open) open("/sign-in"); })
+      .catch(() => {});
+  };
+  document.addEventListener("pointerdown", awake);
+
+  // The desk's keys do nothing while the door is closed, and F11 and F12 are the door's.
+  document.addEventListener("keydown", (event) => {
+    const plain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.isComposing;
+    if (filled()) {
+      event.stopPropagation();
+      if (event.key === "Escape" && !locked() && plain) close();
+      if (/^F([1-9]|1[0-2])$/.test(event.key)) event.preventDefault();
+      return;
+    }
+    awake(event);
+    if (!plain || (event.key !== "F11" && event.key !== "F12")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "F11") lock();
+    else open("/sign-in");
+  }, true);
+  cover();
+})();
