@@ -26,6 +26,7 @@ func TestMatchName(t *testing.T) {
 		{"髙橋 﨑子", "●●橋　●子", jptext.MatchDiffers}, // ● is exactly one
 		{"髙橋 﨑子", "●　●子", jptext.MatchDiffers},
 		{"髙橋 﨑子", "●橋　●●", jptext.MatchWildcard},
+		{"髙橋 﨑子", "●橋　●", jptext.MatchDiffers},
 		{"●橋 子", "高橋　子", jptext.MatchDiffers}, // in the own writing it stands for nothing
 		{"●橋 子", "●橋　子", jptext.MatchSame},
 		{"やまだ たろう", "ﾔﾏﾀﾞ ﾀﾛｳ", jptext.MatchSame},

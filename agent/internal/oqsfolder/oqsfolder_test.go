@@ -283,12 +283,12 @@ func TestInProgressAndAbnormalEnds(t *testing.T) {
 
 func TestTheFirstWordCounts(t *testing.T) {
 	w := newWorld(t, nil)
-	w.put(w.res, ours(2), answer(record(1), "1", "2", ""), -time.Second)
-	w.put(w.res, ours(1), answer(record(1), "1", "1", ""), -2*time.Second) // written earlier, listed first or not
+	w.put(w.res, ours(1), answer(record(1), "1", "2", ""), -time.Second)
+	w.put(w.res, ours(2), answer(record(1), "1", "1", ""), -2*time.Second) // listed later, written earlier
 	w.put(w.res, ours(3), answer(record(1), "1", "1", ""), 0)              // the same word again
 	w.scan()
 	w.want("online 01 done valid", oqsfolder.FaultSecond)
-	if got := w.x.Health().Trouble[0].File; got != ours(2) {
+	if got := w.x.Health().Trouble[0].File; got != ours(1) {
 		t.Errorf("the fault is told of %s", got)
 	}
 }
@@ -422,17 +422,18 @@ func TestAFolderThatGoesAndComesBack(t *testing.T) {
 
 func TestAnAnswerIsNotGivenTwiceWhenItsFolderComesBack(t *testing.T) {
 	w := newWorld(t, nil)
-	w.put(w.res, ours(1), answer(record(1), "1", "1", ""), 0)
+	name := "OQSsiquc01res_face_1311234568AbC_20261120093000.xml"
+	w.put(w.fac, name, answer("Abc=", "1", "1", ""), 0)
 	w.scan()
-	if err := os.Rename(w.res, w.res+".away"); err != nil {
+	if err := os.Rename(w.fac, w.fac+".away"); err != nil {
 		t.Fatal(err)
 	}
 	w.scan()
-	if err := os.Rename(w.res+".away", w.res); err != nil {
+	if err := os.Rename(w.fac+".away", w.fac); err != nil {
 		t.Fatal(err)
 	}
 	w.scan()
-	w.want("online 01 done valid")
+	w.want("face " + name + " done")
 }
 
 func TestHealthBeforeTheFirstUse(t *testing.T) {
