@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"madoguchi.example/shared/trust"
@@ -45,6 +46,15 @@ func (r *Roots) Len() int {
 		return 0
 	}
 	return len(r.all)
+}
+
+// HoldAt tells whether any root holds at a time.
+func (r *Roots) HoldAt(at time.Time) bool {
+	return r.Len() > 0 && slices.ContainsFunc(r.all, func(c *x509.Certificate) bool { return holds(c, at) })
+}
+
+func holds(c *x509.Certificate, at time.Time) bool {
+	return !at.Before(c.NotBefore) && !at.After(c.NotAfter)
 }
 
 // Parse reads roots in PEM or one in DER, strictly: any that cannot be used is an error.
@@ -216,7 +226,7 @@ func (r *Roots) vouching(c *x509.Certificate, at time.Time) (known, held bool) {
 		case c.CheckSignatureFrom(root) != nil:
 		default:
 			known = true
-			held = held || !at.Before(root.NotBefore) && !at.After(root.NotAfter)
+			held = held || holds(root, at)
 		}
 	}
 	return known, held

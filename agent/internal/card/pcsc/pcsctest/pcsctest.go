@@ -96,6 +96,7 @@ type client struct {
 	contexts map[uint32]bool
 	handles  map[uint32]*handle
 	waiting  bool
+	dropped  bool
 }
 
 // handle is a card as one client connected to it.
@@ -136,6 +137,7 @@ func (s *Server) Stop() {
 	defer s.mu.Unlock()
 	_ = s.listener.Close()
 	for c := range s.clients {
+		c.dropped = true
 		_ = c.conn.Close()
 	}
 	for _, x := range s.table {
@@ -476,6 +478,9 @@ func (s *Server) transmit(c *client, body []byte) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.dropped {
+		return false
+	}
 	good := h != nil && bytes.Equal(body[4:], words(protocolT1, 16, length, 0, 0, 65538, 0)) && (h.slot.lock == h || s.state(h) != ok)
 	if !s.want(good, "it transmits with %x, in a transaction %v", body, h != nil && h.slot.lock == h) {
 		return false
