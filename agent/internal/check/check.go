@@ -307,7 +307,9 @@ func (d *Desk) storeAs(ctx context.Context, draft queue.Draft, also []vault.Put,
 	}
 	_, err := d.Queue.AppendWith(ctx, draft, with)
 	if fault.CodeOf(err) == fault.Unknown {
-		_, err = d.Queue.AppendWith(ctx, draft, with)
+		if _, again := d.Queue.AppendWith(ctx, draft, with); again == nil {
+			err = nil // else it stays unknown, whatever the second attempt says of itself
+		}
 		d.Book.Unsure()
 	}
 	if err != nil {

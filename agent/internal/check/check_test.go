@@ -26,48 +26,98 @@ import (
 	"madoguchi.example/shared/wire"
 )
 
-// bench is a desk on a real queue and a real vault, with a line and a clock that the test
-// moves. "Sealing" reverses the bytes: what is under test is who sees what, not age.
+// bench is a desk on a real queue and a real vault, with a line, a clinic's own terminal and
+// a clock that the test moves. "Sealing" reverses the bytes: what is under test is who sees
+// what, not age.
 type bench struct {
 	*check.Desk
+	vault    *vault.Vault
 	queue    *queue.Queue
 	dir      string
 	now      time.Time
 	line     uplink.Line
 	profile  profile.Profile
+	online   *folder // nil: the payer is asked
+	known    check.Bookings
+	reader   string
+	maxBytes int
 	kicks    int
 	rejected []error
 }
 
-func newBench(t *testing.T) *bench {
+// folder is the clinic's own terminal as a desk sees it: questions go in.
+type folder struct {
+	health check.Health
+	asked  []eligibility.Inquiry
+	fail   error
+	onAsk  func()
+}
+
+func (f *folder) Ask(_ context.Context, q eligibility.Inquiry) error {
+	if f.onAsk != nil {
+		f.onAsk()
+	}
+	if f.fail == nil {
+		f.asked = append(f.asked, q)
+	}
+	return f.fail
+}
+
+func (f *folder) Health() check.Health { return f.health }
+
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{dir: t.TempDir(), now: time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC)}
-	clock := func() time.Time { return b.now }
-	key := vault.KeyFile(filepath.Join(b.dir, "vault.key"))
-	if err := key.Create(rand.Reader); err != nil {
+	if err := b.key().Create(rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	v, err := vault.Open(t.Context(), b.dir, vault.Options{Key: key, Now: clock, Rand: rand.Reader, Terminal: "trm_test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	q, err := queue.Open(v, queue.Limits{}, handle.Source{Now: clock, Rand: rand.Reader})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = errors.Join(q.Close(), v.Close()) })
-	b.queue = q
 	b.profile = profile.Profile{Class: profile.Clinic, Payers: []profile.Payer{{ID: "registry", Recipient: "r"}}, AnswerTimeoutMS: 10_000}
 	b.line = uplink.Line{Up: true, Since: b.now}
-	b.Desk = check.New(check.Config{
-		Queue: q, Book: casebook.New(v.Shelf(casebook.ShelfName)),
+	b.open(t)
+	t.Cleanup(b.close)
+	return b
+}
+
+// newClinic is a bench with the clinic's own terminal.
+func newClinic(t testing.TB) *bench {
+	b := newBench(t)
+	b.online = &folder{health: check.Health{Ready: true}}
+	b.close()
+	b.open(t)
+	return b
+}
+
+func (b *bench) key() vault.KeyFile { return vault.KeyFile(filepath.Join(b.dir, "vault.key")) }
+
+func (b *bench) close() { _ = errors.Join(b.queue.Close(), b.vault.Close()) }
+
+// open starts the desk on what lies on the disk.
+func (b *bench) open(t testing.TB) {
+	t.Helper()
+	clock := func() time.Time { return b.now }
+	var err error
+	b.vault, err = vault.Open(t.Context(), b.dir, vault.Options{Key: b.key(), Now: clock, Rand: rand.Reader, Terminal: "trm_test", MaxBytes: b.maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.queue, err = queue.Open(b.vault, queue.Limits{}, handle.Source{Now: clock, Rand: rand.Reader}); err != nil {
+		t.Fatal(err)
+	}
+	c := check.Config{
+		Queue: b.queue, Book: casebook.New(b.vault.Shelf(casebook.ShelfName)),
 		Profile: func() profile.Profile { return b.profile }, Line: func() uplink.Line { return b.line },
 		Kick: func() { b.kicks++ }, Now: clock,
 		Seal:     func(_ string, plain []byte) ([]byte, error) { return reversed(plain), nil },
 		Open:     func(sealed []byte) ([]byte, error) { return reversed(sealed), nil },
+		Shelf:    func(name string) casebook.Shelf { return b.vault.Shelf(name) },
+		Reader:   func() string { return b.reader },
+		Bookings: b.known,
 		Rejected: func(_ string, err error) { b.rejected = append(b.rejected, err) },
-	})
-	return b
+	}
+	if b.online != nil {
+		c.Online = b.online
+	}
+	b.Desk = check.New(c)
 }
 
 func reversed(b []byte) []byte {

@@ -159,9 +159,9 @@ func (d *Desk) TakeOnline(ctx context.Context, r oqs.Result) error {
 	if !ok {
 		return nil
 	}
-	if err := answer.Validate(); err != nil {
+	if err := answer.Validate(); err != nil { // a word came and cannot be kept as it is: a person looks
 		d.Rejected(c.RecordID, err)
-		return nil
+		answer = eligibility.Answer{RecordID: c.RecordID, VisitDay: c.VisitDay, Validity: eligibility.CheckFailed, ErrorCode: ErrorMalformed}
 	}
 	switch {
 	case c.Answer != nil && same(answer, *c.Answer):
@@ -178,6 +178,9 @@ func same(a, b eligibility.Answer) bool {
 	y, errY := b.Encode()
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
+
+// ErrorMalformed is the ErrorCode of an answer that this desk cannot keep as it came.
+const ErrorMalformed = "malformed"
 
 // abnormal notes that the clinic's own terminal took the question and ended without a word.
 func (d *Desk) abnormal(ctx context.Context, c casebook.Case) error {

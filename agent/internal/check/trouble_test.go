@@ -26,11 +26,21 @@ type fickle struct {
 	before func()
 	after  func(error) error
 	fates  map[string]queue.Fate
+	refuse error        // instead of an append
+	check  func() error // likewise, asked each time
 }
 
 func (f *fickle) AppendWith(ctx context.Context, d queue.Draft, b build) (wire.Record, error) {
 	if f.before != nil {
 		f.before()
+	}
+	if f.refuse != nil {
+		return wire.Record{}, f.refuse
+	}
+	if f.check != nil {
+		if err := f.check(); err != nil {
+			return wire.Record{}, err
+		}
 	}
 	r, err := f.Queue.AppendWith(ctx, d, b)
 	if f.after != nil {
