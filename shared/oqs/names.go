@@ -44,7 +44,7 @@ var (
 // and not needed.
 var leaves = both(set(`ProcessExecutionTime QualificationConfirmationDate MedicalInstitutionCode ArbitraryFileIdentifier
 	ReferenceClassification SegmentOfResult ErrorCode ErrorMessage CharacterCodeIdentifier ReceptionNumber
-	NumberOfProcessingResult NumberOfNormalProcessing NumberOfError
+	NumberOfProcessingResult NumberOfNormalProcessing NumberOfError ReceptionDateTime
 	PrescriptionIssueSelect ProcessingResultStatus ProcessingResultCode ProcessingResultMessage QualificationValidity
 	ReferenceNumber ArbitraryIdentifier
 	InsuredCardClassification InsurerNumber InsuredCardSymbol InsuredIdentificationNumber InsuredBranchNumber

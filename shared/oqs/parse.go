@@ -62,7 +62,10 @@ func ParseReception(b []byte) (Reception, error) {
 	}
 	r := reader{remarks: remarks}
 	h := r.header(root)
-	r.segment(&h, h.ReceptionNumber != "")
+	if h.Segment == "" && h.ReceptionNumber != "" { // an acceptance need not say more
+		h.Segment = Done
+	}
+	r.segment(&h, false)
 	if identifier("reception", h.ReceptionNumber) != nil && h.ReceptionNumber != "" {
 		h.ReceptionNumber = ""
 		r.remark("MessageHeader/ReceptionNumber", Malformed)

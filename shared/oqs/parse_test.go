@@ -420,10 +420,11 @@ func TestBulk(t *testing.T) {
 func TestReception(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"in the header": doc(strings.Replace(head, "<SegmentOfResult>", "<ReceptionNumber>20261120-7</ReceptionNumber><SegmentOfResult>", 1)),
+		"no segment":    doc(strings.Replace(head, "<SegmentOfResult>1</SegmentOfResult>", "", 1), "<MessageBody><ReceptionNumber>20261120-7</ReceptionNumber></MessageBody>"),
 		"in the body":   doc(head, "<MessageBody><ReceptionNumber> 20261120-7 </ReceptionNumber></MessageBody>"),
 	} {
 		r, err := oqs.ParseReception(b)
-		if err != nil || r.ReceptionNumber != "20261120-7" || r.Identifier != record || r.Segment != oqs.Done {
+		if err != nil || r.ReceptionNumber != "20261120-7" || r.Identifier != record || r.Segment != oqs.Done || len(r.Remarks) > 0 {
 			t.Errorf("%s: %#v %v", name, r, err)
 		}
 	}

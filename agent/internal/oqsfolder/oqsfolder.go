@@ -44,7 +44,7 @@ const (
 	defaultTimeout = 10 * time.Second
 	defaultScan    = 2 * time.Second
 	retryEvery     = 300 * time.Millisecond // of a half-written file
-	keepAnswers    = 40 * 24 * time.Hour    // files last changed before are not read
+	keepAnswers    = 40 * 24 * time.Hour    // files that are older at the start are not read
 	keepFaces      = 36 * time.Hour         // likewise: a face result is for its day
 	keepTrouble    = 24 * time.Hour         // of a fault that time alone resolves
 	maxWaiting     = 10_000
@@ -125,6 +125,7 @@ type Exchange struct {
 	untaken    int
 	decided    bounded[digest]
 	files      map[string]*file // by folder and name; only those that are there
+	swept      map[string]bool  // folders that were listed once
 	lost       int
 }
 
@@ -158,7 +159,7 @@ func New(c Config) *Exchange {
 	}
 	return &Exchange{
 		config: c, disk: realDisk{}, writing: make(chan struct{}, 1), folders: map[string]folderFault{},
-		waiting: newBounded[question](maxWaiting), requests: newBounded[request](maxWaiting), decided: newBounded[digest](maxDecided), files: map[string]*file{},
+		waiting: newBounded[question](maxWaiting), requests: newBounded[request](maxWaiting), decided: newBounded[digest](maxDecided), files: map[string]*file{}, swept: map[string]bool{},
 	}
 }
 

@@ -128,11 +128,20 @@ func (x *Exchange) listed(there map[string]bool) []*file {
 				}
 			}
 		}
+		x.sweep(dir)
 	}
 	slices.SortFunc(waiting, func(a, b *file) int {
 		return cmp.Or(a.modTime.Compare(b.modTime), cmp.Compare(a.name, b.name))
 	})
 	return waiting
+}
+
+// sweep notes that a folder was listed: what lay there from long ago is not read, but what
+// comes from now on is new, whatever this machine's clock says.
+func (x *Exchange) sweep(dir string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.swept[dir] = true
 }
 
 // keep holds on to what is known of a folder that cannot be read now.
@@ -168,10 +177,9 @@ func (x *Exchange) known(dir string, e fs.DirEntry) *file {
 	switch {
 	case err != nil: // it went away between the two
 		return nil
-	case f == nil && now.Sub(info.ModTime()) > keep:
-		return nil
 	case f == nil:
-		f = &file{dir: dir, name: e.Name(), kind: name, since: now}
+		old := !x.swept[dir] && now.Sub(info.ModTime()) > keep
+		f = &file{dir: dir, name: e.Name(), kind: name, since: now, settled: old}
 		x.files[f.path()] = f
 	case f.size == info.Size() && f.modTime.Equal(info.ModTime()):
 		return f
