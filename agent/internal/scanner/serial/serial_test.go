@@ -155,17 +155,43 @@ func TestASlowPortIsGivenTime(t *testing.T) {
 	})
 }
 
+// plugged is what a machine has in its sockets.
+type plugged struct {
+	mu    sync.Mutex
+	ports []serial.Port
+	fail  error
+	how   func(string, int) (io.ReadCloser, error)
+}
+
+func (p *plugged) set(ports []serial.Port, fail error, how func(string, int) (io.ReadCloser, error)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ports, p.fail, p.how = ports, fail, how
+}
+
+func (p *plugged) list() ([]serial.Port, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ports, p.fail
+}
+
+func (p *plugged) open(name string, baud int) (io.ReadCloser, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.how == nil {
+		return nil, p.fail
+	}
+	return p.how(name, baud)
+}
+
 // TestUnpluggedAndPluggedAgain pulls the scanner in the middle of a code.
 func TestUnpluggedAndPluggedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var ports []serial.Port
-		var listed error
+		var there plugged
 		w, open := line()
+		there.set(nil, nil, open)
 		changes := 0
-		r, d := start(t, serial.Config{
-			Port: serial.Auto, Open: func(name string, baud int) (io.ReadCloser, error) { return open(name, baud) },
-			List: func() ([]serial.Port, error) { return ports, listed }, Changed: func() { changes++ },
-		})
+		r, d := start(t, serial.Config{Port: serial.Auto, Open: there.open, List: there.list, Changed: func() { changes++ }})
 		expect := func(ready bool, fault, device string) {
 			t.Helper()
 			synctest.Wait()
@@ -174,25 +200,25 @@ func TestUnpluggedAndPluggedAgain(t *testing.T) {
 			}
 		}
 		expect(false, scanner.NoDevice, "")
-		ports = []serial.Port{{Name: "/dev/ttyACM0", VID: "065A", PID: "A002"}}
+		there.set([]serial.Port{{Name: "/dev/ttyACM0", VID: "065A", PID: "A002"}}, nil, open)
 		time.Sleep(device.DefaultRetry)
 		expect(true, "", "/dev/ttyACM0")
 		before := r.Health().Since
 		if _, err := io.WriteString(w, "first\rhalf a co"); err != nil {
 			t.Fatal(err)
 		}
-		ports = nil
+		there.set(nil, nil, nil)
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
 		expect(false, scanner.NoDevice, "/dev/ttyACM0")
 		time.Sleep(device.DefaultRetry)
 		expect(false, scanner.NoDevice, "")
-		listed = errors.New("no list")
+		there.set(nil, errors.New("no list"), nil)
 		time.Sleep(device.DefaultRetry)
 		expect(false, scanner.Failed, "")
-		listed, ports = nil, []serial.Port{{Name: "/dev/ttyACM1", VID: "065A", PID: "A002"}}
 		w, open = line()
+		there.set([]serial.Port{{Name: "/dev/ttyACM1", VID: "065A", PID: "A002"}}, nil, open)
 		time.Sleep(device.DefaultRetry)
 		expect(true, "", "/dev/ttyACM1")
 		if _, err := io.WriteString(w, "second\r"); err != nil {
@@ -211,15 +237,16 @@ func TestUnpluggedAndPluggedAgain(t *testing.T) {
 
 func TestPortsThatDoNotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var err error = &fs.PathError{Op: "open", Err: fs.ErrNotExist}
-		r, _ := start(t, serial.Config{Port: "/dev/ttyACM0", Open: func(string, int) (io.ReadCloser, error) { return nil, err }})
+		var there plugged
+		there.set(nil, fs.ErrNotExist, nil)
+		r, _ := start(t, serial.Config{Port: "/dev/ttyACM0", Open: there.open})
 		for _, c := range []struct {
 			err   error
 			fault string
 		}{
-			{err, scanner.NoDevice}, {fs.ErrPermission, scanner.NoPermission}, {errors.New("x"), scanner.Failed},
+			{&fs.PathError{Op: "open", Err: fs.ErrNotExist}, scanner.NoDevice}, {fs.ErrPermission, scanner.NoPermission}, {errors.New("x"), scanner.Failed},
 		} {
-			err = c.err
+			there.set(nil, c.err, nil)
 			time.Sleep(device.DefaultRetry)
 			synctest.Wait()
 			if h := r.Health(); h.Fault != c.fault || h.Ready || h.Automatic {
