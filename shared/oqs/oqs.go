@@ -38,7 +38,7 @@ const (
 	MaxBulkBytes    = 16 << 20
 	MaxDepth        = 12
 	MaxElements     = 4_000 // of a single answer
-	MaxBulkElements = 400_000
+	MaxBulkElements = 250_000
 	MaxText         = 2_000 // one element's characters
 	MaxRemarks      = 100
 	MaxSearches     = 2_000 // people in one bulk request

@@ -27,13 +27,18 @@ type whole interface {
 
 type realDisk struct{}
 
+// folder tells whether a folder is there and can be listed.
 func (realDisk) folder(dir string) string {
-	info, err := os.Stat(dir)
-	switch {
-	case err != nil:
+	f, err := os.Open(dir)
+	if err != nil {
 		return faultWord(err, FaultNotReadable)
-	case !info.IsDir():
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.IsDir() {
 		return FaultNoFolder
+	}
+	if _, err := f.Readdirnames(1); err != nil && !errors.Is(err, io.EOF) {
+		return faultWord(err, FaultNotReadable)
 	}
 	return ""
 }

@@ -217,7 +217,7 @@ func (x *Exchange) lookInTime() {
 func (x *Exchange) look() {
 	for name, dir := range x.dirs() {
 		word := x.disk.folder(dir)
-		if was := x.faultOf(name); word != "" || was == FaultNoFolder || was == FaultSilent {
+		if was := x.faultOf(name); word != "" || was == FaultNoFolder || was == FaultNotReadable || was == FaultSilent {
 			x.setFolder(name, word)
 		}
 	}
