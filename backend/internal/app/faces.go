@@ -114,14 +114,30 @@ type officeTerminals struct {
 // List implements office.Terminals.
 func (o officeTerminals) List(ctx context.Context, who actor.Staff) ([]office.Terminal, error) {
 	all, err := o.fleet.ListTerminals(ctx, who, audit.TerminalOperation)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(all))
+	for i, t := range all {
+		ids[i] = t.ID
+	}
+	checks, err := o.house.intake.Counts(ctx, who, audit.TerminalOperation, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]office.Terminal, 0, len(all))
 	for _, t := range all {
-		out = append(out, office.Terminal{
+		shown := office.Terminal{
 			ID: t.ID, Office: t.Office.Name, Class: string(t.Office.Class),
 			LastContact: t.LastContact, Disabled: !t.DisabledAt.IsZero(),
-		})
+		}
+		if t.Office.Class.MayCheckInsurance() {
+			c := checks[t.ID]
+			shown.Checks = &office.Checks{Open: c.Open, Late: c.Late, Voided: c.Voided}
+		}
+		out = append(out, shown)
 	}
-	return out, err
+	return out, nil
 }
 
 // Places implements office.Terminals.

@@ -52,7 +52,7 @@ var unwritten = map[string]string{
 	"fleet.Fleet.Recipient": ofTerminal, "fleet.Fleet.Profile": ofTerminal, "fleet.Fleet.Seen": ofTerminal,
 	"fleet.Fleet.ListOffices": ofOffice, "fleet.Fleet.ListTerminals": ofOffice,
 	"intake.Intake.Receive": sealedOnly, "intake.Intake.OpenChecks": sealedOnly, "intake.Intake.OpenBatches": sealedOnly,
-	"intake.Intake.Settle": sealedOnly, "intake.Intake.Postpone": sealedOnly, "intake.Intake.Answers": sealedOnly,
+	"intake.Intake.Settle": sealedOnly, "intake.Intake.Postpone": sealedOnly, "intake.Intake.Counts": ofTerminal, "intake.Intake.Answers": sealedOnly,
 	"keyring.Ring.List": publicKeys, "publication.Press.TrustBundle": publicKeys,
 }
 

@@ -88,7 +88,8 @@ type fakeTerminals struct{}
 
 func (fakeTerminals) List(context.Context, actor.Staff) ([]office.Terminal, error) {
 	return []office.Terminal{
-		{ID: "trm_00000000000000000000000001", Office: "みなと中央クリニック", Class: "clinic", LastContact: officeNow.Add(-time.Minute)},
+		{ID: "trm_00000000000000000000000001", Office: "みなと中央クリニック", Class: "clinic", LastContact: officeNow.Add(-time.Minute),
+			Checks: &office.Checks{Open: 12, Late: 2, Voided: 3}},
 		{ID: "trm_00000000000000000000000002", Office: "第二避難所", Class: "shelter"},
 		{ID: "trm_00000000000000000000000003", Office: "本庁舎", Class: "counter", LastContact: officeNow.Add(-72 * time.Hour), Disabled: true},
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
@@ -13,6 +14,7 @@ import (
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/wire"
 )
 
@@ -278,6 +280,30 @@ func TestALateAnswerWritesNoAccessEntry(t *testing.T) {
 			})
 		if err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+func TestTheConsoleCountsChecks(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		first, second, gone := b.check(t, 1), b.check(t, 2), b.check(t, 3)
+		b.receive(t, clinic, first, second, gone, b.check(t, 4, byTerminal))
+		b.settle(t, b.Intake, clinic, second.ID)
+		b.receive(t, clinic, b.amendment(t, 5, gone.ID, ""), b.amendment(t, 6, second.ID, ""))
+		manager := actor.Staff{Municipality: "990019", Roles: []actor.Role{actor.TerminalManager}}
+		ids := []string{clinic.ID, shelter.ID}
+		got, err := b.Counts(t.Context(), manager, audit.TerminalOperation, ids)
+		if want := (intake.Checks{Open: 1, Voided: 2}); err != nil || got[clinic.ID] != want || len(got) != 1 {
+			t.Errorf("counted %+v, %v", got, err)
+		}
+		later := b.Deps
+		later.Now = func() time.Time { return storetest.Now().Add(intake.VoidedWithin + time.Second) }
+		got, err = intake.New(later).Counts(t.Context(), manager, audit.TerminalOperation, ids)
+		if want := (intake.Checks{Open: 1, Late: 1}); err != nil || got[clinic.ID] != want {
+			t.Errorf("a month later %+v, %v", got, err)
+		}
+		if _, err := b.Counts(t.Context(), actor.Staff{Municipality: "990019"}, audit.TerminalOperation, ids); fault.CodeOf(err) != fault.Forbidden {
+			t.Errorf("another officer: %v", err)
 		}
 	})
 }

@@ -113,6 +113,9 @@ type Rows interface {
 	Amend(ctx context.Context, t tx.Tx, terminal string, all []Amendment) (map[string]bool, error)
 	// Close moves the records from Open to their new state and tells which it moved, by ID.
 	Close(ctx context.Context, t tx.Tx, terminal string, closings []Closing) (map[string]bool, error)
+	// Counts counts the terminals' checks: the open ones, those of them received before late,
+	// and those received since since that were taken back. Terminals without any are absent.
+	Counts(ctx context.Context, terminals []string, late, since time.Time) (map[string]Checks, error)
 	// AppendAnswers stores sealed answers under the terminal's next cursors, in order.
 	AppendAnswers(ctx context.Context, t tx.Tx, terminal string, answers []wire.Answer, at time.Time) error
 }

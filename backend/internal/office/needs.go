@@ -71,7 +71,12 @@ type Terminal struct {
 	ID, Office, Class string
 	LastContact       time.Time // zero before the first
 	Disabled          bool
+	Checks            *Checks // nil where it may check no insurance
 }
+
+// Checks counts a terminal's insurance checks: those that await an answer, those of them
+// for more than a day, and those of the last 30 days that were taken back or replaced.
+type Checks struct{ Open, Late, Voided int }
 
 // Place is an office that terminals can be enrolled at.
 type Place struct{ Ref, Name, Class string }

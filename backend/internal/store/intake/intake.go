@@ -241,6 +241,45 @@ func (r *Rows) Amend(ctx context.Context, t tx.Tx, terminal string, all []intake
 	return done, nil
 }
 
+// Counts implements intake.Rows: from the two partial indexes of open and of voided records.
+func (r *Rows) Counts(ctx context.Context, terminals []string, late, since time.Time) (map[string]intake.Checks, error) {
+	found := map[string]intake.Checks{}
+	if len(terminals) == 0 {
+		return found, nil
+	}
+	args := []any{sqltx.Micros(late)}
+	for _, t := range terminals {
+		args = append(args, t)
+	}
+	err := r.reads.Each(ctx, `
+		SELECT terminal_id, count(*), count(*) FILTER (WHERE received_at < $1) FROM intake_record
+		 WHERE state = 'open' AND terminal_id IN `+bulk.List(2, len(terminals))+` GROUP BY terminal_id`,
+		args, func(scan func(...any) error) error {
+			var id string
+			var c intake.Checks
+			err := scan(&id, &c.Open, &c.Late)
+			found[id] = c
+			return err
+		})
+	if err != nil {
+		return nil, err
+	}
+	args[0] = sqltx.Micros(since)
+	err = r.reads.Each(ctx, `
+		SELECT terminal_id, count(*) FROM intake_record
+		 WHERE voided_by <> '' AND received_at >= $1 AND terminal_id IN `+bulk.List(2, len(terminals))+` GROUP BY terminal_id`,
+		args, func(scan func(...any) error) error {
+			var id string
+			n := 0
+			err := scan(&id, &n)
+			c := found[id]
+			c.Voided = n
+			found[id] = c
+			return err
+		})
+	return found, err
+}
+
 // AppendAnswers implements intake.Rows.
 func (r *Rows) AppendAnswers(ctx context.Context, t tx.Tx, terminal string, answers []wire.Answer, at time.Time) error {
 	if len(answers) == 0 {
