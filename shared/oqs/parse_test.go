@@ -306,9 +306,9 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func TestHalfWrittenAtEveryByte(t *testing.T) {
+func TestHalfWrittenWhereverItEnds(t *testing.T) {
 	good := doc(head, body("1", results(full)))
-	for n := range good {
+	for n := 0; n < len(good); n += 1 + n/300 { // every byte of the declaration, then ever fewer
 		if _, err := oqs.ParseResult(good[:n]); oqs.WordOf(err) != oqs.RefusedIncomplete {
 			t.Fatalf("the first %d bytes: %v", n, err)
 		}
