@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 // Variables that the tests hand to themselves in their own namespaces.
 const (
 	outsideVariable = "MADOGUCHI_CARDS_OUTSIDE" // the network namespace from which they came
-	agentVariable   = "MADOGUCHI_CARDS_AGENT"   // the agent's program
+	agentVariable   = "MADOGUCHI_CARDS_AGENT"   // the agent's program; empty: only try whether it goes
 )
 
 // impossible says why the tests cannot run here; empty where they can.
@@ -35,27 +36,29 @@ func TestMain(m *testing.M) {
 
 func testMain(m *testing.M) int {
 	if outside := os.Getenv(outsideVariable); outside != "" {
-		agentProgram = os.Getenv(agentVariable)
-		for _, name := range []string{outsideVariable, agentVariable} {
-			os.Unsetenv(name)
-		}
-		if err := closeDoors(outside); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
+		return inside(m, outside, os.Getenv(agentVariable))
 	}
-	if impossible = missing(); impossible == "" {
-		code, err := again()
-		if err == nil {
-			return code
-		}
-		impossible = err.Error()
-	}
-	if os.Getenv("CI") == "true" {
+	impossible = missing()
+	switch {
+	case impossible == "":
+		return again()
+	case os.Getenv("CI") == "true":
 		fmt.Fprintln(os.Stderr, "not skipped with CI=true:", impossible)
 		return 1
 	}
+	return m.Run()
+}
+
+// inside runs the tests in their namespaces.
+func inside(m *testing.M, outside, agent string) int {
+	if err := closeDoors(outside); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if agent == "" {
+		return 0
+	}
+	agentProgram = agent
 	return m.Run()
 }
 
@@ -80,38 +83,42 @@ func missing() string {
 			return name + " is not installed"
 		}
 	}
+	if out, err := namespaced("").CombinedOutput(); err != nil {
+		return fmt.Sprintf("a mount and network namespace of one's own cannot be had here: %v %s", err, out)
+	}
 	return ""
 }
 
-// again runs this program in a mount and network namespace of its own, as the superuser or
-// in a user namespace, and gives its exit code. It fails where it may not have them.
-func again() (int, error) {
+// again runs this program in its namespaces and gives its exit code.
+func again() int {
 	program, tidy, err := buildAgent()
 	if err != nil {
-		return 0, err
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	defer tidy()
-	outside, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		return 0, err
-	}
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
-	cmd.Env = append(os.Environ(), outsideVariable+"="+outside, agentVariable+"="+program)
+	cmd := namespaced(program)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+// namespaced is this program once more, in a mount and network namespace of its own, as the
+// superuser or in a user namespace.
+func namespaced(agent string) *exec.Cmd {
+	outside, _ := os.Readlink("/proc/self/ns/net") // without it nothing is alone, and says so
+	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Env = append(os.Environ(), outsideVariable+"="+outside, agentVariable+"="+agent)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	if uid := os.Getuid(); uid != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("a mount and network namespace of one's own cannot be had here: %w", err)
-	}
-	var exit *exec.ExitError
-	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
-		return 0, err
-	}
-	return cmd.ProcessState.ExitCode(), nil
+	return cmd
 }
 
 // buildAgent gives the agent's program: that of the folder MADOGUCHI_BIN, or one built now
@@ -184,13 +191,13 @@ func loopbackUp() error {
 func TestNothingLeaks(t *testing.T) {
 	alone(t)
 	startDaemon(t)
-	devices, err := os.ReadFile("/proc/net/dev")
+	interfaces, err := net.Interfaces()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(string(devices), "\n")[2:] {
-		if name, _, found := strings.Cut(strings.TrimSpace(line), ":"); found && name != "lo" && !strings.HasSuffix(line, " 0") {
-			t.Errorf("there is a network besides the loopback: %s", line)
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 {
+			t.Errorf("there is a network besides the loopback: %s", i.Name)
 		}
 	}
 	routes, err := os.ReadFile("/proc/net/route")

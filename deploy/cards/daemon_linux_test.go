@@ -56,6 +56,13 @@ func startDaemon(t *testing.T) *daemon {
 	return d
 }
 
+// in is the same daemon for a part of the test.
+func (d *daemon) in(t *testing.T) *daemon {
+	part := *d
+	part.t = t
+	return &part
+}
+
 func (d *daemon) start() {
 	d.t.Helper()
 	for _, name := range []string{"pcscd.comm", "pcscd.pid"} {
@@ -119,13 +126,19 @@ func makeCard(t *testing.T, o card.Options) *card.Card {
 	return c
 }
 
+// lying is a card in a slot that the daemon knows.
+type lying struct {
+	*card.Inserted
+	takenOut int // cards before it
+}
+
 // insert puts a card into a slot until the test ends, and waits until the daemon knows.
-func (d *daemon) insert(slot int, c *card.Card, f card.Faults) *card.Inserted {
+func (d *daemon) insert(slot int, c *card.Card, f card.Faults) lying {
 	d.t.Helper()
-	before := d.takenUp()
+	before, out := d.takenUp(), d.takenOut()
 	in := d.put(slot, c, f)
 	until(d.t, "the daemon sees the card", func() bool { return d.takenUp() > before })
-	return in
+	return lying{in, out}
 }
 
 // takenUp counts the cards that the daemon has taken up.
@@ -156,5 +169,23 @@ func until(t *testing.T, what string, so func() bool) {
 		case <-ctx.Done():
 			t.Fatalf("%s: not within %s", what, patience)
 		}
+	}
+}
+
+// empty takes a card out, unless it is, and waits until the daemon knows.
+func (d *daemon) empty(in lying) {
+	d.t.Helper()
+	in.Remove()
+	until(d.t, "the daemon misses the card", func() bool { return d.takenOut() > in.takenOut })
+}
+
+// takenOut counts the cards that the daemon has missed.
+func (d *daemon) takenOut() int { return strings.Count(d.process.Output(), "Card Removed From ") }
+
+// unplug takes the readers away before the next start.
+func (d *daemon) unplug() {
+	d.t.Helper()
+	if err := os.WriteFile(d.config, nil, 0o600); err != nil {
+		d.t.Fatal(err)
 	}
 }

@@ -17,7 +17,7 @@ type Faults struct {
 	PullAfter  int           // it is pulled out instead of answering the command after so many
 	ResetAfter int           // it loses what was selected and verified after so many
 	MuteAfter  int           // it answers no command after so many
-	Mute       bool          // it does not even tell its ATR
+	Mute       bool          // it lies there and tells no ATR when it gets power
 	Slow       time.Duration // what each answer takes longer
 }
 
@@ -111,13 +111,17 @@ func (in *Inserted) Commands() int {
 	return in.commands
 }
 
-var errPulled = errors.New("the card was pulled")
+var (
+	errPulled = errors.New("the card was pulled")
+	errMute   = errors.New("the card does not take power")
+)
 
 // serve speaks vpcd's protocol on one connection: messages both ways are two bytes of
 // length, high byte first, and so many bytes.
-func (in *Inserted) serve(ctx context.Context, conn io.ReadWriter) error {
+func (in *Inserted) serve(ctx context.Context, conn net.Conn) error {
 	var head [2]byte
 	for {
+		hurry(conn)
 		if _, err := io.ReadFull(conn, head[:]); err != nil {
 			return err
 		}
@@ -146,10 +150,13 @@ func (in *Inserted) reply(ctx context.Context, message []byte) ([]byte, error) {
 	switch message[0] {
 	case vpcdOff, vpcdOn, vpcdReset:
 		in.card.Reset()
-	case vpcdATR:
-		if !in.faults.Mute {
-			return in.card.ATR(), nil
+		if in.faults.Mute && message[0] != vpcdOff {
+			// By the ATR vpcd finds out whether a card is there at all, so that silence is no
+			// sign of a mute one: a wire that breaks under power is.
+			return nil, errMute
 		}
+	case vpcdATR:
+		return in.card.ATR(), nil
 	}
 	return nil, nil
 }

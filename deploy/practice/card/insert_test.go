@@ -156,10 +156,15 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("mute", func(t *testing.T) {
 		r := newReader(t)
-		in := r.insert(newCard(t, card.Options{}), card.Faults{Mute: true})
-		r.send("04")
-		r.ask(jpki, "9000")
-		in.Remove()
+		r.insert(newCard(t, card.Options{}), card.Faults{Mute: true})
+		for _, power := range []string{"01", "02"} {
+			r.ask("04", plasticATR) // it is there
+			r.send(power)
+			if _, err := r.hear(); !errors.Is(err, io.EOF) {
+				t.Error(err)
+			}
+			r.accept()
+		}
 	})
 	t.Run("slow", func(t *testing.T) {
 		r := newReader(t)
