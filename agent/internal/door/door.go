@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -238,4 +239,10 @@ func (e *entrance) serve(w http.ResponseWriter, r *http.Request) {
 const eventsPath = "/events"
 
 // asset gives the desk's files to anybody under the right name.
-func (e *entrance) asset(w http.ResponseWriter, r *http.Request) { e.desk.ServeHTTP(w, r) }
+func (e *entrance) asset(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/") { // no list of a folder
+		http.NotFound(w, r)
+		return
+	}
+	e.desk.ServeHTTP(w, r)
+}
