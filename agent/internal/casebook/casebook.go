@@ -305,26 +305,53 @@ func (b *Book) Top(ctx context.Context, limit int, rank func(*Case) int) (cases 
 	if err := b.load(ctx); err != nil {
 		return nil, 0, err
 	}
-	type placed struct {
-		*Case
-		rank int
-	}
-	var found []placed
+	t := top{limit: max(limit, 1)}
 	for _, c := range b.cases {
 		if r := rank(c); r >= 0 {
-			found = append(found, placed{c, r})
+			t.add(placed{c, r})
 		}
 	}
-	slices.SortFunc(found, func(x, y placed) int {
-		return cmp.Or(cmp.Compare(x.rank, y.rank), newestFirst(x.Case, y.Case))
-	})
-	more = max(len(found)-limit, 0)
-	found = found[:len(found)-more]
+	found := t.sorted()
 	cases = make([]Case, 0, len(found))
 	for _, p := range found {
 		cases = append(cases, *p.Case)
 	}
-	return cases, more, nil
+	return cases, t.seen - len(found), nil
+}
+
+// placed is a case with its rank.
+type placed struct {
+	*Case
+	rank int
+}
+
+// top keeps the first limit of what is added, without sorting all of it.
+type top struct {
+	limit int
+	seen  int
+	found []placed // at most twice the limit; the first limit are sorted once last is set
+	last  *placed  // the worst of a full set: what does not come before it is passed over
+}
+
+func (t *top) add(p placed) {
+	t.seen++
+	if t.last != nil && before(p, *t.last) >= 0 {
+		return
+	}
+	if t.found = append(t.found, p); len(t.found) >= 2*t.limit {
+		t.found = t.sorted()
+		worst := t.found[len(t.found)-1]
+		t.last = &worst
+	}
+}
+
+func (t *top) sorted() []placed {
+	slices.SortFunc(t.found, before)
+	return t.found[:min(len(t.found), t.limit)]
+}
+
+func before(x, y placed) int {
+	return cmp.Or(cmp.Compare(x.rank, y.rank), newestFirst(x.Case, y.Case))
 }
 
 func newestFirst(x, y *Case) int { return cmp.Compare(y.RecordID, x.RecordID) }
