@@ -136,7 +136,9 @@ const DefaultPatience = 12 * time.Second
 const silent = "silent"
 
 // Examine looks at every part there is and tells what it found, in the order of the parts.
-func Examine(ctx context.Context, p Parts) []Finding {
+func Examine(ctx context.Context, p Parts) []Finding { return examine(ctx, p, &stuck{}) }
+
+func examine(ctx context.Context, p Parts, s *stuck) []Finding {
 	if p.Patience <= 0 {
 		p.Patience = DefaultPatience
 	}
@@ -146,7 +148,7 @@ func Examine(ctx context.Context, p Parts) []Finding {
 	found := make([][]Finding, len(looks))
 	var work sync.WaitGroup
 	for i, l := range looks {
-		work.Go(func() { found[i] = inTime(ctx, l) })
+		work.Go(func() { found[i] = s.inTime(ctx, l) })
 	}
 	work.Wait()
 	var all []Finding
@@ -162,11 +164,45 @@ type look struct {
 	ask  func(context.Context) []Finding
 }
 
+// stuck knows the parts that were given up and have not come back.
+type stuck struct {
+	mu    sync.Mutex
+	parts map[Part]bool
+}
+
+// begin notes that a part is asked; false where it still has not come back from before.
+func (s *stuck) begin(p Part) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts[p] {
+		return false
+	}
+	if s.parts == nil {
+		s.parts = map[Part]bool{}
+	}
+	s.parts[p] = true
+	return true
+}
+
+func (s *stuck) end(p Part) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.parts, p)
+}
+
 // inTime gives up a part that does not answer. What it is stuck in cannot be ended; it ends
-// by itself or with the program.
-func inTime(ctx context.Context, l look) []Finding {
+// by itself or with the program, and is not asked again before.
+func (s *stuck) inTime(ctx context.Context, l look) []Finding {
+	given := []Finding{{Part: l.part, Fault: silent}}
+	if !s.begin(l.part) {
+		return given
+	}
 	answer := make(chan []Finding, 1)
-	go func() { answer <- l.ask(ctx) }()
+	go func() {
+		f := l.ask(ctx)
+		s.end(l.part)
+		answer <- f
+	}()
 	select {
 	case f := <-answer:
 		return f
@@ -176,7 +212,7 @@ func inTime(ctx context.Context, l look) []Finding {
 	case f := <-answer: // it was told to end, and did
 		return f
 	default:
-		return []Finding{{Part: l.part, Fault: silent}}
+		return given
 	}
 }
 

@@ -244,6 +244,9 @@ func TestWhatHasNoOneReadingIsNamed(t *testing.T) {
 		"a lost bracket":               usOnJapanese(t, `{"data":"a(b)c"}`)[:13] + usOnJapanese(t, `c"}`),
 		"a card cut short":             usOnJapanese(t, "shc:/567"),
 		"hc1 with a foreign sign":      usOnJapanese(t, "HC1:AB=AAA"),
+		"hc1 beyond what it can hold":  usOnJapanese(t, "HC1::::"),
+		"hc1 beyond in its last group": usOnJapanese(t, "HC1:AAA::"),
+		"an array that is none":        strings.ReplaceAll(strings.SplitN(sdjwt(false), "~", 2)[0]+b64(`["a","b","c","d"]`), "~", ""),
 		"half a disclosure":            strings.ReplaceAll(usOnJapanese(t, sdjwt(false)), "~", "")[:400],
 		"full width without a form":    "ａ＝ｂ",
 	} {
