@@ -102,13 +102,13 @@ func people(t *testing.T) string {
 func TestTheTerminalAlone(t *testing.T) {
 	dir := t.TempDir()
 	base := runs(t, "oqs", "--dir", dir, "--people", people(t), "--institution", "4710000009")
-	if got := answered(t, dir, "OQSsiquc01req_202611210001.xml"); !strings.Contains(got, "<QualificationValidity>1<") {
+	if got := answered(t, dir, "OQSsiquc01req_alone-1.xml"); !strings.Contains(got, "<QualificationValidity>1<") {
 		t.Error(got)
 	}
 	if code, _ := send(t, http.MethodPut, base+"/practice/oqs/behaviour", `{"line_cut":true}`); code != http.StatusOK {
 		t.Errorf("behaviour: %d", code)
 	}
-	if got := answered(t, dir, "OQSsiquc01req_202611210002.xml"); !strings.Contains(got, "<SegmentOfResult>9<") {
+	if got := answered(t, dir, "OQSsiquc01req_alone-2.xml"); !strings.Contains(got, "<SegmentOfResult>9<") {
 		t.Error(got)
 	}
 	if code, body := send(t, http.MethodPost, base+"/practice/oqs/face", `{"resident":"R1"}`); code != http.StatusOK || !strings.Contains(body, "res_face_") {

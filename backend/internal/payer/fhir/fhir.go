@@ -92,7 +92,7 @@ func New(c Config) (*Payer, error) {
 		return nil, fmt.Errorf("cannot set up a FHIR payer: base_url: %w", err)
 	}
 	c.Timeout = cmp.Or(c.Timeout, DefaultTimeout)
-	return &Payer{Config: c, submit: strings.TrimRight(base.String(), "/") + "/CoverageEligibilityRequest/$submit", http: client(c)}, nil
+	return &Payer{Config: c, submit: strings.TrimRight(base.String(), "/") + "/CoverageEligibilityRequest/$submit", http: Client(c.Roots, c.Timeout)}, nil
 }
 
 // CheckURL tells whether an address may be sent numbers: https, or http to this machine.
@@ -109,19 +109,20 @@ func CheckURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// client follows no redirect: what is asked goes to the configured server alone.
-func client(c Config) *http.Client {
+// Client makes a client that trusts these roots (nil: those of the machine), ends each call
+// in time and follows no redirect: what is asked goes to the configured server alone.
+func Client(roots *x509.CertPool, timeout time.Duration) *http.Client {
 	return &http.Client{
-		Timeout:       c.Timeout,
+		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.Roots},
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    AtOnce,
 			MaxResponseHeaderBytes: 64 << 10,
 			IdleConnTimeout:        time.Minute,
-			TLSHandshakeTimeout:    c.Timeout,
+			TLSHandshakeTimeout:    timeout,
 		},
 	}
 }

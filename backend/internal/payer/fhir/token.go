@@ -70,7 +70,7 @@ type Credentials struct {
 	KeyID    string // named in the assertion; may be empty
 	Scope    string
 	Key      *ecdsa.PrivateKey
-	HTTP     *http.Client // nil: a client of its own with the machine's roots
+	HTTP     *http.Client // see Client; nil: one with the machine's roots
 	Now      func() time.Time
 	Rand     io.Reader
 }
@@ -84,7 +84,7 @@ func (c Credentials) Source() (TokenSource, error) {
 		return nil, errors.New("cannot set up a FHIR payer: client_id and client_key_file are needed")
 	}
 	if c.HTTP == nil {
-		c.HTTP = client(Config{Timeout: DefaultTimeout})
+		c.HTTP = Client(nil, DefaultTimeout)
 	}
 	s := &tokens{Credentials: c, ids: handle.Source{Now: c.Now, Rand: c.Rand}}
 	return s.token, nil
