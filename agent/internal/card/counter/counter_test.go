@@ -284,7 +284,7 @@ func badInput() []bad {
 		{"pulled at the PIN", as, "", when(verifies, func(d *desk) { d.Pull(reader) }), card.CardRemoved, -1},
 		{"pulled at the signature", as, "", when(signs, func(d *desk) { d.Pull(reader) }), card.CardRemoved, 3},
 		{"unplugged in the middle", as, "", when(verifies, func(d *desk) { d.Unplug(reader) }), card.ReaderGone, -1},
-		{"pcscd restarted in the middle", as, "", when(verifies, func(d *desk) { d.Stop(); d.Start() }), card.PCSCDGone, -1},
+		{"pcscd restarted in the middle", as, "", when(verifies, func(d *desk) { d.Restart() }), card.PCSCDGone, -1},
 		{"another program keeps the card", as, "", when(verifies, func(d *desk) { d.Hold(reader, true) }), card.ReaderInUse, -1},
 		{"blocked", changed(func(c *cardtest.Card) { c.PINs[card.TextAID].Left = 0 }), "", nil, card.PINBlocked, 0},
 		{"the key's PIN blocked", changed(func(c *cardtest.Card) { c.PINs[card.JPKI].Left = 0 }), "", nil, card.PINBlocked, 0},

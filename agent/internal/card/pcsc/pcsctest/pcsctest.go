@@ -120,22 +120,44 @@ func (s *Server) Path() string { return s.path }
 
 // Start listens, after Stop again.
 func (s *Server) Start() {
-	s.t.Helper()
-	l, err := net.Listen("unix", s.path)
-	if err != nil {
-		s.t.Fatalf("cannot start pcscd: %v", err)
-	}
 	s.mu.Lock()
-	s.listener = l
-	s.mu.Unlock()
-	s.running.Go(func() { s.accept(l) })
+	defer s.mu.Unlock()
+	s.start()
 }
 
 // Stop hangs up on everybody.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_ = s.listener.Close()
+	s.stop()
+}
+
+// Restart stops and starts, so that nobody finds the service gone but who was connected.
+func (s *Server) Restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	s.start()
+}
+
+func (s *Server) start() {
+	if s.closed {
+		return
+	}
+	l, err := net.Listen("unix", s.path)
+	if err != nil {
+		s.t.Errorf("cannot start pcscd: %v", err)
+		return
+	}
+	s.listener = l
+	s.running.Go(func() { s.accept(l) })
+}
+
+func (s *Server) stop() {
+	if s.listener != nil {
+		_ = s.listener.Close()
+		s.listener = nil
+	}
 	for c := range s.clients {
 		c.dropped = true
 		_ = c.conn.Close()
@@ -149,7 +171,10 @@ func (s *Server) Stop() {
 }
 
 func (s *Server) close() {
-	s.Stop()
+	s.mu.Lock()
+	s.closed = true
+	s.stop()
+	s.mu.Unlock()
 	s.running.Wait()
 	for _, w := range s.Wrong() {
 		s.t.Errorf("a client of pcscd: %s", w)
@@ -259,8 +284,15 @@ func (s *Server) accept(l net.Listener) {
 		}
 		c := &client{conn: conn, contexts: map[uint32]bool{}, handles: map[uint32]*handle{}}
 		s.mu.Lock()
-		s.clients[c] = true
+		late := s.listener != l || s.closed // it was stopped in between
+		if !late {
+			s.clients[c] = true
+		}
 		s.mu.Unlock()
+		if late {
+			_ = conn.Close()
+			return
+		}
 		s.running.Go(func() { s.serve(c) })
 	}
 }
