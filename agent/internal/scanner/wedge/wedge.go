@@ -24,7 +24,7 @@ import (
 	"madoguchi.example/agent/internal/scanner/keys"
 )
 
-// MaxTyped bounds what is looked at, in characters.
+// MaxTyped bounds what is looked at, in characters: more was no scan, but pasted.
 const MaxTyped = scanner.MaxScanBytes
 
 // usReadAsJIS and jisReadAsUS lead from what a machine wrote back to what was meant.
@@ -51,14 +51,38 @@ type reading struct {
 }
 
 // Repair gives the text that was scanned, with what had to be mended, out of what the
-// machine wrote. A text that cannot be mended comes back as it is, with its fault; one over
-// MaxTyped does not come back. A text of no known form comes back as it is, without a word.
+// machine wrote; of several lines, each by itself. A text that cannot be mended comes back as
+// it is, with its fault; one of no known form, or over MaxTyped, as it is without a word.
 func Repair(typed string) (text string, repairs, faults []string) {
-	if len(typed) > MaxTyped*utf8.UTFMax || utf8.RuneCountInString(typed) > MaxTyped {
-		return "", nil, []string{scanner.FaultTooLong}
-	}
 	typed = strings.TrimRight(typed, "\r\n\t")
+	if len(typed) > MaxTyped*utf8.UTFMax || utf8.RuneCountInString(typed) > MaxTyped {
+		return typed, nil, nil
+	}
 	if typed == "" || wellFormed(reading{text: typed}) {
+		return typed, nil, nil
+	}
+	lines := strings.FieldsFunc(typed, func(r rune) bool { return r == '\r' || r == '\n' })
+	if len(lines) == 1 {
+		return line(typed)
+	}
+	for i := range lines {
+		var mended, wrong []string
+		lines[i], mended, wrong = line(lines[i])
+		if len(wrong) > 0 {
+			return typed, nil, wrong
+		}
+		repairs = append(repairs, mended...)
+	}
+	if len(repairs) == 0 {
+		return typed, nil, nil
+	}
+	slices.Sort(repairs)
+	return strings.Join(lines, "\n"), slices.Compact(repairs), nil
+}
+
+// line repairs one line.
+func line(typed string) (text string, repairs, faults []string) {
+	if wellFormed(reading{text: typed}) {
 		return typed, nil, nil
 	}
 	narrow, kana := fold(typed)

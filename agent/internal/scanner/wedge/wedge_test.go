@@ -266,15 +266,33 @@ func TestOtherTextIsNoneOfOurs(t *testing.T) {
 	}
 }
 
+func TestSeveralLines(t *testing.T) {
+	const parts = "shc:/1/2/567629\nshc:/2/2/595326"
+	if got, repairs, faults := wedge.Repair(parts + "\n"); got != parts || repairs != nil || faults != nil {
+		t.Errorf("%q %v %v", got, repairs, faults)
+	}
+	typed := strings.ReplaceAll(usOnJapanese(t, strings.ReplaceAll(parts, "\n", " ")), " ", "\r\n")
+	if got, repairs, faults := wedge.Repair(typed); got != parts || !slices.Equal(repairs, []string{scanner.RepairUSLayout}) || faults != nil {
+		t.Errorf("%q %v %v", got, repairs, faults)
+	}
+	if got, _, faults := wedge.Repair(typed + "9"); got != typed+"9" || !slices.Equal(faults, []string{scanner.FaultLayout}) {
+		t.Errorf("half a pair: %q %v", got, faults)
+	}
+	document := "{\n  \"data\": {}\n}"
+	if got, repairs, faults := wedge.Repair(document); got != document || repairs != nil || faults != nil {
+		t.Errorf("%q %v %v", got, repairs, faults)
+	}
+}
+
 func TestHostileTyping(t *testing.T) {
-	for name, typed := range map[string]string{
+	for name, typed := range map[string]string{ // pasted: for the verifier, which has bounds of its own
 		"100 KB":        strings.Repeat("7", 100_000),
 		"100 KB wide":   strings.Repeat("７", 100_000),
-		"one too many":  strings.Repeat("7", wedge.MaxTyped+1),
+		"one too many":  strings.Repeat("７", wedge.MaxTyped+1),
 		"broken UTF-8s": strings.Repeat("\xff", 100_000),
 	} {
-		if got, _, faults := wedge.Repair(typed); got != "" || !slices.Equal(faults, []string{scanner.FaultTooLong}) {
-			t.Errorf("%s: %d bytes %v", name, len(got), faults)
+		if got, repairs, faults := wedge.Repair(typed); got != typed || repairs != nil || faults != nil {
+			t.Errorf("%s: %d bytes %v %v", name, len(got), repairs, faults)
 		}
 	}
 	four := "{\"data\":\"" + strings.Repeat("ab_:", 1024) + "\"}"
