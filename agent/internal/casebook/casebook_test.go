@@ -182,3 +182,98 @@ func FuzzRows(f *testing.F) {
 		}
 	})
 }
+
+// A terminal keeps its disk over an update: what an earlier version wrote is read as it was
+// meant.
+func TestCasesOfAnEarlierVersion(t *testing.T) {
+	s := &shelf{values: map[string][]byte{
+		"waits": []byte(`{"record_id":"waits","recorded_at":"2026-11-20T01:00:00Z","visit_day":"2026-11-20","operator":"受付１",
+			"inquiry":{"record_id":"waits","insurer_number":"06139997","symbol":"","number":"1","branch":"","birth_date":"1980-04-01","visit_day":"2026-11-20"},
+			"evidence":"notice","cause":"terminal_started","assumed":{"validity":"valid"},"state":"recorded","sent_at":"0001-01-01T00:00:00Z"}`),
+		"sent":     []byte(`{"record_id":"sent","visit_day":"2026-11-20","inquiry":{"number":"1","insurer_number":"1"},"cause":"none","state":"sent"}`),
+		"answered": []byte(`{"record_id":"answered","visit_day":"2026-11-20","inquiry":{"number":"1","insurer_number":"1"},"cause":"no_answer","state":"answered","answer":{"record_id":"answered","visit_day":"2026-11-20","validity":"valid"},"task":{"kind":"differs","differences":[{"field":"branch","assumed":"01","answered":"02"}],"raised_at":"2026-11-20T01:00:00Z"}}`),
+		"now":      []byte(`{"record_id":"now","visit_day":"2026-11-20","inquiry":{},"cause":"none","state":"recorded","route":"payer"}`),
+	}}
+	b := casebook.New(s)
+	for id, want := range map[string]struct {
+		state eligibility.State
+		task  bool
+	}{"waits": {eligibility.Queued, false}, "sent": {eligibility.Sent, false}, "answered": {eligibility.Answered, true}, "now": {eligibility.Recorded, false}} {
+		c, ok, err := b.Get(t.Context(), id)
+		if err != nil || !ok || c.State != want.state || c.Route != eligibility.RoutePayer || c.Task.Open() != want.task || !c.Cause.Known() {
+			t.Errorf("%s: %s %s, task %v: %v", id, c.State, c.Route, c.Task.Open(), err)
+		}
+	}
+}
+
+func TestTheTopOfALongList(t *testing.T) {
+	s := &shelf{values: map[string][]byte{}}
+	b := casebook.New(s)
+	var all []casebook.Case
+	for i := range 97 {
+		c := kase(1+i%28, eligibility.Queued)
+		c.RecordID = fmt.Sprintf("r%03d", i)
+		all = append(all, c)
+	}
+	if err := b.Put(t.Context(), all...); err != nil {
+		t.Fatal(err)
+	}
+	rank := func(c *casebook.Case) int { return int(c.RecordID[3]-'0') - 1 } // r..0 is left out
+	var want []string
+	for digit := 1; digit <= 9; digit++ {
+		for i := 96; i >= 0; i-- {
+			if i%10 == digit {
+				want = append(want, fmt.Sprintf("r%03d", i))
+			}
+		}
+	}
+	for _, limit := range []int{1, 2, 7, 50, len(want), 500} {
+		cases, more, err := b.Top(t.Context(), limit, rank)
+		if err != nil || len(cases)+more != len(want) {
+			t.Fatalf("limit %d: %d and %d more of %d: %v", limit, len(cases), more, len(want), err)
+		}
+		for i, c := range cases {
+			if c.RecordID != want[i] {
+				t.Fatalf("limit %d: place %d holds %s, want %s", limit, i, c.RecordID, want[i])
+			}
+		}
+	}
+}
+
+// What a row owes the queue keeps it from being closed and so from being removed.
+func TestACaseThatOwesStays(t *testing.T) {
+	b := casebook.New(&casebook.Memory{})
+	owes, paid := kase(1, eligibility.Voided), kase(2, eligibility.Voided)
+	owes.Owed = []casebook.Owed{{ID: "x", Kind: "eligibility.amendment", Body: []byte("{}")}}
+	if err := b.Put(t.Context(), owes, paid); err != nil {
+		t.Fatal(err)
+	}
+	n, err := b.Trim(t.Context(), civil.Date{Year: 2026, Month: 12, Day: 1})
+	if err != nil || n != 1 {
+		t.Fatalf("%d removed: %v", n, err)
+	}
+	if _, ok, _ := b.Get(t.Context(), owes.RecordID); !ok {
+		t.Error("what was owed is lost")
+	}
+}
+
+func TestMemory(t *testing.T) {
+	var m casebook.Memory
+	value := []byte("a")
+	if err := m.PutAll(t.Context(), map[string][]byte{"2": []byte("b"), "1": value}); err != nil {
+		t.Fatal(err)
+	}
+	value[0] = 'x'
+	var seen []string
+	visit := func(key string, value []byte) error { seen = append(seen, key+string(value)); return nil }
+	if err := m.Each(t.Context(), visit); err != nil || !slices.Equal(seen, []string{"1a", "2b"}) {
+		t.Errorf("%v: %v", seen, err)
+	}
+	if err := errors.Join(m.Delete(t.Context(), "1"), m.Delete(t.Context(), "1")); err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("stop")
+	if err := m.Each(t.Context(), func(string, []byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("%v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +15,11 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/firmware-config/profile"
+	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/jptext"
+	"madoguchi.example/shared/oqs"
 	"madoguchi.example/shared/wire"
 )
 
@@ -58,6 +61,7 @@ func FuzzRecord(f *testing.F) {
 	e := entry()
 	f.Add(e.Insurer, e.Symbol, e.Number, e.Branch, e.BirthDate, "2026-11-20", e.Label, string(e.Evidence), e.Copayment, true)
 	f.Add("０６１３９９９７", "", "１２ ３４ー５", "", "昭和55年4月1日", "", "ハナ 1234", "notice", 10, false)
+	f.Add("", "", "", "", e.BirthDate, "", e.Label, "visual_check", 0, false)
 	f.Add("123456789018", "123456789018", "123456789018", "1", "123456789018", "123456789018", "123456789018", "x", 25, true)
 	at := time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, insurer, symbol, number, branch, birth, visit, label, evidence string, share int, override bool) {
@@ -91,6 +95,12 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		if !stored {
+			return
+		}
+		if !c.HasNumbers() {
+			if sealed != nil || c.State != eligibility.Recorded {
+				t.Fatalf("%s without numbers", c.State)
+			}
 			return
 		}
 		if _, err := eligibility.ParseInquiry(sealed); err != nil {
@@ -131,6 +141,43 @@ func FuzzTake(f *testing.F) {
 		v, err := d.Case(t.Context(), paperID)
 		if err != nil || (v.State == eligibility.Answered) != (v.Answer != nil) || (code != "" && v.State != eligibility.Refused) {
 			t.Fatalf("state %q, answer %v: %v", v.State, v.Answer, err)
+		}
+	})
+}
+
+// FuzzTakeOnline hands anything in as a file of the clinic's own terminal: the row has the
+// terminal's word or waits on, and only a word that was told is shown.
+func FuzzTakeOnline(f *testing.F) {
+	day := civil.Date{Year: 2026, Month: 11, Day: 21}
+	f.Add([]byte(`<XmlMsg><MessageHeader><QualificationConfirmationDate>20261121</QualificationConfirmationDate><ArbitraryFileIdentifier>` + paperID +
+		`</ArbitraryFileIdentifier><SegmentOfResult>1</SegmentOfResult></MessageHeader><MessageBody><ProcessingResultStatus>1</ProcessingResultStatus>` +
+		`<QualificationValidity>2</QualificationValidity><ResultList><ResultOfQualificationConfirmation><NameKana>ｱ</NameKana><Birthdate>19800401</Birthdate>` +
+		`</ResultOfQualificationConfirmation></ResultList></MessageBody></XmlMsg>`))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		r, err := oqs.ParseResult(file)
+		if err != nil {
+			return
+		}
+		r.Identifier, r.ForDay = paperID, day
+		p := &paper{}
+		book := casebook.New(p)
+		if _, _, err := book.Get(t.Context(), paperID); err != nil {
+			t.Fatal(err)
+		}
+		book.Written(casebook.Case{RecordID: paperID, VisitDay: day, State: eligibility.Sent, Route: eligibility.RouteTerminal, Label: "ヤマダ ハナ"})
+		d := check.New(check.Config{
+			Queue: p, Book: book, Now: time.Now, Kick: func() {}, Profile: func() profile.Profile { return profile.Profile{} },
+			Line: func() uplink.Line { return uplink.Line{} },
+		})
+		if err := d.TakeOnline(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		v, err := d.Case(t.Context(), paperID)
+		if err != nil || (v.State == eligibility.Answered) != (v.Answer != nil) {
+			t.Fatalf("%s: %v", v.State, err)
+		}
+		if v.Display == check.Display(eligibility.Invalid) && (r.Segment != oqs.Done || !slices.ContainsFunc(r.Items, func(i oqs.Item) bool { return i.Validity == eligibility.Invalid })) {
+			t.Fatal("invalid, and nobody said so")
 		}
 	})
 }
