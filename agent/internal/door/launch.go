@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"math/big"
 	"net/http"
@@ -35,6 +36,18 @@ type Launch struct {
 	Ticket  string    `json:"ticket"`
 	Expires time.Time `json:"expires"`
 }
+
+// launchFile posts the ticket of one launch. Nothing secret stands in an address.
+var launchFile = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="ja"><head><meta charset="utf-8"><title>受付をひらく</title></head>
+<body><form id="f" method="post" action="{{.URL}}"><input type="hidden" name="ticket" value="{{.Ticket}}">
+<button type="submit">受付をひらく / Open the desk</button></form>
+<script>document.getElementById("f").submit()</script></body></html>
+`))
+
+// WriteFile writes the page that opens the desk by itself, once, in whatever browser opens
+// it. Only its owner may be able to read it.
+func (l Launch) WriteFile(w io.Writer) error { return launchFile.Execute(w, l) }
 
 // ticket is a Launch that is out.
 type ticket struct {
