@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,14 +19,6 @@ import (
 func controlPath(c config.Config) string {
 	return cmp.Or(c.Desk.Control, filepath.Join(c.StateDir, control.SocketName))
 }
-
-// launchFile posts the ticket of one launch. Nothing secret stands in an address.
-var launchFile = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="ja"><head><meta charset="utf-8"><title>受付をひらく</title></head>
-<body><form id="f" method="post" action="{{.URL}}"><input type="hidden" name="ticket" value="{{.Ticket}}">
-<button type="submit">受付をひらく / Open the desk</button></form>
-<script>document.getElementById("f").submit()</script></body></html>
-`))
 
 // openDesk opens the running agent's desk in the browser, or prints how to.
 func openDesk(ctx context.Context, w World, args []string) error {
@@ -69,7 +60,7 @@ func openWith(ctx context.Context, c config.Config, w World, socket, browser str
 		return fmt.Errorf("cannot write the file that opens the desk: %w", err)
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
-	err = launchFile.Execute(f, l)
+	err = l.WriteFile(f)
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
