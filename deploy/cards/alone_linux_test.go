@@ -66,7 +66,7 @@ func inside(m *testing.M, outside, agent string) int {
 func alone(t *testing.T) {
 	t.Helper()
 	if impossible != "" {
-		t.Skip("skipped, because ", impossible)
+		t.Skipf("skipped, because %s", impossible)
 	}
 }
 

@@ -142,3 +142,15 @@ func TestOpenSCKnowsAForeignCard(t *testing.T) {
 		t.Errorf("a foreign card is jpki: %s", out)
 	}
 }
+
+// Whoever asks for the number through the daemon is found out and gets nothing.
+func TestAskingForTheNumberIsFoundOut(t *testing.T) {
+	alone(t)
+	d := startDaemon(t)
+	c := anyCard(t, card.Options{})
+	d.insert(0, c, card.Faults{})
+	out, _ := opensc(t, "opensc-tool", "--send-apdu", "00A4040C0AD3921000310001010408", "--send-apdu", "00A4020C020001")
+	if len(c.Violations()) != 1 || !strings.Contains(out, "SW1=0x6A, SW2=0x82") {
+		t.Errorf("violations %q: %s", c.Violations(), out)
+	}
+}
