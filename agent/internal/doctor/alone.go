@@ -70,8 +70,11 @@ func (m Machine) Parts() Parts {
 			return t.Trust(ctx)
 		},
 		Clock: func(ctx context.Context) Time {
-			_ = reached(ctx) // its answer tells the time
-			return Time{Reading: clockfloor.Read(m.Now(), m.floor(ctx, loaded, file)), Skew: probe().Skew()}
+			own := ""
+			if reached(ctx) != nil { // whose answer would tell the time
+				own = file
+			}
+			return Time{Reading: clockfloor.Read(m.Now(), m.floor(ctx, loaded, own)), Skew: probe().Skew()}
 		},
 	}
 	if m.Readers != nil {
@@ -93,8 +96,9 @@ func onceReached(probe func() *Probe) func(context.Context) error {
 	}
 }
 
-// floor is the newest time that the machine has reason to believe: the trust list's, and
-// when the terminal's file was last written.
+// floor is the newest time that the machine has reason to believe: the trust list's and, with
+// nobody to ask, when the terminal's own file was last written; "" for none. What the
+// terminal wrote by a clock that was ahead is not believed against the backend.
 func (m Machine) floor(ctx context.Context, loaded func() (*terminal.Terminal, error), file string) time.Time {
 	var floor time.Time
 	if t, err := loaded(); err == nil {
