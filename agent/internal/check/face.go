@@ -143,9 +143,7 @@ func (d *Desk) Faces(ctx context.Context) ([]Face, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range rows {
-			f.Fits = append(f.Fits, d.view(c))
-		}
+		f.Fits = d.views(rows)
 		faces = append(faces, f)
 	}
 	slices.SortFunc(faces, func(x, y Face) int { return y.TakenAt.Compare(x.TakenAt) })

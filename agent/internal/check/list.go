@@ -50,7 +50,7 @@ func (d *Desk) Case(ctx context.Context, recordID string) (View, error) {
 	if !ok {
 		return View{}, fault.New(fault.NotFound, "there is no such case")
 	}
-	return d.view(c), nil
+	return d.moment().view(c), nil
 }
 
 // Today lists the cases recorded or visited today, those that wait for an answer or a
@@ -74,11 +74,7 @@ func (d *Desk) Today(ctx context.Context) (rows []View, more int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	rows = make([]View, 0, len(cases))
-	for _, c := range cases {
-		rows = append(rows, d.view(c))
-	}
-	return rows, more, nil
+	return d.views(cases), more, nil
 }
 
 // MaxRows is how many rows the list shows at once. A day at a clinic has fewer.

@@ -64,10 +64,7 @@ func (d *Desk) Month(ctx context.Context, year int, month time.Month) (Month, er
 	if err != nil {
 		return Month{}, err
 	}
-	m.More = more
-	for _, c := range cases {
-		m.Rows = append(m.Rows, d.view(c))
-	}
+	m.Rows, m.More = d.views(cases), more
 	for _, w := range whys {
 		if counts[w] > 0 {
 			m.Counts = append(m.Counts, Count{w, counts[w]})

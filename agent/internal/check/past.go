@@ -58,9 +58,5 @@ func (d *Desk) Past(ctx context.Context, birth civil.Date, label string) ([]View
 	if err != nil {
 		return nil, err
 	}
-	views := make([]View, 0, len(found))
-	for _, c := range found {
-		views = append(views, d.view(c))
-	}
-	return views, nil
+	return d.views(found), nil
 }

@@ -78,8 +78,32 @@ func (v View) Masked() string {
 	return "***" + string(n[len(n)-3:])
 }
 
-func (d *Desk) view(c casebook.Case) View {
-	now := d.Now()
+// moment is what views of one time have in common: it is asked for once, however many rows
+// there are.
+type moment struct {
+	now           time.Time
+	line, folder  bool // who is asked can be reached
+	answerTimeout time.Duration
+}
+
+func (d *Desk) moment() moment {
+	return moment{
+		now: d.Now(), line: d.Line().Up, folder: d.causeOfOnline() == eligibility.CauseNone, answerTimeout: d.answerTimeout(),
+	}
+}
+
+// views gives the cases as the desk shows them now.
+func (d *Desk) views(cases []casebook.Case) []View {
+	at := d.moment()
+	views := make([]View, 0, len(cases))
+	for _, c := range cases {
+		views = append(views, at.view(c))
+	}
+	return views
+}
+
+func (m moment) view(c casebook.Case) View {
+	now := m.now
 	if c.Known != nil && !now.Before(c.Known.Expires) {
 		c.Known = nil
 	}
@@ -87,18 +111,18 @@ func (d *Desk) view(c casebook.Case) View {
 	if v.Why != "" {
 		v.Age = level(now.Sub(c.RecordedAt))
 	}
-	v.Display = d.display(&c, now)
+	v.Display = m.display(&c)
 	if c.Waits() {
 		v.Waiting = max(now.Sub(c.RecordedAt), 0)
 	}
 	if c.Answer != nil && c.State != eligibility.Voided {
 		v.Names = names(&c, *c.Answer)
-		v.OtherPerson = len(contradictions(&c, *c.Answer)) > 0
+		v.OtherPerson = c.Task != nil && c.Task.Kind == casebook.TaskOtherPerson
 	}
 	return v
 }
 
-func (d *Desk) display(c *casebook.Case, now time.Time) Display {
+func (m moment) display(c *casebook.Case) Display {
 	switch c.State {
 	case eligibility.Answered:
 		if c.Answer == nil {
@@ -114,15 +138,15 @@ func (d *Desk) display(c *casebook.Case, now time.Time) Display {
 	case eligibility.Recorded:
 		return DisplayRecorded
 	}
-	reachable, since := d.Line().Up, c.RecordedAt
+	reachable, since := m.line, c.RecordedAt
 	if c.Route == eligibility.RouteTerminal {
-		reachable = d.causeOfOnline() == eligibility.CauseNone
+		reachable = m.folder
 		if !c.AskedAt.IsZero() {
 			since = c.AskedAt
 		}
 	}
-	waited := now.Sub(since)
-	inTime := waited >= 0 && waited < d.answerTimeout() // a clock set back says nothing
+	waited := m.now.Sub(since)
+	inTime := waited >= 0 && waited < m.answerTimeout // a clock set back says nothing
 	switch {
 	case inTime && (c.State == eligibility.Sent || reachable):
 		return DisplayChecking
