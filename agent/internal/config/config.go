@@ -55,7 +55,10 @@ type Desk struct {
 	ControlGroup string `toml:"control_group"`
 	// CopyOrder is the order of fields in which a result is copied for the receipt computer.
 	CopyOrder []string `toml:"copy_order"`
-	LAN       LAN      `toml:"lan"`
+	// PracticeListen is the loopback address of the desk for practising, which holds nobody
+	// but invented people; empty: there is none.
+	PracticeListen string `toml:"practice_listen"`
+	LAN            LAN    `toml:"lan"`
 }
 
 // LAN lets other PCs of the clinic open the same desk over TLS, after pairing.
@@ -157,7 +160,7 @@ func Default() Config {
 		StateDir: "/var/lib/madoguchi-agent",
 		Log:      Log{Level: "info"},
 		Desk: Desk{
-			Listen: "127.0.0.1:8090", LockAfter: 10 * time.Minute, Operators: []string{"受付１", "受付２"},
+			Listen: "127.0.0.1:8090", PracticeListen: "127.0.0.1:8091", LockAfter: 10 * time.Minute, Operators: []string{"受付１", "受付２"},
 			CopyOrder: []string{"insurer_number", "symbol", "number", "branch", "insured_kind", "valid_from", "valid_to", "copayment_percent"},
 		},
 		Backend:  Backend{URL: "https://madoguchi.example", Timeout: 10 * time.Second, RefreshEvery: 15 * time.Minute},
@@ -188,7 +191,8 @@ func (c Config) Validate() error {
 	}
 	bad(filepath.IsAbs(c.StateDir), "state_dir", "must be an absolute path")
 	bad(levelKnown(c.Log.Level), "log.level", "must be debug, info, warn or error")
-	bad(loopback(c.Desk.Listen), "desk.listen", "must be a loopback address with a port: the desk has no password of its own")
+	bad(Loopback(c.Desk.Listen), "desk.listen", "must be a loopback address with a port: other PCs come over desk.lan")
+	bad(c.Desk.PracticeListen == "" || Loopback(c.Desk.PracticeListen), "desk.practice_listen", "must be a loopback address with a port, or empty")
 	bad(c.Desk.LockAfter >= time.Minute, "desk.lock_after", "must be at least 1m")
 	bad(len(c.Desk.Operators) > 0, "desk.operators", "must name at least one operator")
 	bad(baseURL(c.Backend.URL), "backend.url", "must be an http or https address without path; http only on loopback")
@@ -258,7 +262,8 @@ func levelKnown(s string) bool {
 	return level.UnmarshalText([]byte(s)) == nil
 }
 
-func loopback(address string) bool {
+// Loopback tells whether nobody but this machine can reach an address.
+func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false
@@ -272,5 +277,5 @@ func baseURL(s string) bool {
 	if err != nil || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
 		return false
 	}
-	return u.Scheme == "https" || (u.Scheme == "http" && loopback(net.JoinHostPort(u.Hostname(), "0")))
+	return u.Scheme == "https" || (u.Scheme == "http" && Loopback(net.JoinHostPort(u.Hostname(), "0")))
 }
