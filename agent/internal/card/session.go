@@ -21,6 +21,13 @@ type Session struct {
 	t        Transport
 	applet   AID // that is selected
 	verified bool
+	told     tries
+}
+
+// tries is what the card has told of a PIN that is still selected.
+type tries struct {
+	pin  FileID // 0: of none
+	left int
 }
 
 // With runs do inside one transaction, so that no other program's command stands between
@@ -56,6 +63,7 @@ func (s *Session) forget(ctx context.Context) {
 // Send sends one command, fetches the rest of an answer that comes in pieces and asks again
 // where the card corrects Le. A status word that is not OK is no error here.
 func (s *Session) Send(ctx context.Context, c Command) (Answer, error) {
+	s.told = tries{}
 	a, err := s.once(ctx, c)
 	if err == nil && a.Status&highByte == wrongLe && len(a.Data) == 0 && c.Le != NoLe {
 		c.Le = int(a.Status & 0xFF)
@@ -123,6 +131,7 @@ func (s *Session) Tries(ctx context.Context, pin FileID) (left int, has bool, er
 		return 0, false, err
 	}
 	if left, told := a.Status.Tries(); told {
+		s.told = tries{pin, left}
 		return left, true, nil
 	}
 	if a.Status == DataNotFound {
@@ -132,12 +141,15 @@ func (s *Session) Tries(ctx context.Context, pin FileID) (left int, has bool, er
 }
 
 // Verify tries a PIN of PINLength digits where at least MinTries are left, which it asks
-// for first. It gives the tries left, -1 unknown. It fails with pin_form, pin_wrong, pin_last_try, pin_blocked and no_pin_card.
+// for first unless that was the last thing that was asked. It gives the tries left, -1 unknown. It fails with pin_form, pin_wrong, pin_last_try, pin_blocked and no_pin_card.
 func (s *Session) Verify(ctx context.Context, pin FileID, digits []byte) (left int, err error) {
 	if !IsPIN(digits) {
 		return -1, PINForm.Fault(nil)
 	}
-	left, has, err := s.Tries(ctx, pin)
+	left, has := s.told.left, s.told.pin == pin
+	if !has {
+		left, has, err = s.Tries(ctx, pin)
+	}
 	switch {
 	case err != nil:
 		return -1, err

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -53,15 +54,14 @@ var certificates = map[string]string{
 	string(counter.Untrusted):   "証明書: 信頼できる発行者のものと確かめられません",
 }
 
+// Said gives what a word means to who stands at the reader, in Japanese; "" for no word.
+func Said(w card.Word) string { return said[w] }
+
 // words says the line to a person.
 func (t told) words() string {
 	var b strings.Builder
 	if t.Fault != "" {
-		text, known := said[card.Word(t.Fault)]
-		if !known {
-			text = t.Fault
-		}
-		fmt.Fprintln(&b, text)
+		fmt.Fprintln(&b, cmp.Or(Said(card.Word(t.Fault)), t.Fault))
 	}
 	if t.Fault == "" || t.Card != counter.None {
 		fmt.Fprint(&b, kinds[t.Card])

@@ -179,7 +179,7 @@ type reading struct {
 }
 
 func (r *reading) run(ctx context.Context, s *card.Session) error {
-	kind, left, err := survey(ctx, s)
+	kind, left, text, err := survey(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -195,21 +195,14 @@ func (r *reading) run(ctx context.Context, s *card.Session) error {
 	if err := card.Triable(left); err != nil {
 		return err
 	}
-	if err := r.attributes(ctx, s); err != nil {
+	if err := r.attributes(ctx, text); err != nil {
 		return err
 	}
 	return r.prove(ctx, s)
 }
 
 // attributes reads the text applet.
-func (r *reading) attributes(ctx context.Context, s *card.Session) error {
-	text, has, err := textap.Select(ctx, s)
-	if err != nil {
-		return err
-	}
-	if !has {
-		return card.CardMalformed.Fault(errors.New("an applet that was there is not"))
-	}
+func (r *reading) attributes(ctx context.Context, text textap.Applet) error {
 	left, err := text.Verify(ctx, r.pin)
 	if r.PINLeft = left; err != nil {
 		return err

@@ -15,7 +15,7 @@ func (c *Counter) lookInto(ctx context.Context, r card.Reader) look {
 	if err == nil {
 		defer func() { _ = t.Close() }()
 		err = card.With(ctx, t, func(s *card.Session) error {
-			found.kind, found.left, err = survey(ctx, s)
+			found.kind, found.left, _, err = survey(ctx, s)
 			return err
 		})
 	}
@@ -31,36 +31,37 @@ func (c *Counter) lookInto(ctx context.Context, r card.Reader) look {
 }
 
 // survey finds out what a card is and how many tries its PINs have left, the fewer of those
-// that it has; -1 where it has none or a phone carries it.
-func survey(ctx context.Context, s *card.Session) (Kind, int, error) {
+// that it has; -1 where it has none or a phone carries it. Where the card is MyNumber its
+// text applet is selected afterwards, and the tries left of its PIN were asked for last.
+func survey(ctx context.Context, s *card.Session) (kind Kind, left int, text textap.Applet, err error) {
 	key, has, err := jpki.Select(ctx, s)
 	if err != nil || !has {
-		return Other, -1, err
+		return Other, -1, text, err
 	}
 	switch carrier, err := key.Carrier(ctx); {
 	case err != nil:
-		return Other, -1, err
+		return Other, -1, text, err
 	case carrier == jpki.Phone:
-		return MyNumberPhone, -1, nil
+		return MyNumberPhone, -1, text, nil
 	case carrier != jpki.Plastic:
-		return Other, -1, nil
+		return Other, -1, text, nil
 	}
-	left, keyed, err := key.Tries(ctx)
+	ofKey, keyed, err := key.Tries(ctx)
 	if err != nil {
-		return Other, -1, err
+		return Other, -1, text, err
 	}
-	text, has, err := textap.Select(ctx, s)
+	text, has, err = textap.Select(ctx, s)
 	if err != nil || !has {
-		return Other, -1, err
+		return Other, -1, text, err
 	}
-	ofText, has, err := text.Tries(ctx)
+	left, has, err = text.Tries(ctx)
 	switch {
 	case err != nil:
-		return Other, -1, err
+		return Other, -1, text, err
 	case !has:
-		return MyNumberNoPIN, -1, nil
-	case !keyed: // its holder took no certificate
-		return MyNumber, ofText, nil
+		return MyNumberNoPIN, -1, text, nil
+	case keyed: // else its holder took no certificate
+		left = min(left, ofKey)
 	}
-	return MyNumber, min(left, ofText), nil
+	return MyNumber, left, text, nil
 }

@@ -67,28 +67,55 @@ func connect(ctx context.Context, l *link, reader string) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, cardWait)
-	defer cancel()
-	reply, err := l.call(ctx, cmdConnect, body, nil, sizeConnect)
+	looking, done := context.WithTimeout(ctx, handshakeWait)
+	defer done()
+	readers, err := l.readers(looking)
 	if err != nil {
 		return nil, err
 	}
-	switch code := resultOf(reply); code {
-	case success:
-	case unknownReader:
+	t := &connection{l: l, reader: reader, events: eventsOf(reader, readers)}
+	// The service keeps who connects waiting while another program is in a transaction.
+	waiting, cancel := context.WithTimeout(ctx, beginWait)
+	defer cancel()
+	reply, err := l.call(waiting, cmdConnect, body, nil, sizeConnect)
+	if err != nil {
+		return nil, kept(ctx, err)
+	}
+	if code := resultOf(reply); code == unknownReader {
 		return nil, card.ReaderUnknown.Fault(code)
-	default:
-		err, _ := code.fault()
+	} else if err := t.judge(ctx, code); err != nil {
 		return nil, err
 	}
-	t := &connection{l: l, reader: reader, handle: number(reply, connectHandle)}
+	t.handle = number(reply, connectHandle)
 	return t, t.use(number(reply, connectProtocol))
+}
+
+// kept tells that another program keeps the card where waiting for it ended by itself.
+func kept(ctx context.Context, err error) error {
+	if card.WordOf(err) == card.CardSlow && ctx.Err() == nil {
+		return card.ReaderInUse.Fault(err)
+	}
+	return err
+}
+
+// readers asks for the state of all readers.
+func (l *link) readers(ctx context.Context) ([]card.Reader, error) {
+	table, err := l.call(ctx, cmdReaders, nil, nil, sizeReaders)
+	if err != nil {
+		return nil, err
+	}
+	readers, err := parseReaders(table)
+	if err != nil {
+		return nil, card.PCSCDOther.Fault(err)
+	}
+	return readers, nil
 }
 
 // connection is a connected card.
 type connection struct {
 	l        *link
 	reader   string
+	events   uint32 // that the reader had counted when the card was taken up
 	handle   uint32
 	protocol uint32
 	began    bool
@@ -121,15 +148,11 @@ func (t *connection) judge(ctx context.Context, code result) error {
 	if !vague {
 		return err
 	}
-	table, asked := t.l.call(ctx, cmdReaders, nil, nil, sizeReaders)
-	if asked != nil {
-		return asked
-	}
-	readers, parsed := parseReaders(table)
-	if parsed != nil {
-		return card.PCSCDOther.Fault(parsed)
-	}
-	return because(err, t.reader, readers)
+	return t.explain(ctx, err)
+}
+
+func (t *connection) explain(ctx context.Context, vague error) error {
+	return explain(ctx, vague, t.reader, t.events, t.l.readers)
 }
 
 // Begin implements card.Transport. The service answers a sharing violation while another
@@ -163,20 +186,20 @@ func (t *connection) Begin(ctx context.Context) error {
 }
 
 func (t *connection) begin(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, cardWait)
+	waiting, cancel := context.WithTimeout(ctx, beginWait)
 	defer cancel()
 	if t.reset {
-		reply, err := t.ask(ctx, cmdReconnect, fields(t.handle, shareShared, protocolsAny, leaveCard, 0, 0), sizeReconnect)
+		reply, err := t.ask(waiting, cmdReconnect, fields(t.handle, shareShared, protocolsAny, leaveCard, 0, 0), sizeReconnect)
 		if err != nil {
-			return err
+			return kept(ctx, err)
 		}
 		t.reset = false
 		if err := t.use(number(reply, reconnectActive)); err != nil {
 			return err
 		}
 	}
-	_, err := t.ask(ctx, cmdBegin, fields(t.handle, 0), sizeBegin)
-	return err
+	_, err := t.ask(waiting, cmdBegin, fields(t.handle, 0), sizeBegin)
+	return kept(ctx, err)
 }
 
 // End implements card.Transport.
@@ -212,7 +235,11 @@ func (t *connection) Transmit(ctx context.Context, apdu []byte) ([]byte, error) 
 		t.l.broken = card.PCSCDOther.Fault(errors.New("an answer longer than may be"))
 		return nil, t.l.broken
 	}
-	return t.l.read(ctx, int(length))
+	answer, err := t.l.read(ctx, int(length))
+	if err == nil && length < minAnswer {
+		return nil, t.explain(ctx, card.CardSlow.Fault(errNoAnswer))
+	}
+	return answer, err
 }
 
 var errClosed = errors.New("the card was let go of")

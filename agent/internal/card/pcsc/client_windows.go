@@ -222,15 +222,21 @@ func (c *Client) Connect(ctx context.Context, reader string) (card.Transport, er
 		return nil, err
 	}
 	t := &connection{context: handle, reader: reader}
+	if readers, err := t.readers(ctx); err == nil {
+		t.events = eventsOf(reader, readers)
+	}
 	var connected uintptr
 	var protocol uint32
 	code, err := await(ctx, func() result {
 		return call(connectCard, handle, uintptr(unsafe.Pointer(name)), shareShared, protocolsAny,
 			uintptr(unsafe.Pointer(&connected)), uintptr(unsafe.Pointer(&protocol)))
 	})
-	if err == nil && code == unknownReader {
+	switch {
+	case card.WordOf(err) == card.CardSlow && ctx.Err() == nil:
+		err = card.ReaderInUse.Fault(err)
+	case err == nil && code == unknownReader:
 		err = card.ReaderUnknown.Fault(code)
-	} else if err == nil {
+	case err == nil:
 		err, _ = code.fault()
 	}
 	if err != nil {
@@ -260,6 +266,7 @@ func await(ctx context.Context, do func() result) (result, error) {
 type connection struct {
 	context, handle uintptr
 	reader          string
+	events          uint32 // that the reader had counted when the card was taken up
 	protocol        uint32
 	began, reset    bool
 	broken          error // a call that went on by itself
@@ -286,11 +293,12 @@ func (t *connection) ask(ctx context.Context, do func() result) error {
 	if !vague {
 		return err
 	}
-	states, asked := look(t.context)
-	if asked != nil {
-		return asked
-	}
-	return because(err, t.reader, readersOf(states))
+	return explain(ctx, err, t.reader, t.events, t.readers)
+}
+
+func (t *connection) readers(context.Context) ([]card.Reader, error) {
+	states, err := look(t.context)
+	return readersOf(states), err
 }
 
 // Begin implements card.Transport.
@@ -348,6 +356,9 @@ func (t *connection) Transmit(ctx context.Context, apdu []byte) ([]byte, error) 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if size < minAnswer {
+		return nil, explain(ctx, card.CardSlow.Fault(errNoAnswer), t.reader, t.events, t.readers)
 	}
 	return answer[:min(size, card.MaxAnswer)], nil
 }

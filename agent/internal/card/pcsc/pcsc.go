@@ -13,6 +13,7 @@ package pcsc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -33,7 +34,9 @@ const (
 	beginWait     = 5 * time.Second       // for another program's transaction to end
 	beginPause    = 50 * time.Millisecond // between two tries of that
 	closeWait     = 2 * time.Second
-	maxResets     = 3 // times that another program may reset a card while a transaction begins
+	pullWait      = 1500 * time.Millisecond // for the service to see that a card was pulled
+	pullPause     = 50 * time.Millisecond   // between two looks for that
+	maxResets     = 3                       // times that another program may reset a card while a transaction begins
 )
 
 // Options is how the service is reached.
@@ -120,25 +123,65 @@ func (r result) fault() (err error, vague bool) {
 	return card.PCSCDOther.Fault(r), false
 }
 
-// because makes the vague fault of a connected card exact with what is known of the readers
-// now.
-func because(vague error, name string, readers []card.Reader) error {
+// because makes the vague fault of a card exact with what is known of the readers now. The
+// card was taken up when its reader had counted so many events. It gives vague back where the
+// card still seems to be there.
+func because(vague error, name string, events uint32, readers []card.Reader) error {
 	for _, r := range readers {
-		if r.Name != name {
+		switch {
+		case r.Name != name:
 			continue
-		}
-		switch r.State {
-		case card.Empty:
-			return card.CardRemoved.Fault(vague)
-		case card.Mute:
+		case r.State == card.Mute:
 			return card.MuteCard.Fault(vague)
-		case card.Gone:
+		case r.State == card.Gone:
 			return card.ReaderGone.Fault(vague)
+		case r.State == card.Empty, r.Events != events:
+			return card.CardRemoved.Fault(vague)
 		}
 		return vague
 	}
 	return card.ReaderGone.Fault(vague)
 }
+
+// explain looks at the readers until it is known why a card does not answer. The service
+// looks into its readers only a few times a second, so a card that was just pulled still
+// seems to be there for a while.
+func explain(ctx context.Context, vague error, name string, events uint32, look func(context.Context) ([]card.Reader, error)) error {
+	enough := time.NewTimer(pullWait)
+	defer enough.Stop()
+	for {
+		readers, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		if err := because(vague, name, events, readers); err != vague {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return vague
+		case <-enough.C:
+			return vague
+		case <-time.After(pullPause):
+		}
+	}
+}
+
+// eventsOf gives the events that a reader has counted.
+func eventsOf(name string, readers []card.Reader) uint32 {
+	for _, r := range readers {
+		if r.Name == name {
+			return r.Events
+		}
+	}
+	return 0
+}
+
+// minAnswer is the status word alone. Readers whose card was just pulled tell less than that
+// as if it were an answer.
+const minAnswer = 2
+
+var errNoAnswer = errors.New("an answer without a status word")
 
 // Reader states and sharing, the same on all systems.
 const (

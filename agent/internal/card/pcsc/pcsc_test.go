@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"madoguchi.example/agent/internal/card"
@@ -191,6 +192,10 @@ func TestWhatMayHappenToACard(t *testing.T) {
 	}{
 		{"pulled", func(s *pcsctest.Server) { s.Pull(reader) }, card.CardRemoved},
 		{"pulled, told vaguely", func(s *pcsctest.Server) { s.Pulled = pcsctest.NotTransacted; s.Pull(reader) }, card.CardRemoved},
+		{"pulled, and an answer of nothing", func(s *pcsctest.Server) { s.Pulled = pcsctest.Silent; s.Pull(reader) }, card.CardRemoved},
+		{"pulled, seen late", func(s *pcsctest.Server) { s.Pulled, s.Late = pcsctest.NotTransacted, 5; s.Pull(reader) }, card.CardRemoved},
+		{"pulled, an answer of nothing, seen late", func(s *pcsctest.Server) { s.Pulled, s.Late = pcsctest.Silent, 5; s.Pull(reader) }, card.CardRemoved},
+		{"not answering, and there", func(s *pcsctest.Server) { s.Pulled, s.Late = pcsctest.NotTransacted, 1000; s.Pull(reader) }, card.CardSlow},
 		{"another one put there", func(s *pcsctest.Server) { s.Pull(reader); s.Put(reader, cardtest.Foreign()) }, card.CardRemoved},
 		{"mute suddenly", func(s *pcsctest.Server) { s.Pulled = pcsctest.NotTransacted; s.Pull(reader); s.PutMute(reader) }, card.MuteCard},
 		{"unplugged", func(s *pcsctest.Server) { s.Unplug(reader) }, card.ReaderGone},
@@ -379,7 +384,7 @@ func TestAnAnswerLongerThanMayBe(t *testing.T) {
 			request int
 			reply   []byte
 		}{
-			{20, numbers(4, 4, 0)}, {20, numbers(2, 1, 0)},
+			{20, numbers(4, 4, 0)}, {20, numbers(2, 1, 0)}, {8, make([]byte, 16*184)},
 			{160, append(make([]byte, 140), numbers(7, 2, 0)...)},
 			{8 + 32 + len(token), numbers(7, 2, 16, 0, 0, 0, 0xFFFFFFFF, 0)},
 		} {
@@ -398,6 +403,26 @@ func TestAnAnswerLongerThanMayBe(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestAServiceThatKeepsWaiting: pcscd answers a CONNECT only when another program's
+// transaction has ended.
+func TestAServiceThatKeepsWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := pipe(t, func(conn net.Conn) {
+			for _, reply := range []struct {
+				request int
+				reply   []byte
+			}{{20, numbers(4, 4, 0)}, {20, numbers(2, 1, 0)}, {8, make([]byte, 16*184)}} {
+				_, _ = io.ReadFull(conn, make([]byte, reply.request))
+				_, _ = conn.Write(reply.reply)
+			}
+			_, _ = io.Copy(io.Discard, conn)
+		})
+		if _, err := c.Connect(t.Context(), reader); card.WordOf(err) != card.ReaderInUse {
+			t.Error(err)
+		}
+	})
 }
 
 // TestACardThatDoesNotAnswerInTime: whoever waits may stop to, and the connection is not
@@ -461,7 +486,7 @@ func TestFramesAreWiped(t *testing.T) {
 			t.Errorf("frame %d of %d was not wiped", i+1, len(kept))
 		}
 	}
-	if len(kept) != 5 {
+	if len(kept) != 6 {
 		t.Errorf("%d frames", len(kept))
 	}
 }

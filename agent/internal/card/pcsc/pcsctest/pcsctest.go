@@ -46,6 +46,7 @@ const (
 	wasReset       = 0x80100068
 	removed        = 0x80100069
 	unavailable    = 0x80100017
+	Silent         = 1 // no result of PC/SC: success, with an answer of no bytes
 )
 
 const (
@@ -68,6 +69,8 @@ type Server struct {
 	Before func(reader string, count int, apdu []byte)
 	// Pulled is the result of a command to a card that was pulled; zero: removed.
 	Pulled uint32
+	// Late is how many looks at the table still show a card that was pulled.
+	Late int
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -88,6 +91,7 @@ type slot struct {
 	events  uint32
 	lock    *handle
 	plugged bool
+	ghost   int // looks that still show what was pulled
 }
 
 type client struct {
@@ -255,6 +259,7 @@ func (s *Server) Pull(reader string) {
 		}
 		x.chip, x.mute, x.lock = nil, false, nil
 		x.events++
+		x.ghost = s.Late
 	})
 }
 
@@ -519,8 +524,11 @@ func (s *Server) transmit(c *client, body []byte) bool {
 	}
 	var answer []byte
 	result := s.state(h)
-	if result == ok {
+	switch result {
+	case ok:
 		answer = h.slot.chip.Answer(apdu)
+	case Silent:
+		result = ok
 	}
 	reply := words(number(body, 0), protocolT1, 16, length, protocolT1, 16, uint32(len(answer)), result)
 	return s.write(c, append(reply, answer...))
@@ -542,7 +550,12 @@ func (s *Server) readers() []byte {
 			binary.LittleEndian.PutUint32(line[176:], uint32(len(atr)))
 			binary.LittleEndian.PutUint32(line[180:], protocolT1)
 		}
-		binary.LittleEndian.PutUint32(line[128:], x.events)
+		events := x.events
+		if x.ghost > 0 && x.chip == nil {
+			x.ghost--
+			state, events = 0x34, events-1
+		}
+		binary.LittleEndian.PutUint32(line[128:], events)
 		binary.LittleEndian.PutUint32(line[132:], state)
 		if x.held {
 			binary.LittleEndian.PutUint32(line[136:], 0xFFFFFFFF)
