@@ -2,17 +2,25 @@ package reception
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
+	"madoguchi.example/agent/internal/card"
+	"madoguchi.example/agent/internal/card/counter"
 	"madoguchi.example/agent/internal/check"
 	"madoguchi.example/agent/internal/clockfloor"
+	"madoguchi.example/agent/internal/doctor"
+	"madoguchi.example/agent/internal/door"
+	"madoguchi.example/agent/internal/precheck"
 	"madoguchi.example/agent/internal/queue"
+	"madoguchi.example/agent/internal/rehearsal"
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
@@ -20,53 +28,129 @@ import (
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/insurance"
+	"madoguchi.example/shared/jptext"
 	"madoguchi.example/shared/notice"
 )
 
 // pageView is everything a template may show.
 type pageView struct {
-	W          words
-	Langs      []notice.Language
-	Profile    profile.Profile
-	Line       uplink.Line
-	Stats      queue.Stats
-	Damage     Damage
-	Insurance  bool // the terminal's class may ask for insurance numbers
-	Operators  []string
-	OperatorNo int
-	Operator   string
-	Now        time.Time
-	LockAfter  time.Duration
+	W           words
+	Langs       []notice.Language
+	Profile     profile.Profile
+	Line        uplink.Line
+	Stats       queue.Stats
+	Damage      Damage
+	Folder      *check.Health // nil: the clinic's own terminal is not used
+	Card        counter.Status
+	HasCards    bool
+	Findings    []doctor.Finding // what keeps the terminal from its work
+	Insurance   bool             // the terminal's class may ask for insurance numbers
+	Visitor     door.Visitor
+	Now         time.Time
+	Practice    bool
+	PracticeURL string
 
-	Cases    []check.View
-	More     int // rows that the list does not show
-	Case     *check.View
-	Entry    check.Entry
-	Errors   map[string]string // field → key of the catalogue
-	Doubts   map[string]string
-	General  string // key of the catalogue for what is wrong with no one field
-	Recorded string
+	Cases      []check.View
+	Parked     []check.Parked
+	Faces      []check.Face
+	More       int // rows that the list does not show
+	Case       *check.View
+	Month      *check.Month
+	Booked     []precheck.Standing
+	BookedOn   civil.Date
+	Loaded     int
+	ListFaults []string
+	Past       []check.View
+	PastAsked  bool
+	Lessons    []rehearsal.Lesson
+	Sheets     []rehearsal.Sheet
+	Specimen   rehearsal.Specimen
 
-	Tab                string
-	ScanText           string
-	LinkText           string // of a link that a person may open
-	PartsRead, PartsOf int
-	Verdict            *cert.Verdict
-	TrustAsOf          time.Time
-	Clock              clockfloor.Reading
-	Whole              bool // the answer is a whole page, not a part of one
+	Entry     check.Entry
+	Kind      string // key of the catalogue: the insurer's scheme
+	Amending  string // the record that the entry stands in place of
+	Held      string // handle of what a card said
+	Person    *counter.Reading
+	CardFault card.Word
+	Errors    map[string]string // field → key of the catalogue
+	Doubts    map[string]string
+	General   string // key of the catalogue for what is wrong with no one field
+	Said      string // key of the catalogue for what was done, told politely
+	Recorded  string
+
+	Tab                 string
+	Tabs                []string
+	ScanText            string
+	LinkText            string // of a link that a person may open
+	Repairs, ScanFaults []string
+	PartsRead, PartsOf  int
+	Verdict             *cert.Verdict
+	TrustAsOf           time.Time
+	Clock               clockfloor.Reading
+	Sheet               string // a print view
+	Whole               bool   // the answer is a whole page, not a part of one
 }
 
 func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 	v := &pageView{
 		W: s.words[s.language(w, r)], Langs: notice.Languages(), Profile: s.Profile(), Line: s.Line(),
-		Stats: s.Stats(), Operators: s.Operators, Now: s.Now(), LockAfter: s.LockAfter,
-		Damage: s.Damage(), Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
-		Clock: s.Verifier.Clock(),
+		Stats: s.Stats(), Now: s.Now(), Damage: s.Damage(), Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
+		Clock: s.Verifier.Clock(), Visitor: door.From(r.Context()), Practice: s.Practice != nil,
 	}
 	v.Insurance = v.Profile.Class.MayCheckInsurance()
-	v.OperatorNo, v.Operator = s.operator(r)
+	v.Tabs = tabsOf(v.Insurance)
+	if s.Cards != nil {
+		v.HasCards, v.Card = true, s.Cards.Status()
+	}
+	if s.Folder != nil && v.Insurance {
+		h := s.Folder()
+		v.Folder = &h
+	}
+	if s.PracticeURL != nil {
+		v.PracticeURL = s.PracticeURL()
+	}
 	return v
+}
+
+// open puts what a tab shows on the page; a tab that the class does not have is its first.
+func (s *server) open(r *http.Request, v *pageView, tab string) {
+	if !slices.Contains(v.Tabs, tab) {
+		tab = tabScan
+		if v.Insurance {
+			tab = tabNumbers
+		}
+	}
+	v.Tab = tab
+	var err error
+	switch tab {
+	case tabFaces:
+		v.Faces, err = s.Desk.Faces(r.Context())
+		s.list(r, v)
+	case tabMonth:
+		year, month := s.monthOf(r)
+		var m check.Month
+		if m, err = s.Desk.Month(r.Context(), year, month); err == nil {
+			v.Month = &m
+		}
+	case tabBookings:
+		v.BookedOn = civil.In(s.Now()).AddDays(1)
+		if s.Bookings != nil {
+			v.Booked, err = s.Bookings.Bookings(r.Context(), v.BookedOn)
+		}
+	case tabHelp:
+		if s.Findings != nil {
+			v.Findings = s.Findings(r.Context())
+		}
+		if s.Practice != nil {
+			v.Lessons, err = s.Practice.Lessons(r.Context())
+			v.Sheets, v.Specimen = rehearsal.Sheets(), s.Practice.Specimen()
+		}
+	}
+	if err != nil {
+		v.General = "e.failed"
+		s.complain(err)
+	}
 }
 
 // whole answers with the whole page, list included.
@@ -75,18 +159,26 @@ func (s *server) whole(w http.ResponseWriter, r *http.Request, status int, v *pa
 	s.render(w, status, "page", v)
 }
 
-// list puts today's rows and the queue's figures on the page as they are now.
+// list puts today's rows, what was put aside and the queue's figures on the page as they are
+// now. Terminals that may not ask for insurance have no rows.
 func (s *server) list(r *http.Request, v *pageView) {
+	v.Stats = s.Stats()
+	if !v.Insurance {
+		return
+	}
 	var err error
 	if v.Cases, v.More, err = s.Desk.Today(r.Context()); err != nil {
 		s.Log.Error("cannot list today's cases", "error", err)
 	}
-	v.Stats = s.Stats()
+	if v.Parked, err = s.Desk.Parked(r.Context()); err != nil {
+		s.Log.Error("cannot list what was put aside", "error", err)
+	}
 }
 
-// blank is the form as it stands empty: today's visit, 3割, 資格確認書.
+// blank is the form as it stands empty: today's visit, 資格確認書, and the share that the
+// rules say.
 func (s *server) blank() check.Entry {
-	return check.Entry{VisitDay: civil.In(s.Now()).String(), Evidence: eligibility.EvidenceCertificate, Copayment: 30}
+	return check.Entry{VisitDay: civil.In(s.Now()).String(), Evidence: eligibility.EvidenceCertificate}
 }
 
 // answer gives the part alone to htmx and the whole page to a browser without it.
@@ -124,25 +216,11 @@ func (v *pageView) explain(err error) {
 		return
 	}
 	for _, f := range flatten(err) {
-		key := "e.failed"
-		switch f.Code {
-		case fault.MyNumberRefused:
-			key = "e.my_number"
+		key := v.keyOf(f)
+		if f.Code == fault.MyNumberRefused {
 			v.clear(f.Place)
-		case fault.InvalidArgument:
-			key = "e." + f.Message
-			if _, known := v.W.text[key]; !known {
-				key = "e.form"
-			}
-		case fault.QueueFull:
-			key = "e.full"
-		case fault.Forbidden:
-			key = "e.class"
 		}
-		if f.Code == fault.Unavailable && (f.Place == check.PlaceClock || f.Place == check.PlacePayer) {
-			key = "e." + f.Place
-		}
-		if !slices.Contains(fields, f.Place) {
+		if !v.hasField(f.Place) {
 			v.General = key
 			continue
 		}
@@ -153,16 +231,57 @@ func (v *pageView) explain(err error) {
 	}
 }
 
+// keyOf is the key of the catalogue for a fault.
+func (v *pageView) keyOf(f *fault.Error) string {
+	known := func(key string) bool { _, ok := v.W.text[key]; return ok }
+	switch f.Code {
+	case fault.MyNumberRefused:
+		return "e.my_number"
+	case fault.QueueFull:
+		return "e.full"
+	case fault.InvalidArgument, fault.Conflict, fault.Forbidden:
+		if key := "e." + f.Message; known(key) {
+			return key
+		}
+		switch f.Code {
+		case fault.Forbidden:
+			return "e.class"
+		case fault.InvalidArgument:
+			return "e.form"
+		}
+	case fault.NotFound:
+		return "e.gone"
+	case fault.Unavailable:
+		if f.Place == check.PlaceClock || f.Place == check.PlacePayer {
+			return "e." + f.Place
+		}
+	}
+	return "e.failed"
+}
+
+// hasField tells whether the form has room for words beside the field.
+func (v *pageView) hasField(place string) bool {
+	if strings.HasPrefix(place, "declared_") {
+		return v.Tab == tabDeclare
+	}
+	return slices.Contains(fields, place)
+}
+
 // fields are the places that have room for words of their own on the form.
 var fields = []string{
 	check.FieldInsurer, check.FieldSymbol, check.FieldNumber, check.FieldBranch, check.FieldBirth, check.FieldVisit, check.FieldLabel,
+	check.FieldPatient, check.FieldReason,
 }
 
 func (v *pageView) clear(field string) {
 	e := &v.Entry
+	t := &e.DeclaredTyped
 	for name, value := range map[string]*string{
 		check.FieldInsurer: &e.Insurer, check.FieldSymbol: &e.Symbol, check.FieldNumber: &e.Number,
 		check.FieldBranch: &e.Branch, check.FieldBirth: &e.BirthDate, check.FieldVisit: &e.VisitDay, check.FieldLabel: &e.Label,
+		check.FieldPatient: &e.Patient, eligibility.FormNameKanji: &t.NameKanji, eligibility.FormNameKana: &t.NameKana,
+		eligibility.FormBirthDate: &t.BirthDate, eligibility.FormAddress: &t.Address, eligibility.FormPhone: &t.Phone,
+		eligibility.FormInsurerName: &t.InsurerName, eligibility.FormEmployer: &t.Employer, eligibility.FormShare: &t.SharePercent,
 	} {
 		if name == field {
 			*value = ""
@@ -218,9 +337,40 @@ func funcs(w words) template.FuncMap {
 		"tone":       tone,
 		"evidences": func() []eligibility.Evidence {
 			return []eligibility.Evidence{eligibility.EvidenceCertificate, eligibility.EvidenceNotice,
-				eligibility.EvidencePortalScreen, eligibility.EvidencePastRecord, eligibility.EvidenceSelfDeclaration}
+				eligibility.EvidencePortalScreen, eligibility.EvidencePastRecord, eligibility.EvidenceVisual}
 		},
-		"shares":   func() []int { return []int{30, 20, 10} },
+		"shares": func() []int { return []int{30, 20, 10} },
+		"causes": eligibility.Causes,
+		"voidings": func() []eligibility.AmendReason {
+			return []eligibility.AmendReason{eligibility.WrongPatient, eligibility.CancelledVisit, eligibility.Typo}
+		},
+		"amendings": func() []eligibility.AmendReason {
+			return []eligibility.AmendReason{eligibility.Typo, eligibility.WrongPatient, eligibility.Completed}
+		},
+		"kinds":      insuranceKinds,
+		"both":       jptext.Both,
+		"wildcard":   func(s string) bool { return strings.ContainsRune(s, jptext.Wildcard) },
+		"maskedtext": maskedText,
+		"said":       func(f doctor.Finding) template.HTML { return w.written(f.Said(string(w.Lang))) },
+		"mend":       func(f doctor.Finding) template.HTML { return w.written(f.Mend(string(w.Lang))) },
+		"partname":   func(f doctor.Finding) template.HTML { return w.written(f.Part.Name(string(w.Lang))) },
+		"scanmend": func(word string) template.HTML {
+			return w.written(doctor.Catalogue(string(w.Lang))["scan."+word+".mend"])
+		},
+		"scansaid": func(word string) template.HTML {
+			return w.written(doctor.Catalogue(string(w.Lang))["scan."+word+".said"])
+		},
+		"monthbefore": func(m *check.Month) string {
+			return time.Date(m.Year, m.Month-1, 1, 0, 0, 0, 0, civil.Japan).Format("2006-01")
+		},
+		"monthafter": func(m *check.Month) string {
+			return time.Date(m.Year, m.Month+1, 1, 0, 0, 0, 0, civil.Japan).Format("2006-01")
+		},
+		"canundo":  func(v *check.View) bool { return v.State == eligibility.Recorded || v.State == eligibility.Queued },
+		"mayamend": func(v *check.View) bool { return v.State != eligibility.Voided },
+		"left":     func(now, until time.Time) string { return age(w, until.Sub(now)) },
+		"tabkey":   func(tab string) string { return tabKeys[tab] },
+		"headers":  func(v *pageView) string { return csrfHeaders(v.Visitor.CSRF) },
 		"level":    queueLevel,
 		"validity": func(s string) string { return w.plain("r." + s) },
 		"percent":  func(s string) string { return w.plain("co." + s) },
@@ -236,15 +386,17 @@ type field struct {
 // rowState is the state of a row in the list: one of the six that every face shares.
 func rowState(v check.View) string {
 	switch {
+	case v.Display == check.DisplayVoided:
+		return "voided"
 	case v.Display == check.DisplayRefused:
 		return "refused"
-	case v.Task.Open():
+	case v.Task.Open(), v.Need == check.NeedNumber:
 		return "task"
 	case v.Display == check.DisplayChecking:
 		return "checking"
 	case v.Display == check.DisplayLate && v.State == eligibility.Sent:
 		return "checking"
-	case v.Display == check.DisplayOffline, v.Display == check.DisplayLate:
+	case v.Display == check.DisplayOffline, v.Display == check.DisplayLate, v.Display == check.DisplayRecorded:
 		return "recorded"
 	default:
 		return "answered"
@@ -258,8 +410,10 @@ func tone(d check.Display) string {
 		return "good"
 	case check.DisplayChecking, check.DisplayLate:
 		return "busy"
-	case check.DisplayOffline:
+	case check.DisplayOffline, check.DisplayRecorded:
 		return "waiting"
+	case check.DisplayVoided, check.DisplayReviewed:
+		return "calm"
 	case check.Display(eligibility.Invalid), check.Display(eligibility.NoneFound), check.DisplayRefused:
 		return "stop"
 	default:
@@ -314,6 +468,9 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 	say(v.Stats.Damaged, "bar.damaged")
 	say(v.Damage.Files, "bar.aside")
 	say(v.Damage.Rows, "bar.unreadable")
+	if v.Folder != nil && !v.Folder.Ready {
+		all = append(all, w.rich("bar.folder_down"))
+	}
 	return all
 }
 
@@ -355,6 +512,50 @@ func longDate(lang notice.Language, d civil.Date) string {
 	return fmt.Sprintf("%d年%d月%d日（%c）", d.Year, int(d.Month), d.Day, weekday)
 }
 
+// tabKeys are the keys that open the tabs.
+var tabKeys = map[string]string{
+	tabCard: "F1", tabNumbers: "F2", tabScan: "F3", tabFaces: "F4", tabDeclare: "F5", tabMonth: "F10", tabBookings: "", tabHelp: "",
+}
+
+// insuranceKinds are the schemes that a patient may declare.
+func insuranceKinds() []string {
+	return []string{
+		string(insurance.NationalHealth), string(insurance.Kyokai), string(insurance.Society), string(insurance.MutualAid),
+		string(insurance.LateStage), string(insurance.Seamen), eligibility.KindUnknown,
+	}
+}
+
+// cardIcon is the sign of what lies in the reader.
+func cardIcon(c counter.Status) string {
+	switch {
+	case c.Fault != "", c.Card == counter.Mute, c.Card == counter.Other:
+		return "refused"
+	case c.Card == counter.None, c.Card == "":
+		return "recorded"
+	case c.Card == counter.MyNumber:
+		return "answered"
+	}
+	return "task"
+}
+
+// maskedText shows the last three characters.
+func maskedText(s string) string {
+	r := []rune(s)
+	if len(r) <= 3 {
+		return "***"
+	}
+	return "***" + string(r[len(r)-3:])
+}
+
+// csrfHeaders is what htmx adds to every request.
+func csrfHeaders(token string) string {
+	b, err := json.Marshal(map[string]string{"X-CSRF-Token": token})
+	if err != nil {
+		return "{}"
+	}
+	return string(b)
+}
+
 // icons are the six states' signs; the word stands beside each, so they say nothing to
 // assistive technology.
 var icons = map[string]template.HTML{
@@ -362,6 +563,7 @@ var icons = map[string]template.HTML{
 	"recorded": svg(`<circle cx="12" cy="12" r="9"/><path d="M12 7v5l3 3"/>`),
 	"checking": svg(`<path d="M12 3a9 9 0 1 1-9 9"/>`),
 	"task":     svg(`<path d="M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4"/>`),
+	"voided":   svg(`<path d="M5 12h14"/>`),
 	"refused":  svg(`<path d="M8 3h8l5 5v8l-5 5H8l-5-5V8zM9 9l6 6M15 9l-6 6"/>`),
 }
 

@@ -47,6 +47,11 @@ func (w words) rich(key string, args ...any) template.HTML {
 	return template.HTML(ruby.ReplaceAllString(escaped, "<ruby>$1<rp>（</rp><rt>$2</rt><rp>）</rp></ruby>"))
 }
 
+// written shows words of another catalogue, with their readings.
+func (w words) written(text string) template.HTML {
+	return template.HTML(ruby.ReplaceAllString(template.HTMLEscapeString(text), "<ruby>$1<rp>（</rp><rt>$2</rt><rp>）</rp></ruby>"))
+}
+
 func (w words) format(key string, args []any) string {
 	text, ok := w.text[key]
 	if !ok {

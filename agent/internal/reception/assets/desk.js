@@ -2,65 +2,116 @@
 // it: links, buttons and a reload.
 "use strict";
 
-const changed = () => document.body.dispatchEvent(new Event("desk-changed"));
-
-// Changes arrive as events without data; the parts that listen fetch their content anew.
-// The parts themselves stay: a change that comes while one is on its way waits its turn at
-// the same element, and what comes for a case that is no longer shown goes nowhere. A case
-// asks once more when it is shown: its answer may have come before it was.
-const stream = new EventSource("/events");
-stream.addEventListener("changed", changed);
-
 const byId = (id) => document.getElementById(id);
+const emit = (name) => document.body.dispatchEvent(new Event(name));
 const press = (id) => byId(id)?.click();
-const fields = () => [...document.querySelectorAll("#act input:not([type=hidden]), #act select, #act textarea, #act button.main")];
+const form = () => document.querySelector("#act form.entry");
+const fields = () => [...document.querySelectorAll("#act form.entry :is(input:not([type=hidden]), select, textarea, button.main), #act #scan :is(input:not([type=hidden]), textarea, button.main)")]
+  .filter((e) => e.checkVisibility?.() ?? true);
+const headers = () => JSON.parse(document.body.getAttribute("hx-headers") || "{}");
+const say = (text) => { byId("said").textContent = text; };
+
+// Changes arrive without data; the parts that listen fetch their content anew. The parts
+// themselves stay: a change that comes while one is on its way waits its turn at the same
+// element, and what comes for a case that is no longer shown goes nowhere.
+const takeScan = () => htmx.ajax("POST", "/scanned", { target: "#act", swap: "innerHTML" });
+const heard = {
+  changed: () => emit("desk-changed"),
+  card: () => emit("card-changed"),
+  locked: () => emit("door-locked"),
+  scan: takeScan,
+};
+if (window.SharedWorker) {
+  const shared = new SharedWorker("/assets/stream.js", "desk");
+  shared.port.addEventListener("message", (event) => heard[event.data.kind]?.());
+  shared.port.start();
+  window.addEventListener("focus", () => shared.port.postMessage("active"));
+  window.addEventListener("pagehide", () => shared.port.postMessage("bye"));
+} else {
+  const stream = new EventSource("/events");
+  for (const kind of Object.keys(heard)) stream.addEventListener(kind, heard[kind]);
+}
 
 const step = (from, by) => {
   const all = fields();
   const to = all[all.indexOf(from) + by];
   if (!to) return false;
   to.focus();
-  if (to.select) to.select();
+  if (to.select && to.type !== "button") to.select();
   return true;
 };
 
-const lock = (on) => {
-  document.body.classList.toggle("locked", on);
-  byId("locked").hidden = !on;
+// A half-typed entry is never lost: it is put aside before another tab opens.
+const PEOPLE = ["insurer_number", "symbol", "number", "branch", "birth_date", "label", "patient",
+  "declared_name_kanji", "declared_name_kana", "declared_address", "declared_phone", "declared_insurer_name", "declared_employer"];
+const dirty = () => {
+  const f = form();
+  return Boolean(f) && PEOPLE.some((name) => f.elements[name] && f.elements[name].type !== "hidden" && f.elements[name].value.trim() !== "");
 };
+const openTab = (tab) => {
+  if (dirty()) {
+    htmx.ajax("POST", "/park", { source: form(), values: { next: tab }, target: "#act", swap: "innerHTML" });
+    return;
+  }
+  htmx.ajax("GET", `/act/${tab}`, { target: "#act", swap: "innerHTML" });
+};
+const tab = (name) => () => { if (byId(`tab-${name}`)) openTab(name); };
 
 const keys = {
-  F2: () => press("tab-numbers"),
-  F3: () => press("tab-scan"),
-  F5: () => { const e = byId("evidence"); if (e) { e.value = "self_declaration"; e.focus(); } },
-  F8: () => { const h = byId("holder"); if (h) h.open = !h.open; },
-  F9: () => byId("numbers")?.requestSubmit(),
-  F11: () => lock(!document.body.classList.contains("locked")),
-  F12: () => byId("operator").focus(),
-  Escape: () => { const form = byId("numbers"); if (form) { form.reset(); fields()[0]?.focus(); } },
+  F1: tab("card"),
+  F2: tab("numbers"),
+  F3: tab("scan"),
+  F4: tab("faces"),
+  F5: tab("declare"),
+  F6: () => press("family"),
+  F7: () => press("amend"),
+  F8: () => { const h = byId("holder") ?? document.querySelector("#who details"); if (h) h.open = !h.open; },
+  F9: () => (byId("record") ? byId("record").click() : press("read-card")),
+  F10: tab("month"),
+  Escape: () => { if (dirty()) press("park") || openTab("numbers"); else if (form() || byId("scan")) openTab(document.querySelector("#act .tabs [aria-current]")?.dataset.tab ?? "numbers"); },
 };
 
-// A scanner that acts as a keyboard types faster than people do: a burst of characters
-// less than 30 ms apart that ends with Enter is a code, wherever the focus is.
-const burst = { text: "", last: 0 };
-const BURST_MS = 30;
-const BURST_MIN = 40;
-const BURST_MAX = 20000;
-
+// A scanner that acts as a keyboard types faster than people do (burst.js): its keys are no
+// shortcuts and go into no field but the one for scans.
+const burst = new Burst();
+const origin = { field: null, before: "" };
+const textField = (e) => (e instanceof HTMLInputElement || e instanceof HTMLTextAreaElement ? e : null);
+const judge = (text) => {
+  const verify = () => htmx.ajax("POST", "/verify", { values: { text }, target: "#act", swap: "innerHTML" });
+  if (!dirty()) return verify();
+  return htmx.ajax("POST", "/park", { source: form(), values: { next: "scan" }, target: "#act", swap: "innerHTML" }).then(verify);
+};
+const closeBurst = ({ act, text }) => {
+  if (act !== "scan" && act !== "too_long") return;
+  const { field, before } = origin;
+  const composed = text === "" && field ? field.value.slice(before.length) : text;
+  if (field?.isConnected) field.value = before;
+  if (act === "scan" && composed) judge(composed);
+};
+let silence;
 const scanned = (event) => {
-  const gap = event.timeStamp - burst.last;
-  burst.last = event.timeStamp;
-  if (event.key === "Enter") {
-    const text = burst.text;
-    burst.text = "";
-    if (gap >= BURST_MS || text.length < BURST_MIN) return false;
-    event.preventDefault();
-    htmx.ajax("POST", "/verify", { values: { text }, target: "#act", swap: "innerHTML" });
-    return true;
+  clearTimeout(silence);
+  const began = !burst.begun || burst.count === 0 || event.timeStamp - burst.last >= BURST.within_ms;
+  if (began && !BURST.ends.includes(event.key)) {
+    origin.field = textField(event.target);
+    origin.before = origin.field?.value ?? "";
   }
-  if (event.key.length !== 1) return false;
-  burst.text = gap < BURST_MS && burst.text.length < BURST_MAX ? burst.text + event.key : event.key;
-  return false;
+  const told = burst.press({ key: event.key, at: event.timeStamp, repeat: event.repeat, control: event.ctrlKey || event.altKey || event.metaKey });
+  if (burst.count > 0) {
+    const held = burst.text.slice();
+    silence = setTimeout(() => {
+      const last = burst.silent();
+      closeBurst(last);
+      // What a person typed quickly, and was no code, goes where it was meant.
+      if (last.act === "leave" && held.length >= BURST.from && origin.field?.isConnected && !held.includes(BURST.composing)) {
+        origin.field.value = origin.before + held.join("");
+      }
+    }, BURST.silence_ms);
+  }
+  if (told.act === "leave") return false;
+  if (event.key !== BURST.composing) event.preventDefault();
+  closeBurst(told);
+  return true;
 };
 
 // A file or picture may be dropped anywhere on the screen or pasted: it is read at once, as
@@ -68,18 +119,17 @@ const scanned = (event) => {
 const readFile = async (file) => {
   const body = new FormData();
   body.append("file", file);
-  const answer = await fetch("/verify", { method: "POST", body, headers: { "HX-Request": "true" } });
+  const answer = await fetch("/verify", { method: "POST", body, headers: { ...headers(), "HX-Request": "true" } });
   const text = await answer.text();
   if (answer.headers.get("Content-Type")?.startsWith("text/html")) {
     htmx.swap("#act", text, { swapStyle: "innerHTML" });
     return;
   }
-  const act = byId("act");
   const said = document.createElement("p");
   said.className = "general";
   said.setAttribute("role", "alert");
   said.textContent = text;
-  act.prepend(said);
+  byId("act").prepend(said);
 };
 const carries = (data) => [...(data?.types ?? [])].includes("Files");
 document.addEventListener("dragover", (event) => {
@@ -104,17 +154,28 @@ document.addEventListener("paste", (event) => {
   readFile(file);
 });
 
-let idle;
-const rest = () => {
-  clearTimeout(idle);
-  const after = Number(document.body.dataset.lockAfter);
-  if (after > 0) idle = setTimeout(() => lock(true), after);
+const copyOut = async (button) => {
+  try {
+    const answer = await fetch(button.dataset.copy, { headers: headers() });
+    if (!answer.ok) throw new Error(String(answer.status));
+    await navigator.clipboard.writeText(await answer.text());
+    say(button.dataset.said);
+    button.dataset.done = "1";
+  } catch {
+    say(button.dataset.failed);
+    button.dataset.done = "0";
+  }
 };
 
 document.addEventListener("keydown", (event) => {
-  rest();
-  if (event.isComposing) return;
   if (scanned(event)) return;
+  if (event.isComposing) return;
+  if (document.querySelector("dialog[open]")) return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !dirty()) {
+    event.preventDefault();
+    htmx.ajax("POST", "/undo", { target: "#act", swap: "innerHTML" });
+    return;
+  }
   const act = keys[event.key];
   if (act && !event.ctrlKey && !event.altKey && !event.metaKey) {
     event.preventDefault();
@@ -122,37 +183,44 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const at = event.target;
-  if (event.key === "Enter" && at instanceof HTMLInputElement && at.closest("#numbers") && at.type !== "submit") {
+  if (event.key !== "Enter" || !(at instanceof HTMLInputElement || at instanceof HTMLSelectElement)) return;
+  if (!at.closest("form.entry") || at.closest("#card-form") || at.type === "submit") return;
+  event.preventDefault();
+  if (!step(at, event.shiftKey ? -1 : 1)) byId("record")?.click();
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-tab]");
+  if (link && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
-    if (!step(at, event.shiftKey ? -1 : 1)) byId("numbers").requestSubmit();
+    openTab(link.dataset.tab);
     return;
   }
-  if (event.key === "Enter" && at instanceof HTMLSelectElement && at.closest("#numbers")) {
-    event.preventDefault();
-    step(at, event.shiftKey ? -1 : 1);
-  }
-});
-document.addEventListener("pointerdown", rest);
-document.addEventListener("click", (event) => {
-  if (event.target.id === "lock") keys.F11();
-});
-document.addEventListener("change", (event) => {
-  if (event.target.id === "operator") event.target.form.requestSubmit();
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyOut(copy);
 });
 
 // A case that is answered changes no more, and is not read out a second time.
 document.body.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.target.id === "watch" && byId("case")?.dataset.state === "answered") event.preventDefault();
+  if (event.target.id === "watch" && ["answered", "voided"].includes(byId("case")?.dataset.state)) event.preventDefault();
 });
+
+// The one modal: an answer that seems to be about another person.
+const warn = () => {
+  const box = byId("other-person");
+  if (box && !box.open && !document.querySelector("#door > *")) box.showModal();
+};
 
 // After a part was swapped in, the hands stay on the keyboard: at the first field in
 // doubt, else at the first field.
 document.body.addEventListener("htmx:afterSettle", (event) => {
+  warn();
   if (event.target.id !== "act") return;
-  const wrong = document.querySelector("#act [aria-describedby$='-note']");
-  const doubtful = document.querySelector(".doubtful") && byId("record");
-  const to = document.querySelector("#act [aria-invalid]") || doubtful || wrong || fields()[0];
-  if (to) to.focus();
+  const doubtful = document.querySelector("#act .doubtful") && byId("record");
+  const waiting = document.querySelector("#act .rows a.row, #act .face button");
+  const to = document.querySelector("#act [aria-invalid]") || doubtful || fields()[0] || waiting;
+  to?.focus();
+  document.body.dataset.settled = String(Number(document.body.dataset.settled ?? 0) + 1);
 });
+document.body.addEventListener("htmx:oobAfterSwap", warn);
 
-window.addEventListener("load", () => { rest(); fields()[0]?.focus(); });
+window.addEventListener("load", () => { fields()[0]?.focus(); warn(); });
