@@ -85,6 +85,8 @@ type batch struct {
 	ID        string     `json:"id"`
 	Day       civil.Date `json:"day"`
 	AskedAt   time.Time  `json:"asked_at"`
+	Asked     int        `json:"asked,omitempty"`     // how often it was tried to ask
+	Replaced  bool       `json:"replaced,omitempty"`  // a later batch asks for the same day
 	Reception string     `json:"reception,omitempty"` // the terminal's number, once it took the batch
 	CollectAt time.Time  `json:"collect_at,omitzero"` // when its answers were last asked for
 	Collected int        `json:"collected,omitempty"` // how often they were
@@ -327,39 +329,79 @@ func expiry(visit civil.Date) time.Time { return visit.AddDays(2).Midnight() }
 
 // Run asks for the booked patients of tomorrow and, where tomorrow has none, of the next day
 // that has some. Running again asks again, and the newer word replaces the older. Without
-// bookings, and without a terminal, it does nothing.
+// bookings, and without a terminal, it does nothing. What cannot be asked now is tried again
+// by Chase until the day comes.
 func (p *Precheck) Run(ctx context.Context) error {
 	if p.Online == nil {
 		return nil
 	}
 	p.asking.Lock()
 	defer p.asking.Unlock()
-	day, questions, err := p.next(ctx)
-	if err != nil || len(questions) == 0 {
+	day, err := p.next(ctx)
+	if err != nil || day.IsZero() {
 		return err
 	}
 	id, err := p.NewID()
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "cannot make an id")
 	}
-	// The batch is noted first: an answer can come before this returns.
-	b := batch{ID: id, Day: day, AskedAt: p.Now().UTC()}
-	if err := p.note(ctx, b); err != nil {
+	b := batch{ID: id, Day: day}
+	if err := p.begin(ctx, b); err != nil {
 		return err
 	}
-	if err := p.Online.AskMany(ctx, id, questions); err != nil {
-		b.Done = true
-		return errors.Join(err, p.note(ctx, b))
-	}
-	return nil
+	return p.ask(ctx, b)
 }
 
-// next gives the day to ask for and its questions.
-func (p *Precheck) next(ctx context.Context) (civil.Date, []eligibility.Inquiry, error) {
+// begin notes a batch before it is asked, since an answer can come before that returns, and
+// lets go of earlier ones for the same day.
+func (p *Precheck) begin(ctx context.Context, b batch) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed := map[string]batch{b.ID: b}
+	for id, other := range p.batches {
+		if other.Day == b.Day && !other.Replaced {
+			other.Done, other.Replaced = true, true
+			changed[id] = other
+		}
+	}
+	return keep(ctx, p.Shelf(ShelfBatches), p.batches, changed)
+}
+
+// ask asks for a batch's patients and notes that it was tried. The file is written without
+// mu: the folder may hang.
+func (p *Precheck) ask(ctx context.Context, b batch) error {
+	questions := p.questions(b.Day)
+	if len(questions) == 0 {
+		return nil
+	}
+	failed := p.Online.AskMany(ctx, b.ID, questions)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b = p.batches[b.ID]
+	b.AskedAt, b.Asked = p.Now().UTC(), b.Asked+1
+	return errors.Join(failed, keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b}))
+}
+
+// questions asks for everybody who is booked for the day and comes.
+func (p *Precheck) questions(day civil.Date) []eligibility.Inquiry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var questions []eligibility.Inquiry
+	for _, b := range p.booked {
+		if b.Inquiry.VisitDay == day && !b.Cancelled {
+			questions = append(questions, b.Inquiry)
+		}
+	}
+	slices.SortFunc(questions, func(x, y eligibility.Inquiry) int { return cmp.Compare(x.RecordID, y.RecordID) })
+	return questions
+}
+
+// next gives the day to ask for; zero where nobody is booked.
+func (p *Precheck) next(ctx context.Context) (civil.Date, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.load(ctx); err != nil {
-		return civil.Date{}, nil, err
+		return civil.Date{}, err
 	}
 	today := civil.In(p.Now())
 	var day civil.Date
@@ -369,40 +411,29 @@ func (p *Precheck) next(ctx context.Context) (civil.Date, []eligibility.Inquiry,
 			day = v
 		}
 	}
-	var questions []eligibility.Inquiry
-	for _, b := range p.booked {
-		if b.Inquiry.VisitDay == day && !b.Cancelled {
-			questions = append(questions, b.Inquiry)
-		}
-	}
-	slices.SortFunc(questions, func(x, y eligibility.Inquiry) int { return cmp.Compare(x.RecordID, y.RecordID) })
-	return day, questions, nil
+	return day, nil
 }
 
-func (p *Precheck) note(ctx context.Context, b batch) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.load(ctx); err != nil {
-		return err
-	}
-	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
-}
-
-// gaps are how long answers to a batch are given before they are asked for again.
+// gaps are how long an answer is awaited before it is asked for again.
 var gaps = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
 
-// Chase asks again for answers that were not ready. Call it on a tick.
+// Chase asks again where no answer came, or where it was not ready. Call it on a tick.
 func (p *Precheck) Chase(ctx context.Context) error {
 	if p.Online == nil {
 		return nil
 	}
 	p.asking.Lock()
 	defer p.asking.Unlock()
-	due, err := p.due(ctx)
+	ask, collect, err := p.due(ctx)
 	if err != nil {
 		return err
 	}
-	for _, b := range due {
+	for _, b := range ask {
+		if err := p.ask(ctx, b); err != nil {
+			return err
+		}
+	}
+	for _, b := range collect {
 		if err := p.collect(ctx, b); err != nil {
 			return err
 		}
@@ -410,21 +441,28 @@ func (p *Precheck) Chase(ctx context.Context) error {
 	return nil
 }
 
-func (p *Precheck) due(ctx context.Context) ([]batch, error) {
+// due gives the batches that are to be asked again, until their day comes, and those whose
+// answers are to be asked for.
+func (p *Precheck) due(ctx context.Context) (ask, collect []batch, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.load(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	now := p.Now()
-	var due []batch
+	gap := func(times int) time.Duration { return gaps[min(max(times, 1), len(gaps))-1] }
 	for _, b := range p.batches {
-		gap := gaps[min(b.Collected, len(gaps)-1)]
-		if !b.Done && b.Reception != "" && (b.Collected == 0 || !now.Before(b.CollectAt.Add(gap))) && now.Before(expiry(b.Day)) {
-			due = append(due, b)
+		switch {
+		case b.Done || !now.Before(expiry(b.Day)):
+		case b.Reception != "":
+			if b.Collected == 0 || !now.Before(b.CollectAt.Add(gap(b.Collected))) {
+				collect = append(collect, b)
+			}
+		case now.Before(b.Day.Midnight()) && !now.Before(b.AskedAt.Add(gap(b.Asked))):
+			ask = append(ask, b)
 		}
 	}
-	return due, nil
+	return ask, collect, nil
 }
 
 // collect asks for a batch's answers and notes that it did. The file is written without mu.
@@ -477,7 +515,7 @@ func (p *Precheck) TakeBulk(ctx context.Context, r oqs.Result) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, err := p.batch(ctx, r.Identifier)
-	if err != nil || r.Segment == oqs.InProgress {
+	if err != nil || r.Segment == oqs.InProgress || b.Replaced {
 		return err
 	}
 	b.Done, b.ErrorCode = true, r.ErrorCode

@@ -329,7 +329,7 @@ func TestAnswersThatAreNotReadyAreAskedForAgain(t *testing.T) {
 	for _, step := range []struct {
 		after time.Duration
 		want  int
-	}{{4 * time.Minute, 1}, {time.Minute, 2}, {14 * time.Minute, 2}, {time.Minute, 3}, {time.Hour, 4}} {
+	}{{59 * time.Second, 1}, {time.Second, 2}, {4 * time.Minute, 2}, {time.Minute, 3}, {15 * time.Minute, 4}, {time.Hour, 5}} {
 		b.now = b.now.Add(step.after)
 		if err := b.TakeBulk(t.Context(), oqs.Result{Identifier: batch, Segment: oqs.InProgress}); err != nil {
 			t.Fatal(err)
@@ -341,6 +341,8 @@ func TestAnswersThatAreNotReadyAreAskedForAgain(t *testing.T) {
 	}
 }
 
+// A terminal that is away in the evening is asked again until the day comes, also after a
+// restart; a silent one is asked again under the same name.
 func TestATerminalThatIsAway(t *testing.T) {
 	b := newBench(t)
 	b.load(t, list, 3)
@@ -348,13 +350,41 @@ func TestATerminalThatIsAway(t *testing.T) {
 	if err := b.Run(t.Context()); err == nil {
 		t.Error("no error is told")
 	}
+	b.restart(t)
 	b.folder.fail = nil
-	if err := b.Run(t.Context()); err != nil || len(b.folder.batches) != 1 {
-		t.Errorf("%v", err)
+	if err := b.Chase(t.Context()); err != nil || len(b.folder.batches) != 0 {
+		t.Errorf("asked again at once: %v", err)
+	}
+	for _, wait := range []time.Duration{time.Minute, 5 * time.Minute} {
+		b.now = b.now.Add(wait)
+		if err := b.Chase(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.folder.batches) != 2 || b.folder.batches[0] != b.folder.batches[1] || len(b.folder.asked[1]) != 2 {
+		t.Errorf("asked %d times", len(b.folder.batches))
+	}
+	b.now = monday.Midnight()
+	if err := b.Chase(t.Context()); err != nil || len(b.folder.batches) != 2 {
+		t.Errorf("asked on the day itself: %v", err)
 	}
 	b.Online = nil
 	if err := errors.Join(b.Run(t.Context()), b.Chase(t.Context())); err != nil {
 		t.Errorf("without a terminal: %v", err)
+	}
+}
+
+// The answers to a batch that a later one stands in place of come too late.
+func TestALaterBatchStandsInPlaceOfTheEarlier(t *testing.T) {
+	b := newBench(t)
+	b.load(t, list, 3)
+	first := b.run(t, func(_ string, i *oqs.Item) { i.Validity = eligibility.Invalid })
+	b.run(t, plain)
+	if err := b.TakeBulk(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if k := b.known(t, hana); k == nil || k.Validity != eligibility.Valid {
+		t.Errorf("%v", k)
 	}
 }
 
