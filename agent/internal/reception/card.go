@@ -31,7 +31,7 @@ func (s *server) readCard(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		v.CardFault = card.WordOf(err)
 		if v.CardFault == "" {
-			s.complain(err)
+			s.complain("the desk could not do this", err)
 			v.CardFault = card.CardSlow
 		}
 		s.answer(w, r, statusOf(err), "act", v)

@@ -37,7 +37,7 @@ func (s *server) void(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	if err != nil {
 		v.explain(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 		status = statusOf(err)
 	}
 	c, found := s.Desk.Case(r.Context(), id)
@@ -77,7 +77,7 @@ func (s *server) assignFace(w http.ResponseWriter, r *http.Request) {
 	c, err := s.Desk.AssignFace(r.Context(), r.PathValue("id"), r.PostFormValue("record"), by(r))
 	if err != nil {
 		v.explain(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 		s.open(r, v, tabFaces)
 		s.answer(w, r, statusOf(err), "act", v)
 		return
@@ -94,7 +94,7 @@ func (s *server) dropFace(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
 	if err := s.Desk.DropFace(r.Context(), r.PathValue("id"), by(r)); err != nil {
 		v.explain(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 	}
 	s.open(r, v, tabFaces)
 	s.answer(w, r, http.StatusOK, "act", v)
@@ -119,7 +119,7 @@ func (s *server) loadBookings(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	if err != nil {
 		v.ListFaults = listFaults(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 		status = statusOf(err)
 	} else {
 		v.Said = "said.loaded"
@@ -145,7 +145,7 @@ func (s *server) checkBookings(w http.ResponseWriter, r *http.Request) {
 	if err := s.Bookings.Run(r.Context()); err != nil {
 		v.Said = ""
 		v.explain(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 		status = statusOf(err)
 	}
 	s.open(r, v, tabBookings)
@@ -156,7 +156,7 @@ func (s *server) cancelBooking(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
 	if err := s.Bookings.Cancel(r.Context(), r.PathValue("id")); err != nil {
 		v.explain(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 	}
 	s.open(r, v, tabBookings)
 	s.answer(w, r, http.StatusOK, "act", v)
@@ -166,7 +166,7 @@ func (s *server) cancelBooking(w http.ResponseWriter, r *http.Request) {
 func (s *server) practiceLine(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
 	if err := s.Practice.Cut(r.Context(), r.PostFormValue("cut") == "1"); err != nil {
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 	}
 	v.Line = s.Line()
 	s.open(r, v, tabHelp)

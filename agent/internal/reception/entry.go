@@ -34,7 +34,7 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		v.explain(err)
-		s.complain(err)
+		s.complain("a check was not recorded", err)
 		s.answer(w, r, statusOf(err), "checked", v)
 	case len(doubts) > 0:
 		v.doubt(doubts)
@@ -130,7 +130,7 @@ func (s *server) park(w http.ResponseWriter, r *http.Request) {
 	if typedAnything(v.Entry) {
 		if _, err := s.Desk.Park(r.Context(), v.Entry); err != nil {
 			v.explain(err)
-			s.complain(err)
+			s.complain("the desk could not do this", err)
 			s.answer(w, r, statusOf(err), "act", v)
 			return
 		}
@@ -182,7 +182,7 @@ func (s *server) undo(w http.ResponseWriter, r *http.Request) {
 	e, err := s.Desk.Undo(r.Context(), by(r))
 	if err != nil {
 		v.explain(err)
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 		s.open(r, v, tabNumbers)
 		s.answer(w, r, statusOf(err), "act", v)
 		return
@@ -236,7 +236,7 @@ func (s *server) past(w http.ResponseWriter, r *http.Request) {
 	birth, _, err := jptext.ParseBirthDate(v.Entry.BirthDate, civil.In(s.Now()))
 	if err == nil {
 		if v.Past, err = s.Desk.Past(r.Context(), birth, v.Entry.Label); err != nil {
-			s.complain(err)
+			s.complain("the desk could not do this", err)
 		}
 	}
 	v.Kind = kindOf(v.Entry.Insurer)

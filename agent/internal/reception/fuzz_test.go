@@ -19,7 +19,7 @@ func FuzzForms(f *testing.F) {
 	f.Add(1, "multipart/form-data; boundary=x", []byte("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc\r\n--x--\r\n"), "", "")
 	f.Add(2, "application/x-www-form-urlencoded", []byte("operator=%zz"), "case=valid", "lang=en; operator=99")
 	f.Add(3, "text/plain", []byte("override=1&copayment=9999999999999999999999"), "tab=scan", "")
-	paths := []string{"/checks", "/verify", "/operator", "/cases/differs/close", "/"}
+	paths := []string{"/checks", "/verify", "/park", "/cases/differs/close", "/", "/cases/differs/void", "/undo", "/bookings", "/past", "/checks/kind", "/card"}
 	f.Fuzz(func(t *testing.T, path int, kind string, body []byte, query, cookie string) {
 		if len(body) > reception.MaxPictureBytes {
 			return

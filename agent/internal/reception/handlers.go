@@ -68,11 +68,11 @@ func by(r *http.Request) check.By {
 }
 
 // complain logs what kept an act from being done, where that is not the entry itself.
-func (s *server) complain(err error) {
+func (s *server) complain(what string, err error) {
 	switch code := fault.CodeOf(err); code {
 	case fault.InvalidArgument, fault.TooLarge, fault.MyNumberRefused, fault.Forbidden, fault.Conflict:
 	default:
-		s.Log.Error("the desk could not do this", "code", string(code), "error", err)
+		s.Log.Error(what, "code", string(code), "error", err)
 	}
 }
 

@@ -149,7 +149,7 @@ func (s *server) open(r *http.Request, v *pageView, tab string) {
 	}
 	if err != nil {
 		v.General = "e.failed"
-		s.complain(err)
+		s.complain("the desk could not do this", err)
 	}
 }
 
@@ -366,14 +366,19 @@ func funcs(w words) template.FuncMap {
 		"monthafter": func(m *check.Month) string {
 			return time.Date(m.Year, m.Month+1, 1, 0, 0, 0, 0, civil.Japan).Format("2006-01")
 		},
-		"canundo":  func(v *check.View) bool { return v.State == eligibility.Recorded || v.State == eligibility.Queued },
-		"mayamend": func(v *check.View) bool { return v.State != eligibility.Voided },
-		"left":     func(now, until time.Time) string { return age(w, until.Sub(now)) },
-		"tabkey":   func(tab string) string { return tabKeys[tab] },
-		"headers":  func(v *pageView) string { return csrfHeaders(v.Visitor.CSRF) },
-		"level":    queueLevel,
-		"validity": func(s string) string { return w.plain("r." + s) },
-		"percent":  func(s string) string { return w.plain("co." + s) },
+		"canundo":     func(v *check.View) bool { return v.State == eligibility.Recorded || v.State == eligibility.Queued },
+		"mayamend":    func(v *check.View) bool { return v.State != eligibility.Voided },
+		"cardicon":    cardIcon,
+		"tonev":       func(v eligibility.Validity) string { return tone(check.Display(v)) },
+		"shortday":    func(d civil.Date) string { return fmt.Sprintf("%d/%d", int(d.Month), d.Day) },
+		"shortid":     func(id string) string { return id[max(0, len(id)-8):] },
+		"monthnumber": func(m *check.Month) int { return int(m.Month) },
+		"left":        func(now, until time.Time) string { return age(w, until.Sub(now)) },
+		"tabkey":      func(tab string) string { return tabKeys[tab] },
+		"headers":     func(v *pageView) string { return csrfHeaders(v.Visitor.CSRF) },
+		"level":       queueLevel,
+		"validity":    func(s string) string { return w.plain("r." + s) },
+		"percent":     func(s string) string { return w.plain("co." + s) },
 	}
 }
 

@@ -3,9 +3,13 @@ package reception_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
+	"madoguchi.example/agent/internal/door"
+	"madoguchi.example/agent/internal/operator"
+	"madoguchi.example/agent/internal/rehearsal"
 	"maps"
 	"mime/multipart"
 	"net/http"
@@ -34,8 +38,10 @@ import (
 
 var noon = time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC)
 
-// desk is a scripted desk: what is under test is what the pages show of it.
+// desk is a scripted desk: what is under test is what the pages show of it. What it does not
+// script, a desk for practising does.
 type desk struct {
+	reception.Desk
 	mu       sync.Mutex
 	entries  []check.Entry
 	doubts   []check.Doubt
@@ -164,14 +170,14 @@ type stage struct {
 func open(t testing.TB, change ...func(*stage)) *stage {
 	t.Helper()
 	s := &stage{
-		desk: &desk{cases: scene()}, reader: &reader{asOf: noon.AddDate(0, 0, -2)}, class: profile.Clinic, log: io.Discard,
+		desk: &desk{Desk: room(t).Desk(), cases: scene()}, reader: &reader{asOf: noon.AddDate(0, 0, -2)}, class: profile.Clinic, log: io.Discard,
 		line: uplink.Line{Since: noon}, stats: queue.Stats{Pending: 2, OldestAt: noon.Add(-20 * time.Minute)},
 	}
 	for _, c := range change {
 		c(s)
 	}
 	h, err := reception.New(reception.Config{
-		Desk: s.desk, Verifier: s.reader, Operators: []string{"受付１", "受付２"}, LockAfter: 10 * time.Minute,
+		Desk: s.desk, Verifier: s.reader, Rand: rand.Reader,
 		Profile: func() profile.Profile {
 			return profile.Profile{OfficeName: "みなと内科クリニック", Class: s.class}
 		},
@@ -182,9 +188,34 @@ func open(t testing.TB, change ...func(*stage)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Server = httptest.NewServer(h)
+	s.Server = httptest.NewServer(behindADoor(h))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// room is a desk for practising.
+func room(t testing.TB) *rehearsal.Room {
+	t.Helper()
+	r, err := rehearsal.New(rehearsal.Config{
+		Class: profile.Clinic, Office: "みなと内科クリニック", Now: func() time.Time { return noon }, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// behindADoor serves the desk to an operator who has come in, and the door's own files.
+func behindADoor(desk http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/door/") {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		v := door.Visitor{Operator: operator.Operator{ID: "op_1", Name: "受付１", Lead: true}, SignedIn: true, CSRF: "t"}
+		desk.ServeHTTP(w, r.WithContext(door.WithVisitor(r.Context(), v)))
+	})
 }
 
 func (s *stage) do(t *testing.T, r *http.Request) (int, string) {
@@ -355,9 +386,6 @@ func TestHostileRequestsAreRefusedAndTheDeskStaysUp(t *testing.T) {
 		header []string
 	}{
 		{"oversized form", http.StatusRequestEntityTooLarge, "/checks", huge, nil},
-		{"from another site", http.StatusForbidden, "/checks", url.Values{}, []string{"Sec-Fetch-Site", "cross-site"}},
-		{"from another origin", http.StatusForbidden, "/checks", url.Values{}, []string{"Origin", "https://evil.example"}},
-		{"an operator that does not exist", http.StatusUnprocessableEntity, "/operator", url.Values{"operator": {secret}}, nil},
 		{"a broken form", http.StatusUnprocessableEntity, "/checks", url.Values{}, []string{"Content-Type", "application/x-www-form-urlencoded; %" + secret}},
 		{"a broken multipart", http.StatusUnprocessableEntity, "/verify", url.Values{"x": {secret}}, []string{"Content-Type", "multipart/form-data; boundary=x"}},
 		{"a case that does not exist", http.StatusNotFound, "/cases/" + secret + "/close", url.Values{}, nil},
@@ -371,11 +399,6 @@ func TestHostileRequestsAreRefusedAndTheDeskStaysUp(t *testing.T) {
 			t.Errorf("%s: %d, want %d; or the answer repeats what was sent", c.name, status, c.status)
 		}
 	}
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/", nil)
-	r.Host = "evil.example"
-	if status, _ := s.do(t, r); status != http.StatusMisdirectedRequest {
-		t.Errorf("another host's name: %d", status)
-	}
 	if status, _ := s.get(t, "/"); status != http.StatusOK {
 		t.Errorf("afterwards: %d", status)
 	}
@@ -384,7 +407,7 @@ func TestHostileRequestsAreRefusedAndTheDeskStaysUp(t *testing.T) {
 func TestNoTemplateWordIsMissing(t *testing.T) {
 	for _, lang := range []string{"ja", "ja-easy", "en"} {
 		s := open(t)
-		for _, path := range []string{"/?lang=" + lang, "/?tab=scan&lang=" + lang, "/?case=differs&lang=" + lang, "/?case=offline&lang=" + lang, "/?case=refused&lang=" + lang} {
+		for _, path := range []string{"/?lang=" + lang, "/?tab=scan&lang=" + lang, "/?tab=card&lang=" + lang, "/?tab=declare&lang=" + lang, "/?tab=faces&lang=" + lang, "/?tab=month&lang=" + lang, "/?tab=bookings&lang=" + lang, "/?tab=help&lang=" + lang, "/cases/offline/slip?lang=" + lang, "/print/day?lang=" + lang, "/?case=differs&lang=" + lang, "/?case=offline&lang=" + lang, "/?case=refused&lang=" + lang} {
 			_, body := s.get(t, path)
 			if missing := regexp.MustCompile(`\[[a-z]+\.[a-z_.]+\]`).FindString(body); missing != "" || strings.Contains(body, "%!") {
 				t.Errorf("%s: %s has no words, or words lack a value", path, missing)
