@@ -433,6 +433,33 @@ func TestTimeoutsAndTLS(t *testing.T) {
 	}
 }
 
+func TestWhatIsAskedGoesNowhereElse(t *testing.T) {
+	b := newBench(t)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	defer elsewhere.Close()
+	for _, status := range []int{301, 302, 307, 308} {
+		b.reply(status, "text/plain", "", "Location", elsewhere.URL+"/r4/CoverageEligibilityRequest/$submit")
+		if _, err := b.ask(b.payer(), 1); fault.CodeOf(err) != fault.Unavailable {
+			t.Errorf("status %d: %v", status, err)
+		}
+	}
+}
+
+func TestAnEndlessAnswerIsNotReadToItsEnd(t *testing.T) {
+	b := newBench(t)
+	b.answer = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", fhir.ContentType)
+		for chunk := bytes.Repeat([]byte(" "), 32<<10); r.Context().Err() == nil; {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}
+	if got, err := b.ask(b.payer(), 1); err != nil || !got[0].Waiting || !strings.Contains(b.log.String(), "too large") {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestInquiriesThatCannotBeReadAreRefused(t *testing.T) {
 	b := newBench(t)
 	b.reply(200, fhir.ContentType, response(`"outcome":"queued"`))
