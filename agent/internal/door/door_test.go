@@ -412,7 +412,7 @@ func TestEveryAnswerIsStrict(t *testing.T) {
 			t.Errorf("%d: policy %q", got.status, csp)
 		}
 		for name, want := range map[string]string{
-			"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
+			"Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
 		} {
 			if got.header.Get(name) != want {
 				t.Errorf("%d: %s is %q", got.status, name, got.header.Get(name))
@@ -499,7 +499,10 @@ func TestAnotherPageGetsNothing(t *testing.T) {
 	if got := b.do(http.MethodPost, "/checks", form, "Origin", s.URL, "Sec-Fetch-Site", "same-origin"); got.status != http.StatusCreated {
 		t.Errorf("the desk's own page: %d", got.status)
 	}
-	if len(s.names) != 2 {
+	if got := b.do(http.MethodPost, "/checks", form, "Origin", "null", "Sec-Fetch-Site", "same-origin"); got.status != http.StatusCreated {
+		t.Errorf("the desk's own page without a referrer: %d", got.status)
+	}
+	if len(s.names) != 3 {
 		t.Errorf("recorded: %v", s.names)
 	}
 }

@@ -28,7 +28,7 @@ func (e *entrance) headers(w http.ResponseWriter) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer a browser hides the origin of our own forms
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 	h.Set("Cache-Control", "no-store")
 	if e.lan {
@@ -70,10 +70,10 @@ func (e *entrance) ownPage(r *http.Request) bool {
 	if len(sites) == 1 {
 		site = sites[0]
 	}
-	if e.isLaunchFile(r, origin) {
+	if e.isLaunchFile(r) {
 		return true
 	}
-	if origin != "" && origin != e.origin(r) {
+	if hidden := origin == "null" && site == "same-origin"; origin != "" && origin != e.origin(r) && !hidden {
 		return false
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -96,9 +96,10 @@ func (e *entrance) origin(r *http.Request) string {
 
 // isLaunchFile tells the one post that comes from outside: the file that `open` wrote, whose
 // origin is null. It can spend a ticket of 256 bits and nothing else.
-func (e *entrance) isLaunchFile(r *http.Request, origin string) bool {
+func (e *entrance) isLaunchFile(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
-	return !e.lan && r.Method == http.MethodPost && r.URL.Path == "/launch" && origin == "null" &&
+	return !e.lan && r.Method == http.MethodPost && r.URL.Path == "/launch" &&
+		r.Header.Get("Origin") == "null" && r.Header.Get("Sec-Fetch-Site") != "same-origin" &&
 		(mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 

@@ -187,7 +187,7 @@ func (e *entrance) launchPage(w http.ResponseWriter, r *http.Request) {
 
 // launch spends a code that was typed, or the ticket of the file.
 func (e *entrance) launch(w http.ResponseWriter, r *http.Request) {
-	fromFile := r.Header.Get("Origin") == "null"
+	fromFile := e.isLaunchFile(r)
 	v := e.view(r, "launch")
 	if err := r.ParseForm(); err != nil {
 		v.Fault = "launch_wrong"

@@ -12,27 +12,39 @@
   const locked = () => Boolean(box.querySelector("[data-locked]"));
   const headers = () => JSON.parse(body.getAttribute("hx-headers") || "{}");
   let before = null;
+  let asking = "";
 
-  const open = (path) => {
-    if (filled()) return;
-    htmx.ajax("GET", path, { target: "#door", swap: "innerHTML" });
+  const remember = () => {
+    if (!box.contains(document.activeElement)) before = document.activeElement;
   };
-  const lock = () => htmx.ajax("POST", "/lock", { target: "#door", swap: "innerHTML" });
+  const open = (path) => {
+    if (filled() || asking === path) return;
+    remember();
+    asking = path;
+    htmx.ajax("GET", path, { target: "#door", swap: "innerHTML" }).finally(() => { if (asking === path) asking = ""; });
+  };
+  const lock = () => { // hidden at once, also where the agent does not answer
+    remember();
+    body.classList.add("locked");
+    htmx.ajax("POST", "/lock", { target: "#door", swap: "innerHTML" });
+  };
   const close = () => box.replaceChildren();
 
-  // What lies under the door can neither be read nor reached.
+  // What lies under the door can neither be reached nor, while it is locked, be read.
   const cover = () => {
-    const on = filled();
-    for (const e of body.children) if (e !== box && e.tagName !== "SCRIPT") e.inert = on;
-    body.classList.toggle("locked", on && locked());
-    if (on) {
-      if (!box.contains(document.activeElement)) before ??= document.activeElement;
-      (box.querySelector("[aria-invalid], [autofocus]") ?? box.querySelector("input:not([type=hidden]), a"))?.focus();
+    const shown = box.querySelector("dialog");
+    body.classList.toggle("locked", locked());
+    if (!shown) {
+      before?.focus();
       return;
     }
-    before?.focus();
-    before = null;
+    if (!shown.open) shown.showModal();
+    (shown.querySelector("[aria-invalid], [autofocus]") ?? shown.querySelector("input:not([type=hidden]), a"))?.focus();
   };
+  box.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    if (!locked()) close();
+  }, true);
   box.addEventListener("click", (event) => {
     if (!event.target.closest("[data-close]")) return;
     event.preventDefault();
@@ -73,7 +85,10 @@
     const plain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.isComposing;
     if (filled()) {
       event.stopPropagation();
-      if (event.key === "Escape" && !locked() && plain) close();
+      if (event.key === "Escape") {
+        event.preventDefault();
+        if (!locked()) close();
+      }
       if (/^F([1-9]|1[0-2])$/.test(event.key)) event.preventDefault();
       return;
     }
