@@ -32,39 +32,41 @@ type Shelf interface {
 
 // Case is one check as the desk knows it. It holds personal data and masks itself in logs.
 type Case struct {
-	RecordID   string                   `json:"record_id"` // UUID version 7: sorts by time
-	RecordedAt time.Time                `json:"recorded_at"`
-	VisitDay   civil.Date               `json:"visit_day"`
-	Operator   string                   `json:"operator"`
-	OperatorID string                   `json:"operator_id,omitempty"`
-	Label      string                   `json:"label,omitempty"`   // the patient's kana, as typed
-	Patient    string                   `json:"patient,omitempty"` // the clinic's own reference, at most 50 characters (照会番号)
-	Inquiry    eligibility.Inquiry      `json:"inquiry"`           // without InsurerNumber and Number: nothing can be asked yet
-	Typed      Typed                    `json:"typed,omitzero"`
-	Evidence   eligibility.Evidence     `json:"evidence"`
-	Person     *eligibility.Person      `json:"person,omitempty"` // who the card named
-	Declared   *eligibility.Declaration `json:"declared,omitempty"`
-	Cause      eligibility.Cause        `json:"cause"`
-	Assumed    eligibility.Assumption   `json:"assumed"`
-	Charge     Charge                   `json:"charge,omitzero"`
-	Known      *Known                   `json:"known,omitempty"` // the last known word when it was recorded
-	State      eligibility.State        `json:"state"`
-	Route      eligibility.Route        `json:"route,omitempty"`
-	AskedAt    time.Time                `json:"asked_at,omitzero"` // when the clinic's own terminal was last asked
-	Asked      int                      `json:"asked,omitempty"`   // how often
-	SentAt     time.Time                `json:"sent_at,omitzero"`
-	Answer     *eligibility.Answer      `json:"answer,omitempty"`
-	AnsweredAt time.Time                `json:"answered_at,omitzero"`
-	Refusal    string                   `json:"refusal,omitempty"` // a fault code, in state Refused
-	Task       *Task                    `json:"task,omitempty"`
-	Amends     string                   `json:"amends,omitempty"`     // the record that this one stands in place of
-	AmendedBy  string                   `json:"amended_by,omitempty"` // the record that stands in place of this one
-	VoidedAt   time.Time                `json:"voided_at,omitzero"`
-	VoidedBy   string                   `json:"voided_by,omitempty"` // the operator
-	VoidReason eligibility.AmendReason  `json:"void_reason,omitempty"`
-	Family     string                   `json:"family,omitempty"` // the record of the same family's first member
-	Face       string                   `json:"face,omitempty"`   // the face reader's file that the answer came from
-	Owed       []Owed                   `json:"owed,omitempty"`   // wire records decided with this row and not in the queue yet
+	RecordID     string                   `json:"record_id"` // UUID version 7: sorts by time
+	RecordedAt   time.Time                `json:"recorded_at"`
+	VisitDay     civil.Date               `json:"visit_day"`
+	Operator     string                   `json:"operator"`
+	OperatorID   string                   `json:"operator_id,omitempty"`
+	Label        string                   `json:"label,omitempty"`   // the patient's kana, as typed
+	Patient      string                   `json:"patient,omitempty"` // the clinic's own reference, at most 50 characters (照会番号)
+	Inquiry      eligibility.Inquiry      `json:"inquiry"`           // without InsurerNumber and Number: nothing can be asked yet
+	Typed        Typed                    `json:"typed,omitzero"`
+	Evidence     eligibility.Evidence     `json:"evidence"`
+	Person       *eligibility.Person      `json:"person,omitempty"` // who the card named
+	Declared     *eligibility.Declaration `json:"declared,omitempty"`
+	Cause        eligibility.Cause        `json:"cause"`
+	Assumed      eligibility.Assumption   `json:"assumed"`
+	Charge       Charge                   `json:"charge,omitzero"`
+	Known        *Known                   `json:"known,omitempty"` // the last known word when it was recorded
+	State        eligibility.State        `json:"state"`
+	Route        eligibility.Route        `json:"route,omitempty"`
+	AskedAt      time.Time                `json:"asked_at,omitzero"` // when the clinic's own terminal was last asked
+	Asked        int                      `json:"asked,omitempty"`   // how often
+	SentAt       time.Time                `json:"sent_at,omitzero"`
+	Answer       *eligibility.Answer      `json:"answer,omitempty"`
+	AnsweredAt   time.Time                `json:"answered_at,omitzero"`
+	Refusal      string                   `json:"refusal,omitempty"`       // a fault code or a word of the exchange, in state Refused
+	RefusedField string                   `json:"refused_field,omitempty"` // the field that it lies in, where one is known
+	Unsendable   string                   `json:"unsendable,omitempty"`    // the characters that cannot be sent, where it is those
+	Task         *Task                    `json:"task,omitempty"`
+	Amends       string                   `json:"amends,omitempty"`     // the record that this one stands in place of
+	AmendedBy    string                   `json:"amended_by,omitempty"` // the record that stands in place of this one
+	VoidedAt     time.Time                `json:"voided_at,omitzero"`
+	VoidedBy     string                   `json:"voided_by,omitempty"` // the operator
+	VoidReason   eligibility.AmendReason  `json:"void_reason,omitempty"`
+	Family       string                   `json:"family,omitempty"` // the record of the same family's first member
+	Face         string                   `json:"face,omitempty"`   // the face reader's file that the answer came from
+	Owed         []Owed                   `json:"owed,omitempty"`   // wire records decided with this row and not in the queue yet
 }
 
 // Owed is a wire record that was decided in the same commit as its row, under its own ID,

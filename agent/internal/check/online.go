@@ -108,7 +108,10 @@ func (d *Desk) ask(ctx context.Context, c casebook.Case) error {
 		return err
 	}
 	if inquiry {
-		c.State, c.Refusal = eligibility.Refused, refusalWord(failed)
+		c.State, c.Refusal, c.RefusedField = eligibility.Refused, refusalWord(failed), fault.PlaceOf(failed)
+		if u, ok := errors.AsType[*oqs.UnsendableError](failed); ok {
+			c.Unsendable = string(u.Runes)
+		}
 		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: asked}
 		return d.keep(ctx, []casebook.Case{c})
 	}

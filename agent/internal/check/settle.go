@@ -247,7 +247,7 @@ func (d *Desk) take(c *casebook.Case, answer eligibility.Answer) error {
 	}
 	now := d.Now().UTC()
 	if c.State == eligibility.Refused || c.State == eligibility.Answered {
-		c.Refusal, c.Task = "", nil // a word came after all
+		c.Refusal, c.RefusedField, c.Unsendable, c.Task = "", "", "", nil // a word came after all
 	}
 	c.State, c.Answer, c.AnsweredAt = eligibility.Answered, &answer, now
 	if kind, differences := judge(c, answer); kind != "" {
