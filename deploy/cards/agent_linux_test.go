@@ -316,6 +316,29 @@ func TestACardPulledInTheMiddle(t *testing.T) {
 	t.Logf("pulled at %d places of %d commands", cases, last)
 }
 
+// A card that is pulled while another slides into its place: the two are never one reading.
+func TestACardIsSwappedInTheMiddle(t *testing.T) {
+	alone(t)
+	d := startDaemon(t)
+	roots := trustDir(t)
+	for _, n := range []int{18, 28} {
+		first, other := makeCard(t, card.Options{}), holder
+		other.Name = "架空　太郎"
+		second := makeCard(t, card.Options{Person: other})
+		in := d.insert(0, first, card.Faults{PullAfter: n})
+		next := d.put(0, second, card.Faults{}) // waits behind the first
+		l, exit := read(t, card.DefaultPIN, roots...)
+		if l.Person != nil || exit != exitCard {
+			t.Errorf("swapped after %d commands: exit %d, %+v", n, exit, l)
+		}
+		if second.Tries()[card.TextPIN] != 3 || second.Tries()[card.AuthPIN] != 3 {
+			t.Errorf("swapped after %d commands: tries left %v", n, second.Tries())
+		}
+		next.Remove()
+		d.empty(in)
+	}
+}
+
 // A card that loses its power for a moment forgets what was verified: nothing is told of a
 // person unless all was read.
 func TestACardThatLosesItsPower(t *testing.T) {
@@ -354,6 +377,26 @@ func TestAnotherProgramResetsTheCard(t *testing.T) {
 		wants{card: "my_number", certificate: "good", left: 3, exit: exitOK, person: true}.of(t, l, exit)
 		other.Wait()
 	}
+}
+
+// A card that another program keeps to itself is told as such, not as a slow one.
+func TestAnotherProgramKeepsTheCard(t *testing.T) {
+	alone(t)
+	d := startDaemon(t)
+	in := d.insert(0, makeCard(t, card.Options{}), card.Faults{Slow: 2 * time.Second})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var other sync.WaitGroup
+	other.Go(func() {
+		_ = exec.CommandContext(ctx, "pkcs15-tool", "--dump").Run() // it is ended in the middle
+	})
+	until(t, "the other program has the card", func() bool { return in.Commands() > 0 })
+	l, exit := read(t, card.DefaultPIN)
+	if l.Person != nil || l.Fault != "in_use" || l.Place != "reader" || exit != exitReader {
+		t.Errorf("exit %d, %+v", exit, l)
+	}
+	cancel()
+	other.Wait()
 }
 
 // A card that lies the wrong way up is there and takes no power.

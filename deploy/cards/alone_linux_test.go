@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,6 +98,8 @@ func again() int {
 		return 1
 	}
 	defer tidy()
+	// The kernel kills the child when the thread that started it ends.
+	runtime.LockOSThread()
 	cmd := namespaced(program)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Run(); cmd.ProcessState == nil {
