@@ -14,6 +14,7 @@ import (
 
 	cardreader "madoguchi.example/agent/internal/card/command"
 	"madoguchi.example/agent/internal/config"
+	doctorcommand "madoguchi.example/agent/internal/doctor/command"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/settings"
 )
@@ -49,7 +50,9 @@ func commands() []command {
 		{"enroll", "enroll [--config FILE] --code CODE [--backend URL]", "make this terminal's keys and enrol it with a one-time code", enroll},
 		{"verify", "verify [--config FILE] [--trust DIR] [--at RFC3339] [--json] [--fetch [--passcode CODE]] FILE|-", "verify a certificate without a network (--fetch follows a SMART Health Link); exit 0 only when it is valid", verifyCertificate},
 		{"card", cardreader.Usage, cardreader.Help, readCard},
-		{"queue", "queue status [--config FILE]", "show what waits to be sent; the agent must not be running", queueStatus},
+		{"practice", practiceUsage, "open a desk for practising with invented people, apart from any terminal", practise},
+		{"doctor", doctorcommand.Usage, doctorcommand.Help, examine},
+		{"queue", "queue status [--config FILE]", "show what waits to be sent", queueStatus},
 		{"check-config", "check-config [--config FILE]", "print every fault of the configuration at once", checkConfig},
 		{"version", "version", "print the version", printVersion},
 	}

@@ -61,7 +61,7 @@ func (a *agent) besideOf() (beside, error) {
 			},
 		})
 	}
-	b.scanners = scanners(c.Scanner, a.world, a.log, func() { a.desk.Changed() }) // they run after the desk is there
+	b.scanners = scanners(c.Scanner, a.world, a.log, func() { a.rounds.Kick(); a.desk.Changed() }) // they run after the desk is there
 	if c.OQS.Used() && a.terminal.Class().MayCheckInsurance() {
 		b.folder = oqsfolder.New(folderConfig(c.OQS, a.terminal.Profile().Institution, a.world, a.log))
 	}
@@ -255,15 +255,35 @@ func (a *agent) scanned(s scanner.Scan) {
 	a.desk.Changed()
 }
 
-// scans is the newest code that a device delivered. Nobody else keeps it.
+// scans is the newest code that a device delivered. Nobody else keeps it, and whoever takes
+// it has it alone.
 type scans struct {
 	mu     sync.Mutex
-	newest scanner.Scan
+	newest *scanner.Scan
 	count  uint64
 }
 
 func (s *scans) put(scan scanner.Scan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.newest, s.count = scan, s.count+1
+	s.newest, s.count = &scan, s.count+1
+}
+
+// Take gives the newest scan once.
+func (s *scans) Take() (scanner.Scan, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.newest == nil {
+		return scanner.Scan{}, false
+	}
+	scan := *s.newest
+	s.newest = nil
+	return scan, true
+}
+
+// Count tells how many scans came since the start.
+func (s *scans) Count() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
 }

@@ -30,13 +30,14 @@ const (
 	secretInsurer = "33120015"
 	secretBirth   = "1961-07-29"
 	secretText    = "hostile-7f3a"
+	secretPIN     = "74402580"
 )
 
 // secrets are all forms that the person's data takes on its way, long enough not to stand
 // in a time or an id by chance.
 var secrets = []string{
 	secretKana, secretKanji, secretNumber, secretSymbol, "検査", secretInsurer, "33120016", secretBirth, "S36.7.29",
-	secretText, "123456789018", "insurer-name-at-home",
+	secretText, secretPIN, "123456789018", "insurer-name-at-home",
 }
 
 // office is a small backend with a payer, over a real listener. What it says to a record is

@@ -6,21 +6,23 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/check"
 	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/config"
+	"madoguchi.example/agent/internal/control"
+	"madoguchi.example/agent/internal/doctor"
+	"madoguchi.example/agent/internal/door"
 	"madoguchi.example/agent/internal/inspect"
 	"madoguchi.example/agent/internal/linkfetch"
+	"madoguchi.example/agent/internal/operator"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/reception"
 	"madoguchi.example/agent/internal/terminal"
@@ -32,13 +34,8 @@ import (
 	"madoguchi.example/shared/logmask"
 )
 
-// Bounds of the desk's server and of how the agent ends.
-const (
-	headerTimeout = 5 * time.Second
-	drainTimeout  = 3 * time.Second
-	// keepCases is how many days answered cases stay on the terminal.
-	keepCases = 40
-)
+// keepCases is how many days answered cases stay on the terminal.
+const keepCases = 40
 
 // runAgent serves the desk and syncs until ctx ends.
 func runAgent(ctx context.Context, w World, args []string) error {
@@ -59,19 +56,25 @@ func runAgent(ctx context.Context, w World, args []string) error {
 
 // agent is the wired program.
 type agent struct {
-	config   config.Config
-	world    World
-	log      *slog.Logger
-	terminal *terminal.Terminal
-	vault    *vault.Vault
-	queue    *queue.Queue
-	book     *casebook.Book
-	floor    *clockfloor.Floor
-	uplink   *uplink.Uplink
-	desk     *check.Desk
-	beside   beside
-	scans    scans
-	handler  http.Handler
+	config    config.Config
+	world     World
+	log       *slog.Logger
+	terminal  *terminal.Terminal
+	vault     *vault.Vault
+	queue     *queue.Queue
+	book      *casebook.Book
+	floor     *clockfloor.Floor
+	uplink    *uplink.Uplink
+	desk      *check.Desk
+	beside    beside
+	scans     scans
+	rounds    *doctor.Rounds
+	probe     *doctor.Probe
+	operators *operator.Book
+	lan       door.LAN
+	door      *door.Door
+	practice  practice
+	handler   http.Handler // of the desk, behind the door
 }
 
 // open wires the agent's parts. It uses no network.
@@ -108,15 +111,63 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 		Queue: a.queue, Backend: a.terminal, Handler: a.desk, Now: w.Now, Rand: w.Rand, Log: a.log,
 		OnLine: func(uplink.Line) { a.desk.Changed() },
 	})
-	a.handler, err = reception.New(reception.Config{
-		Desk: a.desk, Verifier: a.reader(), Profile: a.terminal.Profile,
-		Line: a.uplink.Line, Stats: a.queue.Stats, Damage: a.damage, Operators: c.Desk.Operators, LockAfter: c.Desk.LockAfter,
-		Now: w.Now, Log: a.log,
-	})
+	a.probe = &doctor.Probe{URL: a.terminal.State().Backend, Now: w.Now, Timeout: c.Backend.Timeout}
+	if a.probe.Transport, err = transport(c.Backend); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	a.rounds = doctor.NewRounds(a.parts, 0, a.desk.Changed)
+	if err = errors.Join(a.openDoor(ctx), a.openPractice()); err == nil {
+		a.handler, err = reception.New(a.reception())
+	}
 	if err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
+}
+
+// openDoor reads the operators and the sessions that were open.
+func (a *agent) openDoor(ctx context.Context) error {
+	c, w := a.config.Desk, a.world
+	var err error
+	a.operators, err = operator.Open(ctx, operator.Config{Shelf: a.vault.Shelf(operator.ShelfName), Now: w.Now, Rand: w.Rand, First: c.Operators})
+	if err != nil {
+		return err
+	}
+	if n := a.operators.Unreadable(); n > 0 {
+		a.log.Error("operators cannot be read any more", "count", n)
+	}
+	if c.LAN.Listen != "" {
+		if a.lan, err = door.OpenLAN(filepath.Join(a.config.StateDir, "lan"), c.LAN.Names, w.Now, w.Rand, a.log); err != nil {
+			return err
+		}
+	}
+	a.door, err = door.New(door.Config{
+		Operators: a.operators, Sessions: a.vault.Shelf(door.SessionShelf), Devices: a.vault.Shelf(door.DeviceShelf), LockAfter: c.LockAfter,
+		Pending: func() int { return a.queue.Stats().Pending }, Office: func() string { return a.terminal.Profile().OfficeName },
+		LAN: a.lan, Now: w.Now, Rand: w.Rand, Log: a.log,
+	})
+	return err
+}
+
+// reception is what the desk's pages are made of. A part that there is none of stays a nil of
+// its interface.
+func (a *agent) reception() reception.Config {
+	c := reception.Config{
+		Desk: a.desk, Verifier: a.reader(), Profile: a.terminal.Profile,
+		Line: a.uplink.Line, Stats: a.queue.Stats, Damage: a.damage, Now: a.world.Now, Rand: a.world.Rand, Log: a.log,
+		Bookings: a.beside.bookings, PracticeURL: a.practice.address.get,
+		Findings: func(context.Context) []doctor.Finding { return a.rounds.Latest() },
+	}
+	if a.beside.cards != nil {
+		c.Cards = a.beside.cards
+	}
+	if len(a.beside.scanners) > 0 {
+		c.Scans = &a.scans
+	}
+	if asks := a.beside.asks(); asks != nil {
+		c.Folder = asks.Health
+	}
+	return c
 }
 
 func (a *agent) shelf(name string) casebook.Shelf { return a.vault.Shelf(name) }
@@ -232,49 +283,6 @@ func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Termin
 
 func (a *agent) close() error { return errors.Join(a.queue.Close(), a.vault.Close()) }
 
-// serve runs the desk's server, the uplink and the refreshing until ctx ends or the server
-// fails.
-func (a *agent) serve(ctx context.Context) error {
-	ln, err := net.Listen("tcp", a.config.Desk.Listen)
-	if err != nil {
-		return fmt.Errorf("cannot open the desk: %w", err)
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	address := ln.Addr().String()
-	if err := os.WriteFile(filepath.Join(a.config.StateDir, "address"), []byte(address+"\n"), 0o600); err != nil {
-		a.log.Warn("the desk's address could not be written", "error", err) // a full disk keeps nobody from the desk
-	}
-	a.log.Info("listening", "address", address, "terminal", a.terminal.ID(), "version", a.world.Version)
-	server := &http.Server{
-		Handler: a.handler, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: 32 << 10,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ErrorLog:    slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	}
-	a.reconcile(ctx)
-	var work sync.WaitGroup
-	work.Go(func() { _ = a.uplink.Run(ctx) })
-	work.Go(func() { a.refresh(ctx) })
-	work.Go(func() { a.runBeside(ctx) })
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-		defer cancel()
-		if err = server.Shutdown(grace); err != nil {
-			err = server.Close()
-		}
-	}
-	stop()
-	work.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
-	return err
-}
-
 // refresh asks for profile and trust snapshot at the start and then every RefreshEvery;
 // what is in use stays in use when it cannot.
 func (a *agent) refresh(ctx context.Context) {
@@ -352,6 +360,29 @@ func queueStatus(ctx context.Context, w World, args []string) error {
 	if err != nil {
 		return err
 	}
+	var stats queue.Stats
+	if err := statsOf(ctx, c, w, &stats); err != nil {
+		return err
+	}
+	oldest := "-"
+	if stats.Pending > 0 {
+		oldest = stats.OldestAt.UTC().Format(time.RFC3339)
+	}
+	_, err = fmt.Fprintf(w.Stdout, "pending %d\noldest %s\nbytes %d\ndead %d\nunanswered %d\n", stats.Pending, oldest, stats.Bytes, stats.Dead, stats.SentUnanswered)
+	return err
+}
+
+// statsOf asks the running agent, or looks into the queue where none runs.
+func statsOf(ctx context.Context, c config.Config, w World, stats *queue.Stats) error {
+	var running status
+	err := control.Call(ctx, controlPath(c), statusAct, nil, &running)
+	if err == nil {
+		*stats = running.Queue
+		return nil
+	}
+	if fault.CodeOf(err) != fault.Unavailable {
+		return err
+	}
 	t, err := loadTerminal(c, w, nil, nil)
 	if err != nil {
 		return err
@@ -360,11 +391,6 @@ func queueStatus(ctx context.Context, w World, args []string) error {
 	if err != nil {
 		return err
 	}
-	s := q.Stats()
-	oldest := "-"
-	if s.Pending > 0 {
-		oldest = s.OldestAt.UTC().Format(time.RFC3339)
-	}
-	_, err = fmt.Fprintf(w.Stdout, "pending %d\noldest %s\nbytes %d\ndead %d\nunanswered %d\n", s.Pending, oldest, s.Bytes, s.Dead, s.SentUnanswered)
-	return errors.Join(err, q.Close(), v.Close())
+	*stats = q.Stats()
+	return errors.Join(q.Close(), v.Close())
 }

@@ -70,6 +70,8 @@ type counter struct {
 	stop  func()
 	limit context.Context
 	now   func() time.Time
+	http  *http.Client // with the session
+	csrf  string       // and its token
 }
 
 func enrolled(t *testing.T, o *office) *counter {
@@ -79,7 +81,7 @@ func enrolled(t *testing.T, o *office) *counter {
 	c := &counter{t: t, dir: t.TempDir(), out: &output{address: make(chan string, 1)}, limit: limit, now: time.Now}
 	c.env = map[string]string{
 		"MADOGUCHI_AGENT_STATE_DIR": c.dir, "MADOGUCHI_AGENT_DESK_LISTEN": "127.0.0.1:0", "MADOGUCHI_AGENT_BACKEND_URL": o.URL,
-		"MADOGUCHI_AGENT_LOG_LEVEL": "debug",
+		"MADOGUCHI_AGENT_LOG_LEVEL": "debug", "MADOGUCHI_AGENT_DESK_PRACTICE_LISTEN": "127.0.0.1:0", "MADOGUCHI_AGENT_CARD_ENABLED": "false",
 	}
 	if code := c.main(limit, "enroll", "--code", "ABCD-EFGH"); code != app.ExitOK {
 		t.Fatalf("enroll: %d %s", code, c.out)
@@ -110,6 +112,7 @@ func (c *counter) run() {
 	select {
 	case address := <-c.out.address:
 		c.desk = "http://" + address
+		c.enter()
 	case code := <-ended:
 		ended <- code
 		c.t.Fatalf("run ended with %d: %s", code, c.out)
@@ -120,14 +123,11 @@ func (c *counter) run() {
 
 func (c *counter) do(method, path string, form url.Values) (int, string, http.Header) {
 	c.t.Helper()
-	r, err := http.NewRequestWithContext(c.limit, method, c.desk+path, strings.NewReader(form.Encode()))
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	kind := ""
 	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		kind = "application/x-www-form-urlencoded"
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := c.ask(method, path, strings.NewReader(form.Encode()), kind)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -163,13 +163,7 @@ func (c *counter) record() string {
 // until waits for the desk to show the case with an attribute, by the desk's own events.
 func (c *counter) until(id, attribute string) {
 	c.t.Helper()
-	ctx, cancel := context.WithCancel(c.limit)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.desk+"/events", nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := c.ask(http.MethodGet, "/events", nil, "")
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -227,8 +221,11 @@ func TestNoLogNamesAnybody(t *testing.T) {
 	c.do(http.MethodPost, "/cases/"+secretText+"/close", url.Values{})
 	c.do(http.MethodGet, "/"+secretText+"?case="+secretKana, nil)
 
-	if code := c.main(c.limit, "queue", "status"); code != app.ExitFailed || !strings.Contains(c.out.String(), "another process holds the file") {
+	if code := c.main(c.limit, "run"); code != app.ExitFailed || !strings.Contains(c.out.String(), "another process holds the file") {
 		t.Errorf("a second process: %d", code)
+	}
+	if code := c.main(c.limit, "queue", "status"); code != app.ExitOK || !strings.Contains(c.out.String(), "pending 0\n") {
+		t.Errorf("how the running agent's queue stands: %d %s", code, c.out)
 	}
 	c.stop()
 	if code := c.main(c.limit, "verify", "-"); code != app.ExitFailed {

@@ -1,0 +1,152 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"madoguchi.example/agent/internal/control"
+)
+
+// Bounds of the desk's servers and of how the agent ends.
+const (
+	headerTimeout = 5 * time.Second
+	drainTimeout  = 3 * time.Second
+)
+
+// site is one address at which a desk is served.
+type site struct {
+	net.Listener
+	handler http.Handler
+}
+
+// address is what is known of a listener once it listens; "" before and without it.
+type address struct {
+	mu  sync.Mutex
+	url string
+}
+
+func (a *address) set(listens string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.url = "http://" + listens
+}
+
+func (a *address) get() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.url
+}
+
+// serve runs the desk, its socket and all that works beside it until ctx ends or the desk
+// fails.
+func (a *agent) serve(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	desk, err := net.Listen("tcp", a.config.Desk.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot open the desk: %w", err)
+	}
+	socket, err := control.Listen(controlPath(a.config), a.config.Desk.ControlGroup, a.log)
+	if err != nil {
+		return errors.Join(fmt.Errorf("desk.control: %w", err), desk.Close())
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		if err := socket.Serve(ctx, a.acts(desk.Addr().String())); err != nil {
+			a.log.Error("the desk can not be opened any more", "error", err)
+		}
+	})
+	sites := append([]site{{desk, a.door.Wrap(a.handler)}}, a.more()...)
+	a.opened(desk.Addr().String())
+	a.reconcile(ctx)
+	work.Go(func() { _ = a.uplink.Run(ctx) })
+	work.Go(func() { a.refresh(ctx) })
+	work.Go(func() { a.runBeside(ctx) })
+	work.Go(func() { _ = a.door.Run(ctx) })
+	work.Go(func() { _ = a.rounds.Run(ctx) })
+	err = serveSites(ctx, sites, a.log)
+	stop()
+	work.Wait()
+	return err
+}
+
+// opened tells where the desk listens.
+func (a *agent) opened(address string) {
+	if err := os.WriteFile(filepath.Join(a.config.StateDir, "address"), []byte(address+"\n"), 0o600); err != nil {
+		a.log.Warn("the desk's address could not be written", "error", err) // a full disk keeps nobody from the desk
+	}
+	a.log.Info("listening", "address", address, "terminal", a.terminal.ID(), "version", a.world.Version)
+}
+
+// more opens what else is served: the desk for the clinic's other PCs and the one for
+// practising. One that cannot be opened keeps nobody from the desk itself.
+func (a *agent) more() []site {
+	var all []site
+	if listen := a.config.Desk.LAN.Listen; listen != "" {
+		ln, err := net.Listen("tcp", listen)
+		if err != nil {
+			a.log.Error("other PCs cannot open the desk", "key", "desk.lan.listen", "error", err)
+		} else {
+			a.log.Info("listening on the network", "address", ln.Addr().String())
+			all = append(all, site{tls.NewListener(ln, a.lan.TLS()), a.door.WrapLAN(a.handler)})
+		}
+	}
+	if listen := a.config.Desk.PracticeListen; listen != "" {
+		ln, err := net.Listen("tcp", listen)
+		if err != nil {
+			a.log.Warn("there is no desk for practising", "key", "desk.practice_listen", "error", err)
+		} else {
+			a.practice.address.set(ln.Addr().String())
+			a.log.Info("listening for practice", "address", ln.Addr().String())
+			all = append(all, site{ln, a.practice.handler})
+		}
+	}
+	return all
+}
+
+// serveSites serves all until ctx ends or the first of them fails; the others are ended then.
+func serveSites(ctx context.Context, sites []site, log *slog.Logger) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, len(sites))
+	var servers []*http.Server
+	for _, s := range sites {
+		server := &http.Server{
+			Handler: s.handler, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: 32 << 10,
+			BaseContext: func(net.Listener) context.Context { return ctx },
+			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		}
+		servers = append(servers, server)
+		go func() { failed <- server.Serve(s.Listener) }()
+	}
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	stop() // streams end by it
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	var ending sync.WaitGroup
+	for _, s := range servers {
+		ending.Go(func() {
+			if s.Shutdown(grace) != nil {
+				_ = s.Close()
+			}
+		})
+	}
+	ending.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
