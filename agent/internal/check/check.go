@@ -1,8 +1,10 @@
 // Package check is the receptionist's act: from what is typed or scanned to a recorded
 // result, and from a late answer to a task on the patient's row.
 //
-// It promises that a check is durable before anything is sent, that the numbers leave it
-// only sealed to the payer, and that nothing without an answer ever reads as invalid.
+// It promises that a check is durable, with its row, before anything is asked; that the
+// numbers leave it only for the clinic's own 資格確認端末 or sealed to the payer; that what
+// is taken back or corrected stays, pointing to what stands in its place, here and at the
+// backend; and that nothing without an answer ever reads as invalid.
 package check
 
 import (
