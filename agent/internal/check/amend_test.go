@@ -674,3 +674,52 @@ func TestADeskWithoutShelves(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The row that is recorded from the face reader's result is whole in one commit; what was
+// owed follows, and the result is not offered a second time.
+func TestAPowerCutWhileAFaceResultIsRecorded(t *testing.T) {
+	b := newClinic(t)
+	c := casebook.Case{VisitDay: civil.In(b.now)}
+	c.Inquiry.InsurerNumber, c.Inquiry.Number, c.Inquiry.BirthDate = "33120015", "1", civil.Date{Year: 1980, Month: 4, Day: 1}
+	if err := b.TakeFace(t.Context(), "a.xml", face(c)); err != nil {
+		t.Fatal(err)
+	}
+	faces, err := b.Faces(t.Context())
+	if err != nil || len(faces) != 1 {
+		t.Fatalf("%d wait: %v", len(faces), err)
+	}
+	kept := map[string][]byte{}
+	if err := b.vault.Shelf(check.ShelfFaces).Each(t.Context(), func(key string, value []byte) error {
+		kept[key] = slices.Clone(value)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	cut := &fickle{Queue: b.queue}
+	left := 1
+	cut.check = func() error {
+		if left--; left < 0 {
+			return fault.New(fault.Unavailable, "the power is out")
+		}
+		return nil
+	}
+	b.Desk.Queue = cut
+	n, _, err := b.Record(t.Context(), check.Entry{Face: faces[0].ID, Operator: "受付１", OperatorID: "op_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.vault.Shelf(check.ShelfFaces).PutAll(t.Context(), kept); err != nil { // as if it had not been removed yet
+		t.Fatal(err)
+	}
+	b.close()
+	b.open(t)
+	if faces, err := b.Faces(t.Context()); err != nil || len(faces) != 0 {
+		t.Errorf("%d wait: %v", len(faces), err)
+	}
+	if err := b.Reconcile(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v := b.shown(t, n.RecordID); v.State != eligibility.Answered || len(v.Owed) != 0 || kinds(b.records(t)) != "check outcome" {
+		t.Errorf("%s, owed %d, %s", v.State, len(v.Owed), kinds(b.records(t)))
+	}
+}
