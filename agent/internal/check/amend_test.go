@@ -713,8 +713,11 @@ func TestAPowerCutWhileAFaceResultIsRecorded(t *testing.T) {
 	}
 	b.close()
 	b.open(t)
-	if faces, err := b.Faces(t.Context()); err != nil || len(faces) != 0 {
-		t.Errorf("%d wait: %v", len(faces), err)
+	if list, err := b.Faces(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("%d wait: %v", len(list), err)
+	}
+	if _, _, err := b.Record(t.Context(), check.Entry{Face: faces[0].ID}); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("one result was recorded twice: %v", err)
 	}
 	if err := b.Reconcile(t.Context()); err != nil {
 		t.Fatal(err)

@@ -263,8 +263,12 @@ func (d *Desk) face(ctx context.Context, id string) (keptFace, error) {
 		return keptFace{}, err
 	}
 	for _, k := range kept {
-		if k.ID == id && !k.Dropped {
-			return k, nil
+		if k.ID != id || k.Dropped {
+			continue
+		}
+		used, err := d.Book.IDs(ctx, func(c *casebook.Case) bool { return c.Face == k.File })
+		if err != nil || len(used) == 0 {
+			return k, err
 		}
 	}
 	return keptFace{}, fault.At(fault.NotFound, FieldFace, "there is no such result of the face reader any more")
