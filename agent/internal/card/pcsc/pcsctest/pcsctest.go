@@ -384,7 +384,7 @@ func (s *Server) isWaiting(c *client) bool {
 func (s *Server) version(c *client, body []byte) bool {
 	major, minor := number(body, 0), number(body, 4)
 	good := major == 4 && (minor == s.minor || s.minor == Tolerant && minor >= 4)
-	if s.minor == Tolerant && minor > 5 || number(body, 8) != 0 {
+	if minor < 4 || minor > 5 || number(body, 8) != 0 {
 		return s.note("it says %d:%d with the result %#x", major, minor, number(body, 8))
 	}
 	if !good {
