@@ -17,7 +17,7 @@ import (
 const (
 	pcscdProgram = "/usr/sbin/pcscd"
 	runDir       = "/run/pcscd"
-	patience     = 30 * time.Second // a broken test fails after it; none needs it
+	patience     = 60 * time.Second // a broken test fails after it; none needs it
 )
 
 // readerConfig is a reader of two slots, at the ports in slots.
