@@ -46,7 +46,7 @@ func checkClear(r wire.Record, c wire.EligibilityCheck) error {
 		return fault.At(fault.InvalidArgument, "body.elapsed_ms", "must not be negative")
 	case c.Amends == r.ID:
 		return fault.At(fault.InvalidArgument, "body.amends", "must be another record")
-	case !r.WantsAnswer():
+	case c.Route == wire.RouteTerminal:
 		return nil // nothing is sealed
 	}
 	if _, err := age.ExtractHeader(bytes.NewReader(c.Sealed)); err != nil {

@@ -52,7 +52,7 @@ func judgeInsurance(r wire.Record) (verdict, error) {
 		err = checkClear(r, c)
 	}
 	v := verdict{state: Kept, about: c.Amends}
-	if r.WantsAnswer() {
+	if c.Route != wire.RouteTerminal { // as Record.WantsAnswer tells
 		v.state = Open
 	}
 	return v, err

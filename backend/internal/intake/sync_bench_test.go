@@ -40,6 +40,7 @@ func BenchmarkSync(b *testing.B) {
 
 var recordColumns = []string{
 	"terminal_id", "record_id", "batch_id", "epoch", "seq", "kind", "at", "body", "digest", "received_at", "state", "code",
+	"about", "due_at",
 }
 
 // load makes the compressed batches and the rows of another terminal with the same bodies.
@@ -55,7 +56,7 @@ func (x *bench) load(b *testing.B) (batches [][]byte, rows [][][]any) {
 			records = append(records, r)
 			part = append(part, []any{
 				"trm_bare", r.ID, "bat_bare", r.Epoch, int64(r.Sequence), string(r.Kind), sqltx.Micros(r.At),
-				[]byte(r.Body), digest[:], sqltx.Micros(r.At), "open", "",
+				[]byte(r.Body), digest[:], sqltx.Micros(r.At), "open", "", "", sqltx.Micros(r.At),
 			})
 		}
 		raw, err := wire.EncodeBatch(batch(clinic, records...))
