@@ -100,7 +100,7 @@ func (s *screen) until(js string) {
 		}
 		select {
 		case <-end:
-			s.t.Fatalf("not %s: %v; on the page: %s", js, err, evaluate[string](s, "location.href + document.documentElement.outerHTML"))
+			s.t.Fatalf("not %s: %v; on the page: %s", js, err, evaluate[string](s, "location.href + document.hasFocus() + (document.activeElement && document.activeElement.outerHTML) + document.documentElement.outerHTML"))
 		case <-tick.C:
 		}
 	}

@@ -15,7 +15,8 @@
   let asking = "";
 
   const remember = () => {
-    if (!box.contains(document.activeElement)) before = document.activeElement;
+    const at = document.activeElement;
+    if (at && at !== body && !box.contains(at)) before = at;
   };
   const open = (path) => {
     if (filled() || asking === path) return;
@@ -33,11 +34,13 @@
   // What lies under the door can neither be reached nor, while it is locked, be read.
   const cover = () => {
     const shown = box.querySelector("dialog");
+    asking = "";
     body.classList.toggle("locked", locked());
     if (!shown) {
       before?.focus();
       return;
     }
+    htmx.process(shown); // before anybody can press Enter in it
     if (!shown.open) shown.showModal();
     (shown.querySelector("[aria-invalid], [autofocus]") ?? shown.querySelector("input:not([type=hidden]), a"))?.focus();
   };
