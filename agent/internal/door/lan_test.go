@@ -255,7 +255,7 @@ func TestPairingIsBounded(t *testing.T) {
 		t.Errorf("too late: %d", got.status)
 	}
 	late := n.pc()
-	code = late.ask("<b>z</b>")
+	late.ask("<b>z</b>")
 	page := lead.get("/devices").body
 	if strings.Contains(page, "<b>z") {
 		t.Error("a name is written as HTML")
