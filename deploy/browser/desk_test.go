@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"madoguchi.example/deploy/stage"
 )
 
 // desk is a clinic's window on the reception desk.
@@ -23,19 +25,44 @@ const deskWidth, deskHeight = 1366, 768
 func (h *house) desk() *desk {
 	h.t.Helper()
 	d := &desk{h.openApart("desk", deskWidth, deskHeight), h}
-	d.visit(h.terminal.Desk())
+	d.comeIn()
 	d.lineIs(true)
 	d.until("document.activeElement?.id === 'insurer_number'") // ready for the hands
 	return d
 }
 
+// comeIn types the code that `madoguchi-agent open --print` gives, and signs the first
+// operator in by the keyboard; the first time they choose their PIN, and type it once more.
+func (d *desk) comeIn() {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	address, code, err := d.house.terminal.Launch(ctx)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.visit(address)
+	d.until("document.activeElement?.id === 'door-code'")
+	d.press(code, kb.Enter)
+	d.until("document.activeElement?.id === 'door-pin'")
+	d.press(stage.PIN, kb.Enter)
+	d.until("document.querySelector('#door-again') || document.querySelector('#bar .operator')")
+	if value[bool](d.window, "Boolean(document.querySelector('#door-again'))") {
+		d.until("document.activeElement?.id === 'door-pin'")
+		d.press(stage.PIN)
+		d.tabTo("#door-again")
+		d.press(stage.PIN, kb.Enter)
+	}
+	d.has("#bar .operator")
+}
+
 func (d *desk) lineIs(up bool) {
 	d.t.Helper()
 	if up {
-		d.has("#bar .line.up")
+		d.has("#bar .line.up[role=status]")
 		return
 	}
-	d.has("#bar .line.down")
+	d.has("#bar .line.down[role=status]")
 	d.sees("回線：切れています（記録は続けられます）")
 }
 

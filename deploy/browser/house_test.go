@@ -74,7 +74,7 @@ func (h *house) install() {
 	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
 	defer cancel()
 	var err error
-	if h.terminal, err = h.Enrol(ctx, population.OfficeMinatoClinic, ""); err != nil {
+	if h.terminal, err = h.Enrol(ctx, population.OfficeMinatoClinic, stage.Equipment{}); err != nil {
 		h.t.Fatal(err)
 	}
 	if err := h.terminal.Start(ctx); err != nil {

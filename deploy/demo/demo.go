@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/practice/oqs"
 	"madoguchi.example/deploy/stage"
 	"madoguchi.example/deploy/tour"
 )
@@ -50,6 +51,7 @@ const (
 	publicAddress   = "127.0.0.1:8080"
 	deskAddress     = "127.0.0.1:8090"
 	practiceAddress = "127.0.0.1:8070"
+	trainingAddress = "127.0.0.1:8091"
 )
 
 // refreshEvery is how often the terminal asks what is new: soon, for somebody who watches.
@@ -81,7 +83,9 @@ func Run(ctx context.Context, env Env) (err error) {
 	if set.tour {
 		return d.ending(ctx, d.walk(ctx))
 	}
-	d.welcome()
+	if err := d.welcome(ctx); err != nil {
+		return d.ending(ctx, err)
+	}
 	return d.stay(ctx)
 }
 
@@ -148,9 +152,9 @@ func emptied(dir string) (*os.File, error) {
 type demo struct {
 	Env
 	settings
-	stage    *stage.Stage
-	terminal *stage.Terminal
-	imported string
+	stage     *stage.Stage
+	terminals tour.Terminals
+	imported  string
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Stdout, format+"\n", args...) }
@@ -171,14 +175,11 @@ func (d *demo) start(ctx context.Context, programs stage.Programs) (err error) {
 		return err
 	}
 	d.imported = string(out)
-	d.say("starting the backend and one terminal of a clinic")
+	d.say("starting the backend and the terminals of a clinic, of an insurer's counter and of a shelter")
 	if err := d.stage.StartBackend(ctx); err != nil {
 		return err
 	}
-	if d.terminal, err = d.stage.Enrol(ctx, population.OfficeMinatoClinic, free(deskAddress)); err != nil {
-		return err
-	}
-	if err := d.terminal.Start(ctx); err != nil {
+	if d.terminals, err = tour.Furnish(ctx, d.stage, free(deskAddress), free(trainingAddress)); err != nil {
 		return err
 	}
 	return d.stage.WriteFacts()
@@ -210,44 +211,66 @@ func (d *demo) ending(ctx context.Context, err error) error {
 }
 
 func (d *demo) walk(ctx context.Context) error {
-	g := tour.Guide{Stage: d.stage, Terminal: d.terminal, Imported: d.imported, Rand: d.Rand, Out: d.Stdout}
+	g := tour.Guide{Stage: d.stage, Terminals: d.terminals, Imported: d.imported, Rand: d.Rand, Out: d.Stdout}
 	_, err := g.Walk(ctx)
 	return err
 }
 
-func (d *demo) welcome() {
+// desks says how to come in at each terminal: a code opens one browser, once, for two
+// minutes.
+func (d *demo) desks(ctx context.Context) error {
+	for _, one := range []struct {
+		name     string
+		terminal *stage.Terminal
+	}{{"clinic", d.terminals.Clinic}, {"insurer's counter", d.terminals.Insurer}, {"shelter", d.terminals.Shelter}} {
+		address, code, err := one.terminal.Launch(ctx)
+		if err != nil {
+			return err
+		}
+		d.say("    %-18s %s   code %s", one.name, address, code)
+	}
+	d.say("    by itself:         %s open --config %s", d.stage.Programs.Path(stage.Agent), d.terminals.Clinic.Config)
+	return nil
+}
+
+func (d *demo) welcome(ctx context.Context) error {
 	c := d.stage.Cast
 	d.say(`
 Madoguchi runs. Everybody in it is invented; nothing leaves this machine.
 
   citizen app     %[1]s/app/
-  reception desk  %[2]s/
   office console  %[1]s/office
-
+  reception desks (type the code there; choose 受付１ and any PIN of your own; "desk" here gives new codes)`, d.stage.Public.URL())
+	if err := d.desks(ctx); err != nil {
+		return err
+	}
+	d.say(`
 Try first
-  1. citizen app: sign in, choose %[3]s (★ at the top of the list), 証明書, issue one for
-     herself and one for her child. As %[4]s or %[5]s the app names the counter to go to.
-     As %[21]s, for overseas, with the passport's lines
-       %[22]s
-       %[23]s
+  1. citizen app: sign in, choose %[1]s (★ at the top of the list), 証明書, issue one for
+     herself and one for her child. As %[2]s or %[3]s the app names the counter to go to.
+     As %[4]s, for overseas, with the passport's lines
+       %[5]s
+       %[6]s
      doses of both towns stand in three codes. Say there that a record is wrong: 山辺 千夏 answers in the office console, 証明書.
-  2. reception desk: insurer %[6]s, symbol %[7]s, number %[8]s, branch %[9]s, born %[10]s, Enter.
-     Type "cut" here and record another: it waits as 送信待ち. Type "restore" and watch it go.
-     The old card of somebody who changed jobs: %[11]s, %[12]s, %[13]s, %[14]s, born %[15]s.
-  3. office console: sign in as 窓口 文香 (clerk), お知らせ, write to %[16]s and %[17]s, preview, send;
+  2. reception desk of the clinic: insurer %[7]s, symbol %[8]s, number %[9]s, branch %[10]s, born %[11]s, Enter.
+     A practice 資格確認端末 answers. Type "silent" here and record another: it is late, never invalid; "answer" mends it.
+     At the insurer's counter the payer behind the backend answers: "cut" and record: it waits as 送信待ち; "restore".
+     The old card of somebody who changed jobs: %[12]s, %[13]s, %[14]s, %[15]s, born %[16]s.
+     "face" puts %[1]s's card on the face reader. F10 lists the month; the help leads to a desk for practising.`,
+		c.Parent.Name, c.Nobody.Name, c.Ambiguous.Name, c.Moved.Name, c.Moved.MRZ[0], c.Moved.MRZ[1],
+		c.Insured.InsurerNumber, c.Insured.Symbol, c.Insured.Number, c.Insured.Branch, c.Insured.BirthDate,
+		c.Changed.InsurerNumber, or(c.Changed.Symbol, "(none)"), c.Changed.Number, c.Changed.Branch, c.Changed.BirthDate)
+	d.say(`  3. office console: sign in as 窓口 文香 (clerk), お知らせ, write to %[1]s and %[2]s, preview, send;
      then look into the citizen app again. As 山辺 千夏 of the other town you do not see it.
   4. office console: as 起草 直 (clerk), 給付, a run of 物価高対応子育て応援手当 for 2026年2月; count, start. In the
-     citizen app as %[19]s read why, or refuse. Type "later 22" here: three weeks have gone by. As
+     citizen app as %[3]s read why, or refuse. Type "later 22" here: three weeks have gone by. As
      決裁 正敏 make the list, as 審査 律子 approve it.
   5. office console: as 子安 みのり (child officer), こども支援: assess a case and propose an offer; as 見守 宏 approve
-     it; answer in the citizen app as %[20]s. What must not be sent waits for 庇護 和 (protector).
+     it; answer in the citizen app as %[4]s. What must not be sent waits for 庇護 和 (protector).
 
-Commands: cut, restore (the terminal's line) · later DAYS (the clock) · quit, or Ctrl-C. State and logs: %[18]s
-`, d.stage.Public.URL(), d.terminal.Desk(), c.Parent.Name, c.Nobody.Name, c.Ambiguous.Name,
-		c.Insured.InsurerNumber, c.Insured.Symbol, c.Insured.Number, c.Insured.Branch, c.Insured.BirthDate,
-		c.Changed.InsurerNumber, or(c.Changed.Symbol, "(none)"), c.Changed.Number, c.Changed.Branch, c.Changed.BirthDate,
-		c.Parent.ResidentRef, c.Single.ResidentRef, d.state, c.LastMinute.Name, c.Offered.Name,
-		c.Moved.Name, c.Moved.MRZ[0], c.Moved.MRZ[1])
+Commands: %[5]s. State and logs: %[6]s
+`, c.Parent.ResidentRef, c.Single.ResidentRef, c.LastMinute.Name, c.Offered.Name, commands, d.state)
+	return nil
 }
 
 func or(a, b string) string {
@@ -281,7 +304,7 @@ func (d *demo) stay(ctx context.Context) error {
 			}
 			return fmt.Errorf("%s ended by itself (%v); its log is in %s", p.Name, p.Err(), filepath.Join(d.state, "logs"))
 		case line := <-lines:
-			if d.command(strings.TrimSpace(line)) {
+			if d.command(ctx, strings.TrimSpace(line)) {
 				d.say("ending")
 				return nil
 			}
@@ -289,28 +312,43 @@ func (d *demo) stay(ctx context.Context) error {
 	}
 }
 
+// commands are what can be typed.
+const commands = "cut, restore (the terminals' line) · silent, answer, face (the 資格確認端末) · desk (new codes) · later DAYS (the clock) · quit, or Ctrl-C"
+
 // command does what was typed and tells whether to end.
-func (d *demo) command(words string) (end bool) {
+func (d *demo) command(ctx context.Context, words string) (end bool) {
+	if days, ok := strings.CutPrefix(words, "later "); ok {
+		d.later(strings.TrimSpace(days))
+		return false
+	}
+	done, err := "", error(nil)
 	switch words {
 	case "":
+		return false
 	case "cut":
 		d.stage.Line.Cut()
-		d.say("the terminal's line is cut")
+		done = "the terminals' line is cut"
 	case "restore":
-		if err := d.stage.Line.Restore(); err != nil {
-			d.say("%v", err)
-			return false
-		}
-		d.say("the terminal's line is whole")
+		done, err = "the terminals' line is whole", d.stage.Line.Restore()
+	case "silent":
+		done, err = "the practice 資格確認端末 takes questions and says nothing", d.stage.Behave(ctx, oqs.Behaviour{Silent: true})
+	case "answer":
+		done, err = "the practice 資格確認端末 answers", d.stage.Behave(ctx, oqs.Behaviour{})
+	case "face":
+		parent := d.stage.Cast.Parent
+		done = parent.Name + " was at the face reader"
+		err = d.stage.Face(ctx, oqs.Card{Resident: parent.ResidentRef, Municipality: parent.MunicipalityCode})
+	case "desk":
+		done, err = "each code opens one browser within two minutes", d.desks(ctx)
 	case "quit", "exit":
 		return true
 	default:
-		if days, ok := strings.CutPrefix(words, "later "); ok {
-			d.later(strings.TrimSpace(days))
-			return false
-		}
-		d.say("commands: cut, restore, later DAYS, quit")
+		done = "commands: " + commands
 	}
+	if err != nil {
+		done = err.Error()
+	}
+	d.say("%s", done)
 	return false
 }
 

@@ -72,7 +72,7 @@ func TestTheClockGoesForwardByWholeDays(t *testing.T) {
 	for _, words := range []string{"later", "later x", "later 0", "later -3", "later 3661", "later 1.5"} {
 		var said bytes.Buffer
 		d := &demo{Env: Env{Stdout: &said}}
-		if d.command(words) || said.Len() == 0 {
+		if d.command(t.Context(), words) || said.Len() == 0 {
 			t.Errorf("%q: %s", words, said.String())
 		}
 	}

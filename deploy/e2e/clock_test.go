@@ -17,11 +17,11 @@ import (
 // phone stays signed in, an officer signs in again, a terminal goes on by itself.
 func TestThreeWeeksLater(t *testing.T) {
 	ctx := limit(t, 4*time.Minute)
-	s, terminal, _ := open(t, ctx, stage.Options{Programs: forPractice(t), Residents: 200})
+	s, terminal := open(t, ctx, stage.Options{Programs: forPractice(t), Residents: 200})
 	if err := terminal.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	g := tour.Guide{Stage: s, Terminal: terminal, Rand: rand.Reader}
+	g := tour.Guide{Stage: s, Terminals: tour.Terminals{Clinic: terminal}, Rand: rand.Reader}
 	phone, err := g.SignIn(ctx, population.SubParent)
 	if err != nil {
 		t.Fatal(err)

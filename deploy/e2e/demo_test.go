@@ -36,7 +36,7 @@ func demo(t *testing.T, ctx context.Context) (*stage.Process, stage.Facts, strin
 	if err := json.Unmarshal(raw, &f); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Pids) != 3 || len(f.Desks) != 1 {
+	if len(f.Pids) != 5 || len(f.Desks) != 3 {
 		t.Fatalf("the stage is %+v", f)
 	}
 	return d, f, state
@@ -100,7 +100,7 @@ func TestTheDemonstrationLeavesNothingRunning(t *testing.T) {
 		{"Ctrl-C", func(t *testing.T, d *stage.Process, _ stage.Facts) { signal(t, d.Pid(), syscall.SIGINT) }, true, "ending"},
 		{"terminal closed", func(t *testing.T, d *stage.Process, _ stage.Facts) { signal(t, d.Pid(), syscall.SIGHUP) }, true, "ending"},
 		{"killed", func(t *testing.T, d *stage.Process, _ stage.Facts) { signal(t, d.Pid(), syscall.SIGKILL) }, false, ""},
-		{"a program dies", func(t *testing.T, _ *stage.Process, f stage.Facts) { signal(t, f.Pids[1], syscall.SIGKILL) }, false, "backend ended by itself"},
+		{"a program dies", func(t *testing.T, _ *stage.Process, f stage.Facts) { signal(t, f.Pids[len(f.Desks)], syscall.SIGKILL) }, false, "backend ended by itself"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := limit(t, time.Minute)

@@ -59,10 +59,22 @@ func limit(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// open makes a stage whose backend serves and whose clinic's terminal is enrolled, of the
-// programs as they are delivered unless o names others. What
-// the programs wrote is shown when the test fails.
-func open(t testing.TB, ctx context.Context, o stage.Options) (*stage.Stage, *stage.Terminal, string) {
+// open makes a stage whose backend serves and whose clinic's terminal, which asks the payer
+// behind the backend, is enrolled.
+func open(t testing.TB, ctx context.Context, o stage.Options) (*stage.Stage, *stage.Terminal) {
+	t.Helper()
+	s, _ := openHouse(t, ctx, o)
+	terminal, err := s.Enrol(ctx, population.OfficeMinatoClinic, stage.Equipment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, terminal
+}
+
+// openHouse makes a stage whose backend serves, of the programs as they are delivered unless
+// o names others, and gives what the import said. What the programs wrote is shown when the
+// test fails.
+func openHouse(t testing.TB, ctx context.Context, o stage.Options) (*stage.Stage, string) {
 	t.Helper()
 	if o.Dir, o.Seed = t.TempDir(), 7; o.Programs.Dir == "" {
 		o.Programs = programs(t)
@@ -86,11 +98,7 @@ func open(t testing.TB, ctx context.Context, o stage.Options) (*stage.Stage, *st
 	if err := s.StartBackend(ctx); err != nil {
 		t.Fatal(err)
 	}
-	terminal, err := s.Enrol(ctx, population.OfficeMinatoClinic, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, terminal, string(imported)
+	return s, string(imported)
 }
 
 func showLogs(t testing.TB, s *stage.Stage) {
@@ -108,12 +116,13 @@ func TestJourneys(t *testing.T) {
 	for _, store := range stores() {
 		t.Run(store.name, func(t *testing.T) {
 			ctx := limit(t, 5*time.Minute)
-			s, terminal, imported := open(t, ctx, stage.Options{Programs: forPractice(t), DSN: store.dsn(t), Residents: 1000, RefreshEvery: 2 * time.Second})
-			if err := terminal.Start(ctx); err != nil {
+			s, imported := openHouse(t, ctx, stage.Options{Programs: forPractice(t), DSN: store.dsn(t), Residents: 1000, RefreshEvery: 2 * time.Second})
+			terminals, err := tour.Furnish(ctx, s, "", "")
+			if err != nil {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			g := tour.Guide{Stage: s, Terminal: terminal, Imported: imported, Rand: rand.Reader, Out: &out}
+			g := tour.Guide{Stage: s, Terminals: terminals, Imported: imported, Rand: rand.Reader, Out: &out}
 			result, err := g.Walk(ctx)
 			t.Logf("%s", out.String())
 			if err != nil || result.Passed == 0 {

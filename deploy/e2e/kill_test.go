@@ -176,15 +176,15 @@ type scene struct {
 	terminal *stage.Terminal
 	tap      *tap
 	ledger   *ledger
-	http     *http.Client
+	http     *http.Client // with a session at the desk that runs
+	csrf     string       // and its token
 }
 
 func newScene(t *testing.T, d time.Duration) *scene {
 	t.Helper()
 	ctx := limit(t, d)
-	s, terminal, _ := open(t, ctx, stage.Options{Residents: 100})
-	x := &scene{t: t, ctx: ctx, stage: s, terminal: terminal, tap: newTap(t), ledger: newLedger(),
-		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	s, terminal := open(t, ctx, stage.Options{Residents: 100})
+	x := &scene{t: t, ctx: ctx, stage: s, terminal: terminal, tap: newTap(t), ledger: newLedger()}
 	x.throughTap()
 	return x
 }
@@ -203,6 +203,10 @@ func (x *scene) throughTap() {
 func (x *scene) start() {
 	x.t.Helper()
 	if err := x.terminal.Start(x.ctx); err != nil {
+		x.t.Fatal(err)
+	}
+	var err error
+	if x.http, x.csrf, err = x.terminal.Open(x.ctx); err != nil {
 		x.t.Fatal(err)
 	}
 }
@@ -228,6 +232,7 @@ func (x *scene) record() bool {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("HX-Request", "true")
+	req.Header.Set("X-CSRF-Token", x.csrf)
 	resp, err := x.http.Do(req)
 	if err != nil {
 		return false // killed before or after it was stored: nobody was told
@@ -272,7 +277,7 @@ func (x *scene) recordUntil(enough int, then func()) {
 // allSent waits until nothing waits at the terminal.
 func (x *scene) allSent() {
 	x.t.Helper()
-	desk := tour.Desk{Base: x.terminal.Desk()}
+	desk := tour.NewDesk(x.terminal)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

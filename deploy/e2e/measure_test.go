@@ -25,7 +25,7 @@ const waiting = 10_000
 // the queue and with none. The line is cut, so that they stay.
 func BenchmarkAgent(b *testing.B) {
 	ctx := limit(b, 20*time.Minute)
-	s, terminal, _ := open(b, ctx, stage.Options{Residents: 100})
+	s, terminal := open(b, ctx, stage.Options{Residents: 100})
 	info, err := os.Stat(s.Programs.Path(stage.Agent))
 	if err != nil {
 		b.Fatal(err)
@@ -60,13 +60,21 @@ func startAgent(b *testing.B, ctx context.Context, t *stage.Terminal) (float64, 
 		b.Fatal(err)
 	}
 	took := time.Since(began)
-	get(b, ctx, t.Desk()+"/")
+	client, _, err := t.Open(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	get(b, ctx, client, t.Desk()+"/")
 	return resident(b, t.Process().Pid()), took
 }
 
 // fill records checks through the desk's form, as 16 receptionists would.
 func fill(b *testing.B, ctx context.Context, t *stage.Terminal) (perSecond float64) {
 	b.Helper()
+	client, csrf, err := t.Open(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
 	var next, failed atomic.Int64
 	var work sync.WaitGroup
 	began := time.Now()
@@ -84,7 +92,8 @@ func fill(b *testing.B, ctx context.Context, t *stage.Terminal) (perSecond float
 				}
 				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 				req.Header.Set("HX-Request", "true")
-				resp, err := http.DefaultClient.Do(req)
+				req.Header.Set("X-CSRF-Token", csrf)
+				resp, err := client.Do(req)
 				if err != nil {
 					failed.Add(1)
 					return
@@ -104,13 +113,13 @@ func fill(b *testing.B, ctx context.Context, t *stage.Terminal) (perSecond float
 	return waiting / time.Since(began).Seconds()
 }
 
-func get(b *testing.B, ctx context.Context, address string) {
+func get(b *testing.B, ctx context.Context, client *http.Client, address string) {
 	b.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const (
 // exactly the awards that the dry run counted.
 func TestARunGoesOnAfterTheBackendWasKilled(t *testing.T) {
 	ctx := limit(t, 5*time.Minute)
-	s, _, _ := open(t, ctx, stage.Options{Programs: forPractice(t), Residents: runResidents})
+	s, _ := openHouse(t, ctx, stage.Options{Programs: forPractice(t), Residents: runResidents})
 	g := tour.Guide{Stage: s, Rand: rand.Reader}
 	clerk := clerkOf(t, ctx, &g)
 	run, err := clerk.DraftOneOff(ctx, s.Clock.Now().AddDate(0, 0, 20))

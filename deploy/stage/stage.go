@@ -2,6 +2,7 @@ package stage
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"madoguchi.example/deploy/population"
+	"madoguchi.example/deploy/practice/oqs"
 )
 
 // Client ids at the practice provider, and the practice FCM's project.
@@ -67,11 +69,12 @@ type Stage struct {
 	PracticeURL string
 	Backend     *Process
 
-	mu        sync.Mutex
-	practice  *Process
-	terminals []*Terminal
-	logs      []*os.File
-	watched   chan *Process
+	institution string // of the clinic whose 資格確認端末 is practised
+	mu          sync.Mutex
+	practice    *Process
+	terminals   []*Terminal
+	logs        []*os.File
+	watched     chan *Process
 }
 
 // Issuer gives the practice provider's issuer.
@@ -120,6 +123,9 @@ func (s *Stage) set(ctx context.Context) error {
 	}
 	s.Cast = town.Cast
 	if err := town.Write(s.path("people")); err != nil {
+		return err
+	}
+	if s.institution, err = institutionOf(s.path("people/offices.csv"), population.OfficeMinatoClinic); err != nil {
 		return err
 	}
 	if s.Public, err = NewLink(s.PublicAddress); err != nil {
@@ -182,9 +188,14 @@ id = %q
 kind = "staff"
 key_file = %q
 redirect_uris = [%q]
+[oqs]
+dir = %q
+people = %q
+institution = %q
 `, s.PracticeAddress, s.path("practice"), s.path("people/"+population.PeopleFile), FCMProject,
 		CitizenClient, s.path("backend/keys/citizen-login.pem.pub"), s.citizenReturn(), s.Public.URL()+"/wallet/callback",
-		StaffClient, s.path("backend/keys/staff-login.pem.pub"), s.staffReturn())
+		StaffClient, s.path("backend/keys/staff-login.pem.pub"), s.staffReturn(),
+		s.path(folderName), s.path("people"), s.institution)
 	file, err := s.config("practice", config)
 	if err != nil {
 		return err
@@ -330,12 +341,17 @@ type Terminal struct {
 	clock   *Clock // its own, once it was set back
 }
 
-// Enrol makes a terminal for the office with a one-time code from the backend. deskAddress
-// is where its desk listens; a free port when empty.
-func (s *Stage) Enrol(ctx context.Context, office, deskAddress string) (*Terminal, error) {
-	if deskAddress == "" {
-		deskAddress = "127.0.0.1:0"
-	}
+// Equipment is what a terminal has besides its own. Readers and scanners it never has: a
+// stage leaves the machine's alone.
+type Equipment struct {
+	DeskAddress     string // a free port when empty
+	PracticeAddress string // of the desk for practising; none when empty
+	// Folder is the exchange with the practice 資格確認端末 of the clinic in Minato.
+	Folder bool
+}
+
+// Enrol makes a terminal for the office with a one-time code from the backend.
+func (s *Stage) Enrol(ctx context.Context, office string, e Equipment) (*Terminal, error) {
 	s.mu.Lock()
 	name := fmt.Sprintf("agent-%d", len(s.terminals)+1)
 	s.mu.Unlock()
@@ -344,12 +360,7 @@ func (s *Stage) Enrol(ctx context.Context, office, deskAddress string) (*Termina
 		return nil, fmt.Errorf("cannot make the terminal's folder: %w", err)
 	}
 	var err error
-	config := fmt.Sprintf("state_dir = %q\n[desk]\nlisten = %q\n[backend]\nurl = %q\n",
-		filepath.Join(t.Dir, "state"), deskAddress, s.Line.URL())
-	if s.RefreshEvery > 0 {
-		config += fmt.Sprintf("refresh_every = %q\n", s.RefreshEvery)
-	}
-	t.Config, err = s.config(name, config)
+	t.Config, err = s.config(name, s.terminalConfig(t, e))
 	if err != nil {
 		return nil, err
 	}
@@ -365,6 +376,20 @@ func (s *Stage) Enrol(ctx context.Context, office, deskAddress string) (*Termina
 	s.terminals = append(s.terminals, t)
 	s.mu.Unlock()
 	return t, nil
+}
+
+func (s *Stage) terminalConfig(t *Terminal, e Equipment) string {
+	config := fmt.Sprintf("state_dir = %q\n[desk]\nlisten = %q\npractice_listen = %q\n[card]\nenabled = false\n[scanner]\nserial = \"\"\n",
+		filepath.Join(t.Dir, "state"), cmp.Or(e.DeskAddress, "127.0.0.1:0"), e.PracticeAddress)
+	if e.Folder {
+		config += fmt.Sprintf("[oqs]\nrequest_dir = %q\nresult_dir = %q\nface_dir = %q\nscan_every = \"500ms\"\nopens = \"00:00\"\ncloses = \"23:59\"\n",
+			s.path(folderName+"/"+oqs.Req), s.path(folderName+"/"+oqs.Res), s.path(folderName+"/"+oqs.Face))
+	}
+	config += fmt.Sprintf("[backend]\nurl = %q\n", s.Line.URL())
+	if s.RefreshEvery > 0 {
+		config += fmt.Sprintf("refresh_every = %q\n", s.RefreshEvery)
+	}
+	return config
 }
 
 // lastWord gives the last word of the first line that has one.

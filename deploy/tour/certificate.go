@@ -20,7 +20,7 @@ import (
 // certificateWalk is what the steps of journey 1 hand on.
 type certificateWalk struct {
 	*Guide
-	desk   Desk
+	desk   *Desk
 	phone  *client.Client
 	me     client.Me
 	qr     string
@@ -36,7 +36,7 @@ type certificateWalk struct {
 }
 
 func certificate(g *Guide) journey {
-	w := &certificateWalk{Guide: g, desk: Desk{g.Terminal.Desk()}}
+	w := &certificateWalk{Guide: g, desk: NewDesk(g.Clinic)}
 	return journey{"certificate: from import to a counter without a network", slices.Concat([]step{
 		{"the import took every row of every file", w.imported},
 		{"the same files a second time change nothing", w.importedAgain},
@@ -304,11 +304,11 @@ func (j judgement) found(finding string) bool { return slices.Contains(j.Finding
 // judged runs madoguchi-agent verify and checks that its status fits its words.
 func (w *certificateWalk) judged(ctx context.Context, content []byte) (judgement, error) {
 	var v judgement
-	file := filepath.Join(w.Terminal.Dir, "scanned")
+	file := filepath.Join(w.Clinic.Dir, "scanned")
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return v, err
 	}
-	out, status, err := w.Terminal.Try(ctx, "verify", "--json", file)
+	out, status, err := w.Clinic.Try(ctx, "verify", "--json", file)
 	if err != nil {
 		return v, err
 	}
@@ -362,7 +362,7 @@ func (w *certificateWalk) restored(ctx context.Context) error {
 }
 
 // waitSent waits until nothing waits at the terminal any more.
-func (d Desk) waitSent(ctx context.Context) error {
+func (d *Desk) waitSent(ctx context.Context) error {
 	return until(ctx, func() (bool, string, error) {
 		pending, _, up, err := d.Bar(ctx)
 		return up && strings.Contains(pending, " 0件"), pending, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,16 +13,17 @@ import (
 // insuranceWalk is what the steps of journey 2 hand on.
 type insuranceWalk struct {
 	*Guide
-	desk  Desk
-	plain string // recorded without a line, as assumed
-	newer string // recorded without a line, the answer will differ
-	past  string // recorded without a line, for a day before the insurer changed
-	shown []string
+	desk   *Desk  // of the insurer's counter
+	clinic *Desk  // which has a 資格確認端末 of its own
+	plain  string // recorded without a line, as assumed
+	newer  string // recorded without a line, the answer will differ
+	past   string // recorded without a line, for a day before the insurer changed
+	shown  []string
 }
 
 func insurance(g *Guide) journey {
-	w := &insuranceWalk{Guide: g, desk: Desk{g.Terminal.Desk()}}
-	return journey{"insurance check: answered with a line, recorded without", []step{
+	w := &insuranceWalk{Guide: g, desk: NewDesk(g.Insurer), clinic: NewDesk(g.Clinic)}
+	return journey{"insurance check: answered with a line, recorded without", slices.Concat([]step{
 		{"with a line a check is answered", w.online},
 		{"full-width digits and blanks are forgiven", w.fullWidth},
 		{"a wrong check digit is a doubt that can be overridden", w.doubt},
@@ -35,12 +37,16 @@ func insurance(g *Guide) journey {
 		{"the answer as assumed is shown", w.asAssumed},
 		{"the answer that differs becomes a task", w.task},
 		{"the past visit is answered for its day", w.visitDay},
-	}}
+	}, w.clinicSteps())}
 }
 
-// record records the fields and gives the record's id.
+// record records the fields at the insurer's counter and gives the record's id.
 func (w *insuranceWalk) record(ctx context.Context, fields url.Values) (string, error) {
-	r, err := w.desk.Record(ctx, fields)
+	return recordAt(ctx, w.desk, fields)
+}
+
+func recordAt(ctx context.Context, d *Desk, fields url.Values) (string, error) {
+	r, err := d.Record(ctx, fields)
 	if err != nil {
 		return "", err
 	}

@@ -159,18 +159,18 @@ func (w *certificateWalk) stale(ctx context.Context) error {
 
 // restart starts the terminal again, which by then reads the clock that it has.
 func (w *certificateWalk) restart(ctx context.Context) error {
-	if err := w.Terminal.Process().Stop(10 * time.Second); err != nil {
+	if err := w.Clinic.Process().Stop(10 * time.Second); err != nil {
 		return err
 	}
-	if err := w.Terminal.Start(ctx); err != nil {
+	if err := w.Clinic.Start(ctx); err != nil {
 		return err
 	}
-	w.desk = Desk{w.Terminal.Desk()}
+	w.desk = NewDesk(w.Clinic)
 	return nil
 }
 
 func (w *certificateWalk) setBack(ctx context.Context) error {
-	if err := w.Terminal.SetBack(400 * 24 * time.Hour); err != nil {
+	if err := w.Clinic.SetBack(400 * 24 * time.Hour); err != nil {
 		return err
 	}
 	if err := w.restart(ctx); err != nil {
@@ -192,7 +192,7 @@ func (w *certificateWalk) setBack(ctx context.Context) error {
 }
 
 func (w *certificateWalk) current(ctx context.Context) error {
-	if err := w.Terminal.SetBack(0); err != nil {
+	if err := w.Clinic.SetBack(0); err != nil {
 		return err
 	}
 	if err := w.restart(ctx); err != nil {

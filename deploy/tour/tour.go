@@ -19,11 +19,10 @@ import (
 	"madoguchi.example/deploy/stage"
 )
 
-// Guide is what the journeys walk on: a stage whose backend serves and whose terminal (of
-// a clinic) runs.
+// Guide is what the journeys walk on: a stage whose backend serves and whose terminals run.
 type Guide struct {
-	Stage    *stage.Stage
-	Terminal *stage.Terminal
+	Stage *stage.Stage
+	Terminals
 	Imported string    // what the import said
 	Rand     io.Reader // secrets of the citizens' sign-in
 	Out      io.Writer // the lines
