@@ -17,7 +17,7 @@ func (s *server) showCase(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := s.view(w, r)
-	v.Case = &c
+	v.Case, v.Unmasked = &c, r.URL.Query().Get("number") == "shown"
 	s.answer(w, r, http.StatusOK, "result", v)
 }
 

@@ -2,11 +2,12 @@ package reception
 
 import (
 	"context"
-	"madoguchi.example/agent/internal/casebook"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/check"
 	"madoguchi.example/agent/internal/door"
 	"madoguchi.example/shared/civil"
@@ -31,6 +32,10 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	c, doubts, err := act(r.Context(), v.Entry)
+	if err == nil && len(doubts) > 0 && allSeen(doubts, r.PostForm["seen"]) {
+		v.Entry.Override = true
+		c, doubts, err = act(r.Context(), v.Entry)
+	}
 	switch {
 	case err != nil:
 		v.explain(err)
@@ -53,6 +58,17 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Record-Id", c.RecordID)
 		s.answer(w, r, http.StatusCreated, "checked", v)
 	}
+}
+
+// allSeen tells whether every doubt stood under its field while the number was typed: then
+// it was no slip of the hand, and is not asked a second time.
+func allSeen(doubts []check.Doubt, seen []string) bool {
+	for _, d := range doubts {
+		if d.Field != check.FieldInsurer || !slices.Contains(seen, d.Code) {
+			return false
+		}
+	}
+	return true
 }
 
 // readEntry copies the form as typed; check decides what it means.
@@ -105,7 +121,13 @@ func readDeclaration(f func(string) string) check.DeclarationForm {
 // insurerKind tells the scheme of the number that is being typed, and its doubts.
 func (s *server) insurerKind(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
-	v.Kind = kindOf(r.PostFormValue("insurer_number"))
+	typed := r.PostFormValue("insurer_number")
+	v.Kind = kindOf(typed)
+	if _, doubts, err := insurance.ParseInsurerNumber(typed); err == nil && v.Kind != "" {
+		for _, d := range doubts {
+			v.KindDoubts = append(v.KindDoubts, string(d))
+		}
+	}
 	s.render(w, http.StatusOK, "kind", v)
 }
 

@@ -67,17 +67,19 @@ type pageView struct {
 	Sheets     []rehearsal.Sheet
 	Specimen   rehearsal.Specimen
 
-	Entry     check.Entry
-	Kind      string // key of the catalogue: the insurer's scheme
-	Amending  string // the record that the entry stands in place of
-	Held      string // handle of what a card said
-	Person    *counter.Reading
-	CardFault card.Word
-	Errors    map[string]string // field → key of the catalogue
-	Doubts    map[string]string
-	General   string // key of the catalogue for what is wrong with no one field
-	Said      string // key of the catalogue for what was done, told politely
-	Recorded  string
+	Entry      check.Entry
+	Kind       string   // key of the catalogue: the insurer's scheme
+	KindDoubts []string // what is doubtful in the number that is being typed
+	Amending   string   // the record that the entry stands in place of
+	Held       string   // handle of what a card said
+	Person     *counter.Reading
+	CardFault  card.Word
+	Errors     map[string]string // field → key of the catalogue
+	Doubts     map[string]string
+	General    string // key of the catalogue for what is wrong with no one field
+	Said       string // key of the catalogue for what was done, told politely
+	Recorded   string
+	Unmasked   bool // the number is shown whole, by F8
 
 	Tab                 string
 	Tabs                []string
@@ -106,6 +108,9 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 	if s.Folder != nil && v.Insurance {
 		h := s.Folder()
 		v.Folder = &h
+	}
+	if s.Findings != nil {
+		v.Findings = s.Findings(r.Context())
 	}
 	if s.PracticeURL != nil {
 		v.PracticeURL = s.PracticeURL()
@@ -139,9 +144,6 @@ func (s *server) open(r *http.Request, v *pageView, tab string) {
 			v.Booked, err = s.Bookings.Bookings(r.Context(), v.BookedOn)
 		}
 	case tabHelp:
-		if s.Findings != nil {
-			v.Findings = s.Findings(r.Context())
-		}
 		if s.Practice != nil {
 			v.Lessons, err = s.Practice.Lessons(r.Context())
 			v.Sheets, v.Specimen = rehearsal.Sheets(), s.Practice.Specimen()
@@ -476,8 +478,16 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 	if v.Folder != nil && !v.Folder.Ready {
 		all = append(all, w.rich("bar.folder_down"))
 	}
+	for _, f := range v.Findings {
+		if !f.OK() && slices.Contains(barParts, f.Part) {
+			all = append(all, w.written(f.Part.Name(string(w.Lang)))+" — "+w.written(f.Said(string(w.Lang))))
+		}
+	}
 	return all
 }
+
+// barParts are the parts whose faults the bar does not say in words of its own.
+var barParts = []doctor.Part{doctor.PCSCD, doctor.Reader, doctor.Scanner, doctor.Disk, doctor.Trust, doctor.Enrolment}
 
 // Ages of the oldest waiting record at which the bar changes its colour.
 const (

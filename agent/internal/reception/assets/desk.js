@@ -65,10 +65,17 @@ const keys = {
   F5: tab("declare"),
   F6: () => press("family"),
   F7: () => press("amend"),
-  F8: () => { const h = byId("holder") ?? document.querySelector("#who details"); if (h) h.open = !h.open; },
+  F8: () => {
+    if (byId("unmask")) { press("unmask"); return; }
+    const h = byId("holder") ?? document.querySelector("#who details");
+    if (h) h.open = !h.open;
+  },
   F9: () => (byId("record") ? byId("record").click() : press("read-card")),
   F10: tab("month"),
-  Escape: () => { if (dirty()) press("park") || openTab("numbers"); else if (form() || byId("scan")) openTab(document.querySelector("#act .tabs [aria-current]")?.dataset.tab ?? "numbers"); },
+  Escape: () => {
+    if (dirty() && byId("park")) press("park");
+    else if (form() || byId("scan")) openTab(document.querySelector("#act .tabs [aria-current]")?.dataset.tab ?? "numbers");
+  },
 };
 
 // A scanner that acts as a keyboard types faster than people do (burst.js): its keys are no
@@ -168,12 +175,24 @@ const copyOut = async (button) => {
 };
 
 document.addEventListener("keydown", (event) => {
+  pressed = performance.now();
   if (scanned(event)) return;
   if (event.isComposing) return;
   if (document.querySelector("dialog[open]")) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !dirty()) {
     event.preventDefault();
     htmx.ajax("POST", "/undo", { target: "#act", swap: "innerHTML" });
+    return;
+  }
+  const typing = textField(event.target) && event.target.type !== "file";
+  if ((event.key === "?" && !typing) || (event.altKey && event.key.toLowerCase() === "h")) {
+    event.preventDefault();
+    tab("help")();
+    return;
+  }
+  if (event.altKey && event.key.toLowerCase() === "c") {
+    event.preventDefault();
+    press("copy");
     return;
   }
   const act = keys[event.key];
@@ -188,6 +207,17 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!step(at, event.shiftKey ? -1 : 1)) byId("record")?.click();
 });
+// Enter moves on and never submits a form by itself.
+document.addEventListener("keypress", (event) => {
+  if (event.key === "Enter" && event.target.closest?.("form.entry:not(#card-form)") && !event.target.matches("button")) event.preventDefault();
+});
+// Enter in a field moves on; that a browser takes it for the form's button is not wanted.
+document.addEventListener("click", (event) => {
+  const at = textField(document.activeElement);
+  if (!event.isTrusted || event.detail !== 0 || !at || !event.target.closest?.("form.entry button") || at.closest("#card-form")) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-tab]");
   if (link && !event.ctrlKey && !event.metaKey) {
@@ -204,16 +234,31 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.id === "watch" && ["answered", "voided"].includes(byId("case")?.dataset.state)) event.preventDefault();
 });
 
-// The one modal: an answer that seems to be about another person.
+// The one modal: an answer that seems to be about another person. It waits until no key was
+// pressed for a while, so that nobody answers it by going on typing, and comes once.
+const QUIET_MS = 1200;
+const told = new Set();
+let pressed = -QUIET_MS;
+let later;
 const warn = () => {
+  clearTimeout(later);
   const box = byId("other-person");
-  if (box && !box.open && !document.querySelector("#door > *")) box.showModal();
+  if (!box || box.open || told.has(box.dataset.record)) return;
+  const left = pressed + QUIET_MS - performance.now();
+  if (left > 0 || document.querySelector("#door > *")) {
+    later = setTimeout(warn, Math.max(left, QUIET_MS / 4));
+    return;
+  }
+  told.add(box.dataset.record);
+  box.showModal();
 };
 
 // After a part was swapped in, the hands stay on the keyboard: at the first field in
 // doubt, else at the first field.
 document.body.addEventListener("htmx:afterSettle", (event) => {
   warn();
+  // A row of a list was opened by its key: the hands go on to what is to be done with it.
+  if (event.target.id === "result" && document.activeElement?.matches("a.row")) (byId("close-task") ?? (byId("case")?.dataset.need ? byId("amend") : null))?.focus();
   if (event.target.id !== "act") return;
   const doubtful = document.querySelector("#act .doubtful") && byId("record");
   const waiting = document.querySelector("#act .rows a.row, #act .face button");
