@@ -82,6 +82,14 @@ func folderConfig(c config.OQS, institution string, w World, log *slog.Logger) o
 	}
 }
 
+// readerFault is what is wrong with the card readers, in a word; "" for nothing.
+func (b beside) readerFault() string {
+	if b.cards == nil {
+		return ""
+	}
+	return string(b.cards.Status().Fault)
+}
+
 // asksMany is the clinic's own terminal for the evening's check; a nil of its interface where
 // there is none.
 func (b beside) asksMany() precheck.Asker {
@@ -176,7 +184,10 @@ func (a *agent) runBeside(ctx context.Context) {
 		work.Go(func() { _ = s.Run(ctx, a.scanned) })
 	}
 	if b.folder != nil {
-		work.Go(func() { _ = b.folder.Run(ctx, taker{a.desk, b.bookings}) })
+		work.Go(func() {
+			b.folder.Probe(ctx) // a share that does not answer is found out before a person waits for it
+			_ = b.folder.Run(ctx, taker{a.desk, b.bookings})
+		})
 	}
 	work.Go(func() { a.chase(ctx) })
 	work.Wait()
@@ -231,8 +242,6 @@ func (a *agent) evening(ctx context.Context) {
 		}
 	}
 	a.complain(ctx, "tomorrow's patients could not be checked", a.beside.bookings.Run(ctx))
-	_, err := a.beside.bookings.Trim(ctx)
-	a.complain(ctx, "old bookings could not be removed", err)
 }
 
 func (a *agent) complain(ctx context.Context, what string, err error) {

@@ -102,7 +102,7 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 		Kick: func() { a.uplink.Kick(); a.beside.kick() },
 		Seal: terminal.SealTo, Open: a.terminal.Open,
 		Online: a.beside.asks(), Route: a.beside.route, Hours: hours(c.OQS), Charges: a.beside.charges,
-		Bookings: a.beside.bookings, Shelf: a.shelf, CopyOrder: c.Desk.CopyOrder,
+		Reader: a.beside.readerFault, Bookings: a.beside.bookings, Shelf: a.shelf, CopyOrder: c.Desk.CopyOrder,
 		Rejected: func(id string, cause error) {
 			a.log.Warn("an answer could not be taken", "record", id, "code", fault.CodeOf(cause))
 		},
@@ -298,9 +298,10 @@ func (a *agent) refresh(ctx context.Context) {
 			a.desk.Changed()
 		}
 		a.reconcile(ctx)
-		if _, err := a.book.Trim(ctx, civil.In(a.world.Now()).AddDays(-keepCases)); err != nil && ctx.Err() == nil {
-			a.log.Warn("old cases could not be removed", "code", fault.CodeOf(err))
-		}
+		_, err = a.desk.Trim(ctx, civil.In(a.world.Now()).AddDays(-keepCases))
+		a.complain(ctx, "old cases could not be removed", err)
+		_, err = a.beside.bookings.Trim(ctx)
+		a.complain(ctx, "old bookings could not be removed", err)
 		select {
 		case <-ctx.Done():
 			return

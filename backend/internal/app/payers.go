@@ -1,10 +1,8 @@
 package app
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net/http"
 	"os"
 
 	"madoguchi.example/backend/internal/config"
@@ -70,18 +68,8 @@ func (h *house) payerToken(c config.FHIRPayer, roots *x509.CertPool, p *program)
 	}
 	return fhir.Credentials{
 		TokenURL: c.TokenURL, ClientID: c.ClientID, KeyID: c.ClientKeyID, Scope: c.Scope, Key: key,
-		HTTP: fhirClient(roots), Now: h.now, Rand: p.rand,
+		HTTP: fhir.Client(roots, fhir.DefaultTimeout), Now: h.now, Rand: p.rand,
 	}.Source()
-}
-
-// fhirClient trusts the payer's own roots at its token address too; nil where it has none.
-func fhirClient(roots *x509.CertPool) *http.Client {
-	if roots == nil {
-		return nil
-	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return &http.Client{Transport: t, Timeout: fhir.DefaultTimeout}
 }
 
 func rootsOf(file string) (*x509.CertPool, error) {
