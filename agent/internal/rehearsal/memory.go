@@ -100,7 +100,7 @@ func (m *memory) SaveAnswers(_ context.Context, _ uint64, puts []vault.Put) erro
 }
 
 // Stats tells that nothing waits to be sent.
-func (m *memory) Stats() queue.Stats { return queue.Stats{MaxRecords: maxRecords} }
+func (m *memory) Stats() queue.Stats { return queue.Stats{MaxRecords: maxRecords, MaxBytes: 1 << 30} }
 
 // Each calls visit for every key in order.
 func (s *shelf) Each(_ context.Context, visit func(key string, value []byte) error) error {
