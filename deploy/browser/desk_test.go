@@ -42,7 +42,7 @@ func (d *desk) comeIn() {
 		d.t.Fatal(err)
 	}
 	d.visit(address)
-	d.until("document.activeElement?.id === 'door-code'")
+	d.until("document.activeElement?.id === 'code'")
 	d.press(code, kb.Enter)
 	d.until("document.activeElement?.id === 'door-pin'")
 	d.press(stage.PIN, kb.Enter)
@@ -73,9 +73,7 @@ func (d *desk) fill(fields ...entry) {
 	for _, f := range fields {
 		d.until("document.activeElement?.id === " + quote(f.id))
 		d.focusInSight()
-		if f.text != "" {
-			d.press(f.text)
-		}
+		d.byHand(f.text)
 		d.press(kb.Enter)
 	}
 }
@@ -84,7 +82,7 @@ type entry struct{ id, text string }
 
 // card types what stands on a card.
 func card(insurer, label, symbol, number, branch, born string) []entry {
-	return []entry{{"insurer_number", insurer}, {"label", label}, {"symbol", symbol}, {"number", number}, {"branch", branch}, {"birth_date", born}}
+	return []entry{{"insurer_number", insurer}, {"symbol", symbol}, {"number", number}, {"branch", branch}, {"birth_date", born}, {"label", label}}
 }
 
 // shows waits until the result column says the word about a record, and gives its id.

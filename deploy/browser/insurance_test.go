@@ -39,8 +39,10 @@ func TestInsuranceCheck(t *testing.T) {
 	d.press(kb.F9)
 	newer := d.shows("offline")
 	d.fill(card(aged.InsurerNumber, aged.NameKana, aged.Symbol, aged.Number, aged.Branch, aged.BirthDate)...)
-	d.fill(entry{id: "visit_day"}, entry{id: "evidence"})
-	d.press(kb.ArrowDown, kb.ArrowDown) // 3割, 2割, 1割
+	d.tabTo("details.more > summary")
+	d.press(kb.Enter)
+	d.tabTo("#copayment")
+	d.press(kb.ArrowDown, kb.ArrowDown, kb.ArrowDown) // by the rule, 3割, 2割, 1割
 	d.until("document.querySelector('#copayment').value === " + quote(aged.Copayment))
 	d.press(kb.F9)
 	d.until("document.querySelector('#case')?.dataset.recordId !== " + quote(newer))
@@ -133,7 +135,7 @@ func closeTheTask(d *desk, id, rules string) {
 	d.has(".differences .changed")
 	d.judge(rules, "task", deskWidth)
 	d.keep("desk-task")
-	d.tabTo("#close-task")
+	d.until("document.activeElement?.id === 'close-task'") // the hands are there already
 	d.press(kb.Enter)
 	d.sees("確認済み（")
 	d.row(id, "answered")

@@ -45,6 +45,15 @@ func stroked(events []*input.DispatchKeyEventParams) []*input.DispatchKeyEventPa
 	return events
 }
 
+// byHand types as people do: much slower than a scanner, by the page's own clock.
+func (w *window) byHand(text string) {
+	w.t.Helper()
+	for _, r := range text {
+		w.do(stroke(string(r)))
+		w.js("new Promise((next) => setTimeout(next, 35))")
+	}
+}
+
 // wedge types like a hand-held scanner that acts as a keyboard: a key every few
 // milliseconds by the keyboard's own clock, then Enter.
 func (w *window) wedge(text string) {

@@ -8,6 +8,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -365,11 +366,14 @@ func asksPayer(c *casebook.Case) bool {
 	return c.Route == eligibility.RoutePayer && c.HasNumbers()
 }
 
+// FormatUnknown is told of what was read and has the form of no certificate.
+const FormatUnknown = "unknown"
+
 // RecordVerification queues the fact that a certificate was verified: format, outcome and
-// day, and nothing of its holder.
+// day, and nothing of its holder. An empty format is FormatUnknown.
 func (d *Desk) RecordVerification(ctx context.Context, format, outcome string) error {
 	now := d.Now()
-	body, err := json.Marshal(wire.CertificateVerification{Format: format, Outcome: outcome, Day: civil.In(now)})
+	body, err := json.Marshal(wire.CertificateVerification{Format: cmp.Or(format, FormatUnknown), Outcome: outcome, Day: civil.In(now)})
 	if err != nil {
 		return fmt.Errorf("cannot encode the verification: %w", err)
 	}

@@ -258,3 +258,15 @@ func TestARefusedCaseLeavesTheListOnceLookedAt(t *testing.T) {
 		t.Error("the visit day moved")
 	}
 }
+
+// What is no certificate at all is counted too, in a form that the backend takes.
+func TestWhatIsNoCertificateIsCounted(t *testing.T) {
+	b := newBench(t)
+	if err := b.RecordVerification(t.Context(), "", "unsupported"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.DecodeCertificateVerification(b.records(t)[0].Body)
+	if err != nil || got.Format != check.FormatUnknown || got.Outcome != "unsupported" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
