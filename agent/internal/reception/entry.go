@@ -47,7 +47,7 @@ func (s *server) record(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.held.drop(v.Held)
 		tab := v.Tab
-		v.Entry, v.Held, v.Person = s.blank(), "", nil
+		v.Entry, v.Held, v.Person, v.Amending = s.blank(), "", nil, ""
 		v.Recorded = c.RecordID
 		s.open(r, v, tab)
 		shown, err := s.Desk.Case(r.Context(), c.RecordID)
@@ -129,6 +129,24 @@ func (s *server) insurerKind(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.render(w, http.StatusOK, "kind", v)
+}
+
+// proposeShare tells the birth date that is being typed in both calendars, and the share that
+// the rules say for it.
+func (s *server) proposeShare(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		s.fail(w, bodyFault(err))
+		return
+	}
+	v := s.view(w, r)
+	s.readEntry(r, v)
+	if born, _, err := jptext.ParseBirthDate(v.Entry.BirthDate, civil.In(s.Now())); err == nil {
+		v.Born = born
+		if c, ok := s.Desk.Propose(v.Entry); ok {
+			v.Proposed = &c
+		}
+	}
+	s.render(w, http.StatusOK, "share", v)
 }
 
 // kindOf is the key of the scheme's word; "" while the number is not whole, or is none.

@@ -24,12 +24,11 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
-	"madoguchi.example/shared/cert/verify"
+	"madoguchi.example/shared/charge"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/insurance"
-	"madoguchi.example/shared/jptext"
 	"madoguchi.example/shared/notice"
 )
 
@@ -68,10 +67,12 @@ type pageView struct {
 	Specimen   rehearsal.Specimen
 
 	Entry      check.Entry
-	Kind       string   // key of the catalogue: the insurer's scheme
-	KindDoubts []string // what is doubtful in the number that is being typed
-	Amending   string   // the record that the entry stands in place of
-	Held       string   // handle of what a card said
+	Kind       string         // key of the catalogue: the insurer's scheme
+	Born       civil.Date     // the birth date that is being typed
+	Proposed   *charge.Charge // the share by the rules, while it is being typed
+	KindDoubts []string       // what is doubtful in the number that is being typed
+	Amending   string         // the record that the entry stands in place of
+	Held       string         // handle of what a card said
 	Person     *counter.Reading
 	CardFault  card.Word
 	Errors     map[string]string // field → key of the catalogue
@@ -310,78 +311,6 @@ func flatten(err error) []*fault.Error {
 		return []*fault.Error{e}
 	}
 	return nil
-}
-
-// funcs are what templates may call, in the page's language.
-func funcs(w words) template.FuncMap {
-	return template.FuncMap{
-		"t":     w.rich,
-		"plain": w.plain,
-		"clock": func(t time.Time) string { return t.In(civil.Japan).Format("15:04") },
-		"day":   func(d civil.Date) string { return longDate(w.Lang, d) },
-		"dayof": func(t time.Time) string { return longDate(w.Lang, civil.In(t)) },
-		"age":   func(d time.Duration) string { return age(w, d) },
-		"share": func(percent int) string { return w.plain(fmt.Sprintf("co.%d", percent)) },
-		"since": func(now, t time.Time) time.Duration { return now.Sub(t) },
-		"icon":  func(name string) template.HTML { return icons[name] },
-		"row":   rowState,
-		"field": func(v *pageView, name, label, hint, value, mode string) field {
-			return field{v, name, label, hint, value, mode}
-		},
-		"verdictof":  newVerdict,
-		"doseline":   func(d cert.Dose) template.HTML { return doseLine(w, d) },
-		"testline":   func(t cert.TestResult) template.HTML { return testLine(w, t) },
-		"recovery":   func(r cert.Recovered) template.HTML { return recoveryLine(w, r) },
-		"holdername": holderName,
-		"formatname": verify.Title,
-		"trustage":   func(now, asOf time.Time) string { return trustAge(w, now.Sub(asOf)) },
-		"troubles":   func(v *pageView) []template.HTML { return troubles(w, v) },
-		"tone":       tone,
-		"evidences": func() []eligibility.Evidence {
-			return []eligibility.Evidence{eligibility.EvidenceCertificate, eligibility.EvidenceNotice,
-				eligibility.EvidencePortalScreen, eligibility.EvidencePastRecord, eligibility.EvidenceVisual}
-		},
-		"shares": func() []int { return []int{30, 20, 10} },
-		"causes": eligibility.Causes,
-		"voidings": func() []eligibility.AmendReason {
-			return []eligibility.AmendReason{eligibility.WrongPatient, eligibility.CancelledVisit, eligibility.Typo}
-		},
-		"amendings": func() []eligibility.AmendReason {
-			return []eligibility.AmendReason{eligibility.Typo, eligibility.WrongPatient, eligibility.Completed}
-		},
-		"kinds":      insuranceKinds,
-		"both":       jptext.Both,
-		"wildcard":   func(s string) bool { return strings.ContainsRune(s, jptext.Wildcard) },
-		"maskedtext": maskedText,
-		"said":       func(f doctor.Finding) template.HTML { return w.written(f.Said(string(w.Lang))) },
-		"mend":       func(f doctor.Finding) template.HTML { return w.written(f.Mend(string(w.Lang))) },
-		"partname":   func(f doctor.Finding) template.HTML { return w.written(f.Part.Name(string(w.Lang))) },
-		"scanmend": func(word string) template.HTML {
-			return w.written(doctor.Catalogue(string(w.Lang))["scan."+word+".mend"])
-		},
-		"scansaid": func(word string) template.HTML {
-			return w.written(doctor.Catalogue(string(w.Lang))["scan."+word+".said"])
-		},
-		"monthbefore": func(m *check.Month) string {
-			return time.Date(m.Year, m.Month-1, 1, 0, 0, 0, 0, civil.Japan).Format("2006-01")
-		},
-		"monthafter": func(m *check.Month) string {
-			return time.Date(m.Year, m.Month+1, 1, 0, 0, 0, 0, civil.Japan).Format("2006-01")
-		},
-		"canundo":     func(v *check.View) bool { return v.State == eligibility.Recorded || v.State == eligibility.Queued },
-		"mayamend":    func(v *check.View) bool { return v.State != eligibility.Voided },
-		"cardicon":    cardIcon,
-		"tonev":       func(v eligibility.Validity) string { return tone(check.Display(v)) },
-		"shortday":    func(d civil.Date) string { return fmt.Sprintf("%d/%d", int(d.Month), d.Day) },
-		"shortid":     func(id string) string { return id[max(0, len(id)-8):] },
-		"monthnumber": func(m *check.Month) int { return int(m.Month) },
-		"left":        func(now, until time.Time) string { return age(w, until.Sub(now)) },
-		"tabkey":      func(tab string) string { return tabKeys[tab] },
-		"headers":     func(v *pageView) string { return csrfHeaders(v.Visitor.CSRF) },
-		"level":       queueLevel,
-		"validity":    func(s string) string { return w.plain("r." + s) },
-		"percent":     func(s string) string { return w.plain("co." + s) },
-	}
 }
 
 // field is what the template of one input needs.

@@ -30,6 +30,7 @@ import (
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/cert"
+	"madoguchi.example/shared/charge"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/notice"
@@ -51,6 +52,7 @@ type Desk interface {
 	Parked(ctx context.Context) ([]check.Parked, error)
 	Unpark(ctx context.Context, id string) (check.Entry, error)
 	Family(ctx context.Context, recordID string) (check.Entry, error)
+	Propose(e check.Entry) (c charge.Charge, ok bool)
 	Past(ctx context.Context, birth civil.Date, label string) ([]check.View, error)
 	Faces(ctx context.Context) ([]check.Face, error)
 	AssignFace(ctx context.Context, faceID, recordID string, by check.By) (casebook.Case, error)
@@ -189,6 +191,7 @@ func (s *server) routes(mux *http.ServeMux) {
 	for pattern, h := range map[string]http.HandlerFunc{
 		"POST /checks":                s.record,
 		"POST /checks/kind":           s.insurerKind,
+		"POST /checks/share":          s.proposeShare,
 		"POST /park":                  s.park,
 		"POST /parked/{id}":           s.unpark,
 		"POST /undo":                  s.undo,

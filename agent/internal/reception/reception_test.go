@@ -68,8 +68,16 @@ func (d *desk) RecordVerification(_ context.Context, format, outcome string) err
 }
 
 func (d *desk) CloseTask(_ context.Context, id, operator string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.closed = append(d.closed, id+"/"+operator)
 	return nil
+}
+
+func (d *desk) closedCount() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.closed)
 }
 
 func (d *desk) Case(_ context.Context, id string) (check.View, error) {
@@ -165,6 +173,7 @@ type stage struct {
 	stats  queue.Stats
 	damage reception.Damage
 	log    io.Writer
+	also   func(*reception.Config) // nil: what a desk has without devices
 }
 
 func open(t testing.TB, change ...func(*stage)) *stage {
@@ -176,7 +185,7 @@ func open(t testing.TB, change ...func(*stage)) *stage {
 	for _, c := range change {
 		c(s)
 	}
-	h, err := reception.New(reception.Config{
+	c := reception.Config{
 		Desk: s.desk, Verifier: s.reader, Rand: rand.Reader,
 		Profile: func() profile.Profile {
 			return profile.Profile{OfficeName: "みなと内科クリニック", Class: s.class}
@@ -184,7 +193,11 @@ func open(t testing.TB, change ...func(*stage)) *stage {
 		Line: func() uplink.Line { return s.line }, Stats: func() queue.Stats { return s.stats },
 		Damage: func() reception.Damage { return s.damage },
 		Now:    func() time.Time { return noon }, Log: slog.New(slog.NewTextHandler(s.log, nil)),
-	})
+	}
+	if s.also != nil {
+		s.also(&c)
+	}
+	h, err := reception.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

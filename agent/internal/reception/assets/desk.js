@@ -211,13 +211,6 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("keypress", (event) => {
   if (event.key === "Enter" && event.target.closest?.("form.entry:not(#card-form)") && !event.target.matches("button")) event.preventDefault();
 });
-// Enter in a field moves on; that a browser takes it for the form's button is not wanted.
-document.addEventListener("click", (event) => {
-  const at = textField(document.activeElement);
-  if (!event.isTrusted || event.detail !== 0 || !at || !event.target.closest?.("form.entry button") || at.closest("#card-form")) return;
-  event.preventDefault();
-  event.stopPropagation();
-}, true);
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-tab]");
   if (link && !event.ctrlKey && !event.metaKey) {
