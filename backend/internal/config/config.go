@@ -14,9 +14,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
