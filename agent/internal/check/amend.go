@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/shared/civil"
@@ -67,7 +68,7 @@ func (d *Desk) Amend(ctx context.Context, recordID string, e Entry) (casebook.Ca
 		d.Rejected(taken.RecordID, err) // it is owed: Chase and Reconcile try again
 	}
 	d.forget(ctx, &taken)
-	d.recorded()
+	d.recorded(&c)
 	return c, nil, nil
 }
 
@@ -173,10 +174,13 @@ func (d *Desk) Undo(ctx context.Context, by By) (Entry, error) {
 	midnight := civil.In(d.Now()).Midnight()
 	last, _, err := d.Book.Top(ctx, 1, func(c *casebook.Case) int {
 		own := c.OperatorID == by.OperatorID && (by.OperatorID != "" || c.Operator == by.Operator)
-		if !own || c.State == eligibility.Voided || c.RecordedAt.Before(midnight) {
+		switch {
+		case !own || c.State == eligibility.Voided || c.RecordedAt.Before(midnight):
 			return -1
+		case d.newest.is(c):
+			return 0 // though the clock was set back since the one before
 		}
-		return 0
+		return 1
 	})
 	switch {
 	case err != nil:
@@ -186,7 +190,7 @@ func (d *Desk) Undo(ctx context.Context, by By) (Entry, error) {
 	}
 	c := last[0]
 	switch {
-	case c.State != eligibility.Recorded && (c.State != eligibility.Queued || c.Asked > 0):
+	case c.RecordID == d.asking, c.State != eligibility.Recorded && (c.State != eligibility.Queued || c.Asked > 0):
 		return Entry{}, fault.New(fault.Conflict, AlreadyAsked)
 	case c.Amends != "":
 		return Entry{}, fault.New(fault.Conflict, IsCorrection)
@@ -195,6 +199,34 @@ func (d *Desk) Undo(ctx context.Context, by By) (Entry, error) {
 		return Entry{}, err
 	}
 	return entryOf(&c), nil
+}
+
+// newest knows each operator's last entry. It is safe for concurrent use.
+type newest struct {
+	mu sync.Mutex
+	of map[By]string
+}
+
+func whoseEntry(c *casebook.Case) By {
+	if c.OperatorID != "" {
+		return By{OperatorID: c.OperatorID}
+	}
+	return By{Operator: c.Operator}
+}
+
+func (n *newest) note(c *casebook.Case) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.of == nil {
+		n.of = map[By]string{}
+	}
+	n.of[whoseEntry(c)] = c.RecordID
+}
+
+func (n *newest) is(c *casebook.Case) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.of[whoseEntry(c)] == c.RecordID
 }
 
 // entryOf gives a case back as it was typed.

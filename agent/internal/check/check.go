@@ -93,6 +93,8 @@ type Desk struct {
 	Config
 	mu       sync.RWMutex // held shared while a case is born, exclusively while cases change
 	chasing  sync.Mutex   // one Chase at a time
+	asking   string       // the record whose question is being written; mu
+	newest   newest
 	watchers map[chan struct{}]struct{}
 	watch    sync.Mutex
 }
@@ -152,12 +154,13 @@ func (d *Desk) Record(ctx context.Context, e Entry) (casebook.Case, []Doubt, err
 	if err != nil {
 		return casebook.Case{}, nil, err
 	}
-	d.recorded()
+	d.recorded(&c)
 	return c, nil, nil
 }
 
 // recorded wakes whoever asks and whoever shows.
-func (d *Desk) recorded() {
+func (d *Desk) recorded(c *casebook.Case) {
+	d.newest.note(c)
 	d.Kick()
 	d.changed()
 	time.AfterFunc(d.answerTimeout(), d.changed) // the row then says that the answer is late

@@ -2,6 +2,7 @@ package check
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -32,6 +33,8 @@ const (
 	FieldReason    = "reason"
 	FieldFace      = "face"
 	FieldPerson    = "person"
+	FieldFamily    = "family"
+	FieldAmends    = "amends"
 )
 
 // The fields of 被保険者資格申立書 are eligibility.Form….
@@ -81,7 +84,7 @@ func (e Entry) read(today civil.Date) (casebook.Case, []Doubt, error) {
 	c := casebook.Case{
 		VisitDay: inquiry.VisitDay, Operator: e.Operator, OperatorID: e.OperatorID, Label: r.label(e.Label),
 		Patient: r.patient(e.Patient), Inquiry: inquiry, Evidence: e.Evidence, Person: e.Person, Declared: declared,
-		Cause: e.Cause, Family: e.Family,
+		Cause: e.Cause, Family: r.id(FieldFamily, e.Family),
 		Typed: casebook.Typed{Insurer: e.Insurer, Symbol: e.Symbol, Number: e.Number, Branch: e.Branch, Birth: e.BirthDate, Copayment: e.Copayment},
 	}
 	r.choice(e.Copayment == 0 || slices.Contains([]int{10, 20, 30}, e.Copayment), FieldCopayment)
@@ -186,6 +189,22 @@ func (r *reader) patient(typed string) string {
 		r.fail(FieldPatient, "form")
 	}
 	return strings.TrimSpace(typed)
+}
+
+// machineID is a record's ID, or the handle of a face reader's result. These are exempt from
+// the search for My Numbers by what they are.
+var machineID = regexp.MustCompile(`^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24})$`)
+
+// id takes an ID that a page carries, and nothing that a person may have typed in its place.
+func (r *reader) id(field, id string) string {
+	switch {
+	case id == "" || machineID.MatchString(id):
+	case jptext.HoldsMyNumber(id):
+		r.refused(field, fault.New(fault.MyNumberRefused, ""))
+	default:
+		r.fail(field, "form")
+	}
+	return id
 }
 
 // reader collects what is wrong and what is doubtful while fields are read.

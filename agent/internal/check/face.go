@@ -228,7 +228,7 @@ func (d *Desk) recordFace(ctx context.Context, e Entry) (casebook.Case, error) {
 	if err := d.Shelf(ShelfFaces).Delete(ctx, k.ID); err != nil {
 		d.Rejected(c.RecordID, err) // the row names the file: it is not listed any more
 	}
-	d.recorded()
+	d.recorded(&c)
 	return c, nil
 }
 
@@ -246,7 +246,7 @@ func (d *Desk) faceCase(e Entry, k keptFace) (casebook.Case, error) {
 	c := casebook.Case{
 		RecordedAt: d.Now().UTC(), VisitDay: a.VisitDay, Operator: e.Operator, OperatorID: e.OperatorID,
 		Label: r.label(label), Patient: r.patient(patient), Evidence: eligibility.EvidenceFaceReader, Person: e.Person,
-		Cause: eligibility.CauseNone, Route: eligibility.RouteTerminal, State: eligibility.Sent, Face: k.File, Family: e.Family,
+		Cause: eligibility.CauseNone, Route: eligibility.RouteTerminal, State: eligibility.Sent, Face: k.File, Family: r.id(FieldFamily, e.Family),
 		Inquiry: eligibility.Inquiry{
 			InsurerNumber: a.InsurerNumber, Symbol: a.Symbol, Number: a.Number, Branch: a.Branch,
 			BirthDate: a.BirthDate, VisitDay: a.VisitDay,

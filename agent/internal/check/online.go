@@ -95,14 +95,19 @@ func (d *Desk) due(c *casebook.Case, now time.Time) bool {
 // case meanwhile counts.
 func (d *Desk) ask(ctx context.Context, c casebook.Case) error {
 	asked := d.Now().UTC()
+	c, due, err := d.beginAsking(ctx, c.RecordID, asked)
+	if err != nil || !due {
+		return err
+	}
 	failed := d.Online.Ask(ctx, c.Inquiry)
 	code := fault.CodeOf(failed)
 	inquiry := code == fault.InvalidArgument || code == fault.TooLarge
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asking = ""
 	if failed != nil && !inquiry {
 		return failed
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	c, ok, err := d.Book.Get(ctx, c.RecordID)
 	if err != nil || !ok || !c.Waits() {
 		return err
@@ -124,6 +129,19 @@ func (d *Desk) ask(ctx context.Context, c casebook.Case) error {
 	}
 	time.AfterFunc(d.answerTimeout(), d.changed)
 	return d.keep(ctx, []casebook.Case{c})
+}
+
+// beginAsking notes whose question is about to be written. It is not due any more where the
+// case was answered or taken back while others were asked.
+func (d *Desk) beginAsking(ctx context.Context, recordID string, now time.Time) (casebook.Case, bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, ok, err := d.Book.Get(ctx, recordID)
+	if err != nil || !ok || !d.due(&c, now) {
+		return c, false, err
+	}
+	d.asking = recordID
+	return c, true, nil
 }
 
 // refusalWord is what the exchange said of an inquiry that it cannot write: a word, never

@@ -72,7 +72,11 @@ func keepable(e Entry) error {
 			faults = append(faults, fault.At(fault.InvalidArgument, f.Name, "too_long"))
 		}
 	}
-	return errors.Join(faults...)
+	ids := reader{faults: faults}
+	ids.id(FieldFamily, e.Family)
+	ids.id(FieldFace, e.Face)
+	ids.id(FieldAmends, e.Amends)
+	return errors.Join(ids.faults...)
 }
 
 // typedFields gives every free text of an entry with the name that faults have for it.

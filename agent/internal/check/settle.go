@@ -45,7 +45,7 @@ func (d *Desk) told(c *casebook.Case, status wire.Status, code string) bool {
 		}
 		c.State, c.SentAt = eligibility.Sent, now
 	case wire.Rejected, wire.Conflict:
-		if !c.Waits() || c.Refusal != "" {
+		if c.Refusal != "" || c.State == eligibility.Voided || (asksPayer(c) && !c.Waits()) {
 			return false
 		}
 		if c.Refusal = code; c.Refusal == "" {
@@ -54,7 +54,9 @@ func (d *Desk) told(c *casebook.Case, status wire.Status, code string) bool {
 		if asksPayer(c) {
 			c.State = eligibility.Refused
 		}
-		c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: now}
+		if !c.Task.Open() { // else a person looks already, at what matters more to the patient
+			c.Task = &casebook.Task{Kind: casebook.TaskRefused, RaisedAt: now}
+		}
 	default:
 		return false
 	}
