@@ -40,7 +40,7 @@ func TestInsuranceCheck(t *testing.T) {
 	newer := d.shows("offline")
 	d.fill(card(aged.InsurerNumber, aged.NameKana, aged.Symbol, aged.Number, aged.Branch, aged.BirthDate)...)
 	d.tabTo("details.more > summary")
-	d.press(kb.Enter)
+	d.press(" ")
 	d.tabTo("#copayment")
 	d.press(kb.ArrowDown, kb.ArrowDown, kb.ArrowDown) // by the rule, 3割, 2割, 1割
 	d.until("document.querySelector('#copayment').value === " + quote(aged.Copayment))
@@ -65,7 +65,7 @@ func TestInsuranceCheck(t *testing.T) {
 	judgeDesk(d, rules, newer)
 }
 
-// checkDigitDoubt: a wrong check digit is a hint; the second F9 records.
+// checkDigitDoubt: a wrong check digit is told while it is typed; who has seen it records.
 func checkDigitDoubt(t *testing.T, d *desk, rules string) {
 	t.Helper()
 	c := d.house.Cast.Insured
@@ -73,9 +73,8 @@ func checkDigitDoubt(t *testing.T, d *desk, rules string) {
 	wrong := c.InsurerNumber[:len(c.InsurerNumber)-1] + string('0'+(last-'0'+1)%10)
 	rows := value[int](d.window, "document.querySelectorAll('#list .row').length")
 	d.fill(card(wrong, "", c.Symbol, c.Number, c.Branch, c.BirthDate)...)
-	d.press(kb.F9)
-	d.until("document.querySelector('#insurer_number-note') && document.activeElement?.id === 'record'")
-	if words := d.text("#insurer_number-note"); !strings.Contains(words, "検証番号が合いません") {
+	d.has("#kind .doubt-line")
+	if words := d.text("#kind .doubt-line"); !strings.Contains(words, "検証番号が合いません") {
 		t.Errorf("the doubt says %s", words)
 	}
 	if now := value[int](d.window, "document.querySelectorAll('#list .row').length"); now != rows {
