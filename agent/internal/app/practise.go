@@ -48,7 +48,7 @@ func room(class profile.Class, w World, log *slog.Logger) (http.Handler, error) 
 	}
 	pages, err := reception.New(reception.Config{
 		Desk: r.Desk(), Verifier: r.Reader(), Profile: r.Profile, Line: r.Line, Stats: r.Stats,
-		Damage: func() reception.Damage { return reception.Damage{} }, Now: w.Now, Rand: w.Rand, Log: log, Practice: r,
+		Damage: func() reception.Damage { return reception.Damage{} }, Now: w.Now, Rand: w.Rand, Log: log, Practice: r, Cards: r.Cards(),
 		PracticeURL: func() string { return "" },
 	})
 	if err != nil {

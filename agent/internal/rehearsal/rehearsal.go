@@ -59,6 +59,7 @@ type Room struct {
 	memory   *memory
 	desk     *check.Desk
 	reader   *inspect.Reader
+	cards    *Cards
 	specimen Specimen
 
 	mu      sync.Mutex
@@ -78,7 +79,7 @@ func New(c Config) (*Room, error) {
 	}
 	r := &Room{
 		config: c, memory: newMemory(handle.Source{Now: c.Now, Rand: c.Rand}),
-		upSince: c.Now(), asked: map[string]eligibility.Inquiry{},
+		cards: newCards(c.Now), upSince: c.Now(), asked: map[string]eligibility.Inquiry{},
 	}
 	snap, err := r.issue()
 	if err != nil {
@@ -109,6 +110,9 @@ func (r *Room) Desk() *check.Desk { return r.desk }
 
 // Reader gives the eye for certificates; it trusts the specimens' issuer alone.
 func (r *Room) Reader() *inspect.Reader { return r.reader }
+
+// Cards gives the practised card reader.
+func (r *Room) Cards() *Cards { return r.cards }
 
 // Specimen gives the certificates to verify.
 func (r *Room) Specimen() Specimen { return r.specimen }
