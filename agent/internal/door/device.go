@@ -10,11 +10,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"madoguchi.example/agent/internal/operator"
 	"madoguchi.example/shared/fault"
 )
 
@@ -24,7 +22,7 @@ const (
 	MaxWaiting    = 5  // devices that wait at once
 	MaxPerAddress = 2  // of them from one address
 	MaxDevices    = 20 // that are paired
-	MaxDeviceName = 40 // characters
+	MaxDeviceName = operator.MaxName
 	// deviceLife is how long a browser keeps its key.
 	deviceLife = 400 * 24 * time.Hour
 )
@@ -159,7 +157,7 @@ func (e *entrance) pairAsk(w http.ResponseWriter, r *http.Request) {
 			e.refuse(w, r, err)
 			return
 		}
-		v.Fault, v.Name = word, r.PostFormValue("name")
+		v.Fault, v.Name = word, nameAgain(r, word)
 		e.show(w, r, status, v)
 		return
 	}
@@ -168,9 +166,9 @@ func (e *entrance) pairAsk(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *entrance) wait(r *http.Request) (string, error) {
-	name := strings.Join(strings.Fields(r.PostFormValue("name")), " ")
-	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxDeviceName || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", fault.At(fault.InvalidArgument, "name", "name_form")
+	name, err := operator.CleanName(r.PostFormValue("name"))
+	if err != nil {
+		return "", err
 	}
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -35,6 +35,10 @@ const (
 	SessionLife = 16 * time.Hour
 	// MaxSessions are open at once; the one that was longest unused gives way.
 	MaxSessions = 64
+	// MaxPerDevice of them are of one paired PC.
+	MaxPerDevice = 8
+	// MaxStreams are open at once in one session; a further one ends at once.
+	MaxStreams = 16
 	// MaxFormBytes and MaxFileBytes bound what the door reads to find a form's token.
 	MaxFormBytes = 128 << 10
 	MaxFileBytes = 10 << 20

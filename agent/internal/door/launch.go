@@ -22,7 +22,8 @@ import (
 const (
 	CodeLife   = 2 * time.Minute
 	CodeDigits = 8
-	// CodeTries is how many wrong codes burn the ones that are out.
+	// CodeTries is how many wrong codes burn the ones that are out. Their tickets stay: else
+	// whoever reaches the desk's address could keep it closed.
 	CodeTries = 5
 	// CodesOut are out at once; a further one takes the place of the eldest.
 	CodesOut = 4
@@ -51,7 +52,7 @@ func (l Launch) WriteFile(w io.Writer) error { return launchFile.Execute(w, l) }
 
 // ticket is a Launch that is out.
 type ticket struct {
-	code, secret string
+	code, secret string // code is empty once wrong ones have burnt it
 	expires      time.Time
 	wrong        int
 	spent        chan struct{}
@@ -90,7 +91,7 @@ func (l *launcher) issue(url string) (Launch, error) {
 func (l *launcher) forget() {
 	now, kept := l.now(), l.out[:0]
 	for _, t := range l.out {
-		if left := t.expires.Sub(now); left > 0 && left <= CodeLife && t.wrong < CodeTries {
+		if left := t.expires.Sub(now); left > 0 && left <= CodeLife {
 			kept = append(kept, t)
 		}
 	}
@@ -114,7 +115,7 @@ func (l *launcher) spend(of func(*ticket) string, got string, burns bool) bool {
 	l.forget()
 	found := -1
 	for i, t := range l.out {
-		if subtle.ConstantTimeCompare([]byte(of(t)), []byte(got)) == 1 {
+		if subtle.ConstantTimeCompare([]byte(of(t)), []byte(got)) == 1 && got != "" {
 			found = i
 		}
 	}
@@ -125,7 +126,9 @@ func (l *launcher) spend(of func(*ticket) string, got string, burns bool) bool {
 	}
 	if burns {
 		for _, t := range l.out {
-			t.wrong++
+			if t.wrong++; t.wrong >= CodeTries {
+				t.code = ""
+			}
 		}
 	}
 	return false
@@ -175,7 +178,11 @@ func (d *Door) Acts(address func() string) map[string]control.Act {
 			if err := json.Unmarshal(args, &id); err != nil {
 				return nil, fault.New(fault.InvalidArgument, "an operator is missing")
 			}
-			return true, d.c.Operators.ResetByOwner(ctx, id)
+			if err := d.c.Operators.ResetByOwner(ctx, id); err != nil {
+				return nil, err
+			}
+			d.signOut(ctx, "reset", id)
+			return true, nil
 		},
 	}
 }

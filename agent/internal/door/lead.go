@@ -2,6 +2,8 @@ package door
 
 import (
 	"net/http"
+
+	"madoguchi.example/agent/internal/operator"
 )
 
 // operatorsPage lists the operators. Only a lead may change them, so only a lead sees it.
@@ -13,6 +15,14 @@ func (e *entrance) operatorsPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	e.show(w, r, http.StatusOK, v)
+}
+
+// nameAgain gives a name back to its form, unless it is one that is not to be kept.
+func nameAgain(r *http.Request, word string) string {
+	if word == operator.NameMyNumber {
+		return ""
+	}
+	return r.PostFormValue("name")
 }
 
 func (e *entrance) changeOperators(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +55,7 @@ func (e *entrance) changeOperators(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := e.view(r, "operators")
-	v.Fault, v.Name = word, r.PostFormValue("name")
+	v.Fault, v.Name = word, nameAgain(r, word)
 	e.show(w, r, status, v)
 }
 

@@ -124,8 +124,12 @@ func (e *entrance) begin(w http.ResponseWriter, r *http.Request, device string) 
 	now := e.c.Now()
 	s := &session{Device: device, UID: e.userOf(r), Created: now, Seen: now, key: hashOf(cookie)}
 	e.mu.Lock()
+	own := func(s *session) bool { return device != "" && s.Device == device }
+	for e.count(own) >= MaxPerDevice {
+		e.drop(r.Context(), e.oldest(own))
+	}
 	for len(e.sessions) >= MaxSessions {
-		e.drop(r.Context(), e.oldest())
+		e.drop(r.Context(), e.oldest(func(*session) bool { return true }))
 	}
 	e.sessions[s.key] = s
 	e.store(r.Context(), s)
@@ -147,11 +151,22 @@ func (e *entrance) cookie(w http.ResponseWriter, name, value string, life time.D
 	})
 }
 
-// oldest is the session that was longest unused. The caller holds mu.
-func (d *Door) oldest() *session {
+// count gives how many sessions are of a kind. The caller holds mu.
+func (d *Door) count(of func(*session) bool) int {
+	n := 0
+	for _, s := range d.sessions {
+		if of(s) {
+			n++
+		}
+	}
+	return n
+}
+
+// oldest is the session of a kind that was longest unused. The caller holds mu.
+func (d *Door) oldest(of func(*session) bool) *session {
 	var oldest *session
 	for _, s := range d.sessions {
-		if oldest == nil || s.Seen.Before(oldest.Seen) {
+		if of(s) && (oldest == nil || s.Seen.Before(oldest.Seen)) {
 			oldest = s
 		}
 	}
@@ -288,8 +303,8 @@ func (d *Door) streaming(ctx context.Context, h held) (context.Context, func()) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, ok := d.sessions[h.key]
-	if !ok || s.Locked != h.locked || s.Operator != h.operator {
-		cancel() // it was locked since
+	if !ok || s.Locked != h.locked || s.Operator != h.operator || len(s.streams) >= MaxStreams {
+		cancel() // it was locked since, or has streams enough
 		return ctx, cancel
 	}
 	if s.streams == nil {

@@ -136,7 +136,7 @@ func told(err error) (int, string) {
 	}
 	word := e.Message
 	switch e.Code {
-	case fault.Unauthenticated, fault.InvalidArgument, fault.NotFound:
+	case fault.Unauthenticated, fault.InvalidArgument, fault.NotFound, fault.MyNumberRefused:
 		return http.StatusUnprocessableEntity, word
 	case fault.Conflict:
 		return http.StatusConflict, word

@@ -24,6 +24,7 @@ import (
 	"unicode/utf8"
 
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/jptext"
 )
 
 // ShelfName is the shelf of the vault that holds the operators.
@@ -52,18 +53,20 @@ const (
 	PlaceName     = "name"
 	PlaceOperator = "operator"
 
-	PINWrong   = "pin_wrong"   // Unauthenticated
-	PINWait    = "pin_wait"    // RateLimited; Waits says how long
-	PINUnset   = "pin_unset"   // Conflict: the first sign-in sets it
-	PINSet     = "pin_set"     // Conflict: it is set already
-	PINForm    = "pin_form"    // InvalidArgument: not MinPIN to MaxPIN digits
-	PINWeak    = "pin_weak"    // InvalidArgument: one digit repeated, or digits in a row
-	NameForm   = "name_form"   // InvalidArgument: empty, too long, or with control characters
-	NameTaken  = "name_taken"  // Conflict
-	TooMany    = "too_many"    // Conflict: MaxOperators are there
-	LastLead   = "last_lead"   // Conflict: somebody must be able to add operators
-	NotLead    = "not_lead"    // Forbidden: only a lead may
-	NoOperator = "no_operator" // NotFound
+	PINWrong = "pin_wrong" // Unauthenticated
+	PINWait  = "pin_wait"  // RateLimited; Waits says how long
+	PINUnset = "pin_unset" // Conflict: the first sign-in sets it
+	PINSet   = "pin_set"   // Conflict: it is set already
+	PINForm  = "pin_form"  // InvalidArgument: not MinPIN to MaxPIN digits
+	PINWeak  = "pin_weak"  // InvalidArgument: one digit repeated, or digits in a row
+	NameForm = "name_form" // InvalidArgument: empty, too long, or with control characters
+	// NameMyNumber is MyNumberRefused: a My Number was typed as the name.
+	NameMyNumber = "my_number"
+	NameTaken    = "name_taken"  // Conflict
+	TooMany      = "too_many"    // Conflict: MaxOperators are there
+	LastLead     = "last_lead"   // Conflict: somebody must be able to add operators
+	NotLead      = "not_lead"    // Forbidden: only a lead may
+	NoOperator   = "no_operator" // NotFound
 )
 
 // Shelf is encrypted storage by opaque key. The vault's shelves are one.
@@ -166,7 +169,7 @@ func (b *Book) first(ctx context.Context) error {
 	}
 	var first []row
 	for i, name := range b.c.First {
-		name, err := cleanName(name)
+		name, err := CleanName(name)
 		if err != nil {
 			return err
 		}
@@ -354,7 +357,7 @@ func (b *Book) lead(by string) error {
 
 // Add makes an operator without a PIN. Only a lead may.
 func (b *Book) Add(ctx context.Context, by, name string) (Operator, error) {
-	name, err := cleanName(name)
+	name, err := CleanName(name)
 	if err != nil {
 		return Operator{}, err
 	}
@@ -474,10 +477,18 @@ func weak(pin string) bool {
 	return false
 }
 
-func cleanName(name string) (string, error) {
+// CleanName gives the name of an operator, or of a PC, with single blanks. The faults are
+// NameForm and NameMyNumber at PlaceName.
+func CleanName(name string) (string, error) {
 	name = strings.Join(strings.Fields(name), " ")
-	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxName || strings.ContainsFunc(name, unicode.IsControl) {
+	switch {
+	case jptext.HoldsMyNumber(name):
+		return "", fault.At(fault.MyNumberRefused, PlaceName, NameMyNumber)
+	case name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > MaxName || strings.ContainsFunc(name, unseen):
 		return "", fault.At(fault.InvalidArgument, PlaceName, NameForm)
 	}
 	return name, nil
 }
+
+// unseen tells characters that have no look of their own, or change that of others.
+func unseen(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

@@ -203,9 +203,13 @@ func TestOnlyALeadChangesOperators(t *testing.T) {
 	told(t, s.book.SetLead(ctx, "op_2", "op_2", true), fault.Forbidden, operator.NotLead)
 	told(t, s.book.Remove(ctx, "op_1", "op_1"), fault.Conflict, operator.LastLead)
 	told(t, s.book.SetLead(ctx, "op_1", "op_1", false), fault.Conflict, operator.LastLead)
-	for _, name := range []string{"", " \n ", strings.Repeat("あ", operator.MaxName+1), "a\x00b", "\xff"} {
+	for _, name := range []string{"", " \n ", strings.Repeat("あ", operator.MaxName+1), "a\x00b", "\xff", "受\u200b付", "受付\u202e１"} {
 		_, err := s.book.Add(ctx, "op_1", name)
 		told(t, err, fault.InvalidArgument, operator.NameForm)
+	}
+	for _, name := range []string{"123456789018", "１２３４　５６７８　９０１８", "受付 1234-5678-9018"} {
+		_, err := s.book.Add(ctx, "op_1", name)
+		told(t, err, fault.MyNumberRefused, operator.NameMyNumber)
 	}
 	_, err = s.book.Add(ctx, "op_1", "受付２")
 	told(t, err, fault.Conflict, operator.NameTaken)
