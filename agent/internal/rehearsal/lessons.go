@@ -31,6 +31,7 @@ const (
 	LessonUndo      = "undo"        // the last entry back
 	LessonGenuine   = "genuine"     // verify a certificate
 	LessonAltered   = "altered"     // verify one that was changed
+	LessonIdentity  = "identity"    // who a card names, by its PIN
 	LessonNobodyAsk = "nobody_asks" // counters and shelters: no insurance is asked for
 )
 
@@ -38,10 +39,10 @@ const (
 func lessonsOf(c profile.Class) []string {
 	if c.MayCheckInsurance() {
 		return []string{
-			LessonNumbers, LessonFamily, LessonNewer, LessonLine, LessonDeclare, LessonCorrect, LessonUndo, LessonGenuine, LessonAltered,
+			LessonNumbers, LessonFamily, LessonNewer, LessonLine, LessonDeclare, LessonCorrect, LessonUndo, LessonIdentity, LessonGenuine, LessonAltered,
 		}
 	}
-	return []string{LessonNobodyAsk, LessonGenuine, LessonAltered}
+	return []string{LessonNobodyAsk, LessonIdentity, LessonGenuine, LessonAltered}
 }
 
 // Lessons gives the walk-through of the room's class, each with whether it was done.
@@ -53,7 +54,7 @@ func (r *Room) Lessons(ctx context.Context) ([]Lesson, error) {
 	outcomes := r.memory.outcomes()
 	var all []Lesson
 	for _, id := range lessonsOf(r.config.Class) {
-		all = append(all, Lesson{ID: id, Done: done(id, rows, outcomes)})
+		all = append(all, Lesson{ID: id, Done: done(id, rows, outcomes) || id == LessonIdentity && r.cards.wasRead()})
 	}
 	return all, nil
 }
