@@ -52,6 +52,7 @@ type Booked struct {
 	Kana      string
 	Insurer   string
 	Number    string
+	Branch    string
 }
 
 // LogValue masks all of it.
@@ -280,6 +281,7 @@ func (d *Desk) known(ctx context.Context, c casebook.Case) (*casebook.Known, err
 	}
 	return d.Bookings.Known(ctx, Booked{
 		VisitDay: c.VisitDay, BirthDate: c.Inquiry.BirthDate, Kana: c.Label, Insurer: c.Inquiry.InsurerNumber, Number: c.Inquiry.Number,
+		Branch: c.Inquiry.Branch,
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -260,8 +261,9 @@ func (p *Precheck) Cancel(ctx context.Context, id string) error {
 }
 
 // Known gives the last known word about a booked patient for that visit day: found by birth
-// date with the kana, or with the numbers; nil where there is none, where it has expired, or
-// where two bookings fit and say different things.
+// date with the kana, or with the numbers, where nothing speaks for another person or another
+// coverage; nil where there is none, where it has expired, or where two bookings fit and say
+// different things.
 func (p *Precheck) Known(ctx context.Context, who check.Booked) (*casebook.Known, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -269,16 +271,12 @@ func (p *Precheck) Known(ctx context.Context, who check.Booked) (*casebook.Known
 		return nil, err
 	}
 	var found *casebook.Known
-	kana := jptext.KanaKey(who.Kana)
 	for id, b := range p.booked {
-		q := b.Inquiry
-		if b.Cancelled || q.VisitDay != who.VisitDay || q.BirthDate != who.BirthDate || who.BirthDate.IsZero() {
+		if b.Cancelled || !b.isOf(who) {
 			continue
 		}
-		byKana := kana != "" && jptext.KanaKey(b.Kana) == kana
-		byNumbers := who.Number != "" && q.Number == who.Number && q.InsurerNumber == who.Insurer
 		k := p.current(id)
-		if k == nil || (!byKana && !byNumbers) {
+		if k == nil {
 			continue
 		}
 		if found != nil && found.Validity != k.Validity {
@@ -287,6 +285,31 @@ func (p *Precheck) Known(ctx context.Context, who check.Booked) (*casebook.Known
 		found = k
 	}
 	return found, nil
+}
+
+// isOf tells whether the booking is of who. Twins have the birth date and the numbers in
+// common but for the branch; a name with other numbers is another coverage or person.
+func (b Booking) isOf(who check.Booked) bool {
+	q := b.Inquiry
+	if q.VisitDay != who.VisitDay || q.BirthDate != who.BirthDate || who.BirthDate.IsZero() {
+		return false
+	}
+	own, kana := jptext.KanaKey(b.Kana), jptext.KanaKey(who.Kana)
+	if who.Number == "" {
+		return kana != "" && own == kana
+	}
+	branched := who.Branch != "" && q.Branch != ""
+	return q.Number == who.Number && q.InsurerNumber == who.Insurer &&
+		(!branched || q.Branch == who.Branch) && (branched || !otherName(own, kana))
+}
+
+// otherName tells names that are both in kana, of which neither is the beginning of the other.
+func otherName(x, y string) bool {
+	return isKana(x) && isKana(y) && !strings.HasPrefix(x, y) && !strings.HasPrefix(y, x)
+}
+
+func isKana(key string) bool {
+	return key != "" && !strings.ContainsFunc(key, func(r rune) bool { return (r < 'ァ' || r > 'ヺ') && r != 'ー' && r != '・' })
 }
 
 // Trim removes what has expired and says how many bookings that were: bookings, batches and
@@ -377,7 +400,10 @@ func (p *Precheck) ask(ctx context.Context, b batch) error {
 	failed := p.Online.AskMany(ctx, b.ID, questions)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b = p.batches[b.ID]
+	b, there := p.batches[b.ID]
+	if !there { // its time ended meanwhile
+		return failed
+	}
 	b.AskedAt, b.Asked = p.Now().UTC(), b.Asked+1
 	return errors.Join(failed, keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b}))
 }
@@ -472,7 +498,10 @@ func (p *Precheck) collect(ctx context.Context, b batch) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b = p.batches[b.ID]
+	b, there := p.batches[b.ID]
+	if !there { // its time ended meanwhile
+		return nil
+	}
 	b.CollectAt, b.Collected = p.Now().UTC(), b.Collected+1
 	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
 }
