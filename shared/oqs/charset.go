@@ -46,9 +46,18 @@ func decodeText(b []byte) (text string, enc Encoding, odd bool, err error) {
 		if utf8.Valid(rest) {
 			claimed = UTF8
 		}
+	case claimed == ShiftJIS && longUTF8(rest):
+		odd, claimed = true, UTF8
 	}
 	text, err = decodeAs(rest, claimed)
 	return text, claimed, odd, err
+}
+
+// longUTF8 tells whether the bytes are UTF-8 beyond doubt: with characters of three bytes
+// or more. Two can be two half-width kana in Shift_JIS; longer ones would be kanji by
+// chance, and names would be read as others.
+func longUTF8(b []byte) bool {
+	return utf8.Valid(b) && strings.ContainsFunc(string(b), func(r rune) bool { return r >= 0x800 })
 }
 
 // sound refuses what is not a document of the two character sets at the first look.

@@ -343,6 +343,7 @@ func TestCharacterSets(t *testing.T) {
 		"declared UTF-8, word and bytes 1": {sjis(word.Replace(plain)), oqs.ShiftJIS, true},
 		"declared UTF-8, word 1":           {[]byte(word.Replace(plain)), oqs.UTF8, true},
 		"declared Shift_JIS, word 0":       {[]byte(decl.Replace(plain)), oqs.UTF8, true},
+		"Shift_JIS said twice, and UTF-8":  {[]byte(swap.Replace(plain)), oqs.UTF8, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := must(t, c.doc)
@@ -353,6 +354,15 @@ func TestCharacterSets(t *testing.T) {
 				t.Errorf("remarks %v", r.Remarks)
 			}
 		})
+	}
+	// Names in kana alone are Shift_JIS by chance too, and would be another person's.
+	kana := strings.NewReplacer("髙﨑　①郎～－", "ヤマダ　ハナ").Replace(plain)
+	if r := must(t, []byte(swap.Replace(kana))); r.Items[0].Coverage.Name != "ヤマダ　ハナ" {
+		t.Errorf("read as %s", r.Items[0].Coverage.Name)
+	}
+	half := strings.NewReplacer("髙﨑　①郎～－", "ﾂｱ").Replace(plain) // two bytes that are one character of UTF-8
+	if r := must(t, sjis(swap.Replace(half))); r.Items[0].Coverage.Name != "ﾂｱ" || r.Encoding != oqs.ShiftJIS {
+		t.Errorf("read as %s", r.Items[0].Coverage.Name)
 	}
 }
 
