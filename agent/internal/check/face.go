@@ -51,6 +51,9 @@ type keptFace struct {
 // that nothing was stored.
 func (d *Desk) TakeFace(ctx context.Context, file string, r oqs.Result) error {
 	day := civil.In(d.Now())
+	if r.ForDay.IsZero() && !r.ExecutedAt.IsZero() { // a card is read for its own day
+		r.ForDay = civil.In(r.ExecutedAt)
+	}
 	if r.Segment != oqs.Done || r.ForDay.Before(day) {
 		return nil
 	}

@@ -169,7 +169,7 @@ func (d *Desk) TakeOnline(ctx context.Context, r oqs.Result) error {
 		return err
 	case !ok || c.Route != eligibility.RouteTerminal:
 		return fault.New(fault.NotFound, "no record of this desk has that identifier")
-	case r.ForDay != c.VisitDay:
+	case !r.ForDay.IsZero() && r.ForDay != c.VisitDay: // an end without a word may name none
 		return fault.New(fault.Conflict, "the answer is for another day than the visit")
 	case r.Segment == oqs.InProgress || c.State == eligibility.Voided:
 		return nil
