@@ -18,7 +18,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"madoguchi.example/shared/fault"
@@ -124,7 +126,7 @@ func (s *Server) Serve(ctx context.Context, acts map[string]Act) error {
 	var callers sync.WaitGroup
 	defer callers.Wait()
 	for {
-		conn, err := s.ln.AcceptUnix()
+		conn, err := s.accept(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -137,6 +139,32 @@ func (s *Server) Serve(ctx context.Context, acts map[string]Act) error {
 			s.answer(ctx, conn, acts)
 		})
 	}
+}
+
+// acceptAgain is how long to wait where the system has no room for a caller.
+const acceptAgain = 200 * time.Millisecond
+
+// accept waits for a caller. That the system has no more files or memory passes.
+func (s *Server) accept(ctx context.Context) (*net.UnixConn, error) {
+	for {
+		conn, err := s.ln.AcceptUnix()
+		if err == nil || !full(err) {
+			return conn, err
+		}
+		s.log.Warn("a caller of the control socket waits", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(acceptAgain):
+		}
+	}
+}
+
+// full tells that the system has too little of something for now.
+func full(err error) bool {
+	return slices.ContainsFunc([]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED}, func(e error) bool {
+		return errors.Is(err, e)
+	})
 }
 
 // answer takes one line and gives one.
