@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/agent/internal/precheck"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 )
@@ -118,7 +119,9 @@ func (s *server) loadBookings(w http.ResponseWriter, r *http.Request) {
 	}
 	status := http.StatusOK
 	if err != nil {
-		v.ListFaults = listFaults(err)
+		if v.ListFaults = precheck.Faults(v.W.Lang, err); len(v.ListFaults) == 0 {
+			v.explain(err)
+		}
 		s.complain("the desk could not do this", err)
 		status = statusOf(err)
 	} else {
@@ -126,15 +129,6 @@ func (s *server) loadBookings(w http.ResponseWriter, r *http.Request) {
 	}
 	s.open(r, v, tabBookings)
 	s.answer(w, r, status, "act", v)
-}
-
-// listFaults are the places of a list's faults, each with why; no value is among them.
-func listFaults(err error) []string {
-	var all []string
-	for _, f := range flatten(err) {
-		all = append(all, f.Place+": "+f.Message)
-	}
-	return all
 }
 
 // checkBookings has the booked patients asked for now.

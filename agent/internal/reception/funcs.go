@@ -32,6 +32,7 @@ func wordFuncs(w words) template.FuncMap {
 	return template.FuncMap{
 		"t":        w.rich,
 		"plain":    w.plain,
+		"written":  w.written,
 		"clock":    func(t time.Time) string { return t.In(civil.Japan).Format("15:04") },
 		"day":      func(d civil.Date) string { return longDate(w.Lang, d) },
 		"dayof":    func(t time.Time) string { return longDate(w.Lang, civil.In(t)) },

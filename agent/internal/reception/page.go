@@ -59,7 +59,7 @@ type pageView struct {
 	Booked     []precheck.Standing
 	BookedOn   civil.Date
 	Loaded     int
-	ListFaults []string
+	ListFaults []precheck.Fault
 	Past       []check.View
 	PastAsked  bool
 	Lessons    []rehearsal.Lesson

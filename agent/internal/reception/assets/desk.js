@@ -222,9 +222,11 @@ document.addEventListener("click", (event) => {
   if (copy) copyOut(copy);
 });
 
-// A case that is answered changes no more, and is not read out a second time.
+// A case that is answered changes no more, and is not read out a second time; and nothing is
+// taken away under a question.
 document.body.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.target.id === "watch" && ["answered", "voided"].includes(byId("case")?.dataset.state)) event.preventDefault();
+  if (event.target.id !== "watch") return;
+  if (byId("other-person")?.open || ["answered", "voided"].includes(byId("case")?.dataset.state)) event.preventDefault();
 });
 
 // The one modal: an answer that seems to be about another person. It waits until no key was
@@ -242,7 +244,7 @@ const warn = () => {
     later = setTimeout(warn, Math.max(left, QUIET_MS / 4));
     return;
   }
-  told.add(box.dataset.record);
+  box.addEventListener("close", () => told.add(box.dataset.record), { once: true });
   box.showModal();
 };
 
