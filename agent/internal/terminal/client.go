@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -284,18 +285,28 @@ func (t *Terminal) forget(bearer string) {
 	}
 }
 
-// bearer gives the token in hand or asks for one. An assertion that is refused is made
-// once more, since the first answer may have told that our clock is wrong.
+// bearer gives the token in hand or asks for one: by the backend's clock as its answers told
+// it, where that is refused by what the refusal told, and last by our own clock, since it
+// may be a proxy on the way that tells a wrong time.
 func (t *Terminal) bearer(ctx context.Context) (string, error) {
 	t.mu.Lock()
-	have, skew := t.token, t.skew
+	have := t.token
 	t.mu.Unlock()
 	if have.text != "" && t.opts.Now().Before(have.until) {
 		return have.text, nil
 	}
-	fresh, err := t.askToken(ctx)
-	if fault.CodeOf(err) == fault.Unauthenticated && t.ClockSkew() != skew {
-		fresh, err = t.askToken(ctx)
+	var fresh token
+	var err error
+	var tried []time.Duration
+	for _, skewNow := range []func() time.Duration{t.ClockSkew, t.ClockSkew, func() time.Duration { return 0 }} {
+		skew := skewNow()
+		if slices.Contains(tried, skew) {
+			continue
+		}
+		tried = append(tried, skew)
+		if fresh, err = t.askToken(ctx, skew); fault.CodeOf(err) != fault.Unauthenticated {
+			break
+		}
 	}
 	if err != nil {
 		return "", err
@@ -306,8 +317,8 @@ func (t *Terminal) bearer(ctx context.Context) (string, error) {
 	return fresh.text, nil
 }
 
-func (t *Terminal) askToken(ctx context.Context) (token, error) {
-	assertion, err := t.assertion()
+func (t *Terminal) askToken(ctx context.Context, skew time.Duration) (token, error) {
+	assertion, err := t.assertion(skew)
 	if err != nil {
 		return token{}, err
 	}
@@ -335,8 +346,8 @@ func (t *Terminal) askToken(ctx context.Context) (token, error) {
 	return token{granted.AccessToken, now.Add(max(life-tokenLeeway, life/2))}, nil
 }
 
-// assertion is a private_key_jwt (RFC 7523 section 2.2), by the backend's clock.
-func (t *Terminal) assertion() (string, error) {
+// assertion is a private_key_jwt (RFC 7523 section 2.2), by a clock that differs from ours.
+func (t *Terminal) assertion(skew time.Duration) (string, error) {
 	id, err := handle.Source{Now: t.opts.Now, Rand: t.opts.Rand}.New("ast")
 	if err != nil {
 		return "", err
@@ -347,7 +358,7 @@ func (t *Terminal) assertion() (string, error) {
 	}
 	j := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.RegisteredClaims{
 		Issuer: t.state.Terminal, Subject: t.state.Terminal, Audience: jwt.ClaimStrings{audience},
-		ID: id, ExpiresAt: jwt.NewNumericDate(t.opts.Now().Add(t.ClockSkew() + assertionLife)),
+		ID: id, ExpiresAt: jwt.NewNumericDate(t.opts.Now().Add(skew + assertionLife)),
 	})
 	s, err := j.SignedString(t.sign)
 	if err != nil {

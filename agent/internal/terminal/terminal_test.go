@@ -35,6 +35,7 @@ type backend struct {
 	t        testing.TB
 	now      time.Time
 	ahead    time.Duration // of the backend's clock
+	told     time.Duration // how far the time in its answers is from that, by the time they are here
 	key      *ecdsa.PublicKey
 	audience string
 	tokens   int
@@ -53,7 +54,7 @@ func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	b.seen = append(b.seen, r)
 	w := httptest.NewRecorder()
-	w.Header().Set("Date", b.now.Add(b.ahead).UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", b.now.Add(b.ahead+b.told).UTC().Format(http.TimeFormat))
 	h := b.handle[r.URL.Path]
 	switch {
 	case r.URL.Path == "/terminal/v1/token":
@@ -253,6 +254,19 @@ func TestWrongClock(t *testing.T) {
 		b.handle["/terminal/v1/answers"] = func(w http.ResponseWriter, _ *http.Request, _ []byte) { fmt.Fprint(w, `{"cursor":0}`) }
 		if _, err := term.Answers(t.Context(), 0, 0); err != nil || term.ClockSkew() != ahead {
 			t.Errorf("%v: %v, skew %v", ahead, err, term.ClockSkew())
+		}
+	}
+}
+
+// What tells a wrong time on the way keeps no terminal out whose own clock is right.
+func TestAWrongTimeOnTheWay(t *testing.T) {
+	b, term, _ := enrolled(t)
+	b.handle["/terminal/v1/answers"] = func(w http.ResponseWriter, _ *http.Request, _ []byte) { fmt.Fprint(w, `{"cursor":0}`) }
+	for i := range 3 {
+		b.told = time.Duration(-9*(i+1)) * 24 * time.Hour
+		b.now = b.now.Add(time.Hour) // the token is over
+		if _, err := term.Answers(t.Context(), 0, 0); err != nil {
+			t.Errorf("token %d: %v", i+1, err)
 		}
 	}
 }
