@@ -64,7 +64,7 @@ func inside(m *testing.M, outside, agent string) int {
 }
 
 // alone is the beginning of each test.
-func alone(t *testing.T) {
+func alone(t testing.TB) {
 	t.Helper()
 	if impossible != "" {
 		t.Skipf("skipped, because %s", impossible)

@@ -35,12 +35,12 @@ var (
 
 // daemon is pcscd with two empty readers.
 type daemon struct {
-	t       *testing.T
+	t       testing.TB
 	config  string
 	process *stage.Process
 }
 
-func startDaemon(t *testing.T) *daemon {
+func startDaemon(t testing.TB) *daemon {
 	t.Helper()
 	d := &daemon{t: t, config: filepath.Join(t.TempDir(), "reader.conf")}
 	if err := os.WriteFile(d.config, []byte(readerConfig), 0o600); err != nil {
@@ -83,7 +83,7 @@ func (d *daemon) start() {
 // kill ends the daemon as a power cut would.
 func (d *daemon) kill() { d.process.Kill() }
 
-func soon(t *testing.T) context.Context {
+func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
@@ -99,7 +99,7 @@ var (
 var holder = card.Person{Name: "髙橋﨑　ヴァシリエヴィチ", Address: "架空県みなと市汐見一丁目２番３号", BirthDate: time.Date(1980, 4, 1, 0, 0, 0, 0, time.UTC), Sex: 2}
 
 // makeCard makes a card that nobody asks for the number; what o leaves out is the tests' own.
-func makeCard(t *testing.T, o card.Options) *card.Card {
+func makeCard(t testing.TB, o card.Options) *card.Card {
 	t.Helper()
 	c := anyCard(t, o)
 	t.Cleanup(func() {
@@ -110,7 +110,7 @@ func makeCard(t *testing.T, o card.Options) *card.Card {
 	return c
 }
 
-func anyCard(t *testing.T, o card.Options) *card.Card {
+func anyCard(t testing.TB, o card.Options) *card.Card {
 	t.Helper()
 	var err error
 	if o.Authority == nil {
@@ -165,7 +165,7 @@ func (d *daemon) put(slot int, c *card.Card, f card.Faults) *card.Inserted {
 }
 
 // until waits until something is so.
-func until(t *testing.T, what string, so func() bool) {
+func until(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

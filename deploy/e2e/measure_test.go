@@ -2,15 +2,9 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +26,10 @@ func BenchmarkAgent(b *testing.B) {
 	}
 	empty, emptyStart := startAgent(b, ctx, terminal)
 	s.Line.Cut()
-	perSecond := fill(b, ctx, terminal)
+	perSecond, err := terminal.Fill(ctx, waiting)
+	if err != nil {
+		b.Fatal(err)
+	}
 	full := resident(b, terminal.Process().Pid())
 	if err := terminal.Process().Stop(10 * time.Second); err != nil {
 		b.Fatal(err)
@@ -68,51 +65,6 @@ func startAgent(b *testing.B, ctx context.Context, t *stage.Terminal) (float64, 
 	return resident(b, t.Process().Pid()), took
 }
 
-// fill records checks through the desk's form, as 16 receptionists would.
-func fill(b *testing.B, ctx context.Context, t *stage.Terminal) (perSecond float64) {
-	b.Helper()
-	client, csrf, err := t.Open(ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var next, failed atomic.Int64
-	var work sync.WaitGroup
-	began := time.Now()
-	for range 16 {
-		work.Go(func() {
-			for next.Add(1) <= waiting {
-				form := url.Values{
-					"insurer_number": {"33120015"}, "number": {strconv.Itoa(1000 + int(next.Load()))}, "birth_date": {"1980-04-01"},
-					"evidence": {"certificate"}, "copayment": {"30"}, "override": {"1"},
-				}
-				req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.Desk()+"/checks", strings.NewReader(form.Encode()))
-				if err != nil {
-					failed.Add(1)
-					return
-				}
-				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-				req.Header.Set("HX-Request", "true")
-				req.Header.Set("X-CSRF-Token", csrf)
-				resp, err := client.Do(req)
-				if err != nil {
-					failed.Add(1)
-					return
-				}
-				_, _ = io.Copy(io.Discard, resp.Body)
-				_ = resp.Body.Close()
-				if resp.StatusCode != http.StatusCreated {
-					failed.Add(1)
-				}
-			}
-		})
-	}
-	work.Wait()
-	if failed.Load() > 0 {
-		b.Fatalf("%d records were not confirmed", failed.Load())
-	}
-	return waiting / time.Since(began).Seconds()
-}
-
 func get(b *testing.B, ctx context.Context, client *http.Client, address string) {
 	b.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -130,23 +82,11 @@ func get(b *testing.B, ctx context.Context, client *http.Client, address string)
 	}
 }
 
-// resident gives the memory in MB that a process holds for itself: resident pages that are
-// not the mapped queue file, which the system takes back when it needs them.
 func resident(b *testing.B, pid int) float64 {
 	b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	mb, err := stage.Resident(pid)
 	if err != nil {
-		b.Skipf("resident memory is read from /proc: %v", err)
+		b.Skip(err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			kb, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				b.Fatal(err)
-			}
-			return float64(kb) / 1024
-		}
-	}
-	b.Fatal("the process tells no resident memory")
-	return 0
+	return mb
 }
