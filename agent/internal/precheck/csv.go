@@ -39,20 +39,21 @@ var timeForm = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 // birth_date, insurer_number, symbol, number, branch, visit_day, at most MaxRows rows. Times
 // are HH:MM, dates as people type them, numbers as they stand on the card. The visit is
 // today or at most MaxAhead days later. Faults are joined, at most maxFaults of them, each
-// placed as "line 3 column kana", and never repeat a value. IDs are empty.
+// placed as "line 3 column kana", each says a word of Words, and none repeats a value. IDs
+// are empty.
 func Parse(data []byte, today civil.Date) ([]Booking, error) {
 	if len(data) > MaxBytes {
-		return nil, fault.At(fault.TooLarge, "bookings", "must be at most %d bytes", MaxBytes)
+		return nil, fault.At(fault.TooLarge, placeFile, wordTooLarge)
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {
-		return nil, fault.At(fault.InvalidArgument, "bookings", "must be UTF-8")
+		return nil, fault.At(fault.InvalidArgument, placeFile, wordNotUTF8)
 	}
 	r := csv.NewReader(bytes.NewReader(data))
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	head, err := r.Read()
 	if err != nil || !slices.Equal(head, columns) {
-		return nil, fault.At(fault.InvalidArgument, "line 1", "must be the header %s", strings.Join(columns, ","))
+		return nil, fault.At(fault.InvalidArgument, "line 1", wordHeader)
 	}
 	t := table{today: today, seen: map[identity]bool{}}
 	for len(t.faults) < maxFaults {
@@ -61,12 +62,12 @@ func Parse(data []byte, today civil.Date) ([]Booking, error) {
 			break
 		}
 		if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
-			t.fail(fmt.Sprintf("line %d", wrong.Line), "must be CSV: check the quotation marks")
+			t.fail(fmt.Sprintf("line %d", wrong.Line), wordCSV)
 			break
 		}
 		t.line, _ = r.FieldPos(0)
 		if len(t.list) == MaxRows {
-			return nil, fault.At(fault.TooLarge, fmt.Sprintf("line %d", t.line), "must be at most %d bookings", MaxRows)
+			return nil, fault.At(fault.TooLarge, fmt.Sprintf("line %d", t.line), wordTooMany)
 		}
 		t.row(record)
 	}
@@ -85,21 +86,21 @@ type table struct {
 	faults []error
 }
 
-func (t *table) fail(place, message string) {
-	t.faults = append(t.faults, fault.At(fault.InvalidArgument, place, "%s", message))
+func (t *table) fail(place, word string) {
+	t.faults = append(t.faults, fault.At(fault.InvalidArgument, place, "%s", word))
 }
 
 func (t *table) at(column string) string { return fmt.Sprintf("line %d column %s", t.line, column) }
 
 func (t *table) row(record []string) {
 	if len(record) != len(columns) {
-		t.fail(fmt.Sprintf("line %d", t.line), fmt.Sprintf("must have %d columns", len(columns)))
+		t.fail(fmt.Sprintf("line %d", t.line), wordColumns)
 		return
 	}
 	before := len(t.faults)
 	for i, value := range record {
 		if jptext.HoldsMyNumber(value) {
-			t.faults = append(t.faults, fault.At(fault.MyNumberRefused, t.at(columns[i]), "this is a My Number; it was not kept"))
+			t.faults = append(t.faults, fault.At(fault.MyNumberRefused, t.at(columns[i]), wordMyNumber))
 		}
 	}
 	if len(t.faults) > before {
@@ -107,17 +108,17 @@ func (t *table) row(record []string) {
 	}
 	b := Booking{Time: record[0], Patient: t.text("patient", record[1], check.MaxPatient), Kana: t.text("kana", record[2], check.MaxLabel)}
 	if !timeForm.MatchString(b.Time) {
-		t.fail(t.at("time"), "must be a time of day, HH:MM")
+		t.fail(t.at("time"), wordTime)
 	}
 	if jptext.KanaKey(b.Kana) == "" {
-		t.fail(t.at("kana"), "must be given")
+		t.fail(t.at("kana"), wordRequired)
 	}
 	b.Inquiry = t.inquiry(record)
 	if len(t.faults) > before {
 		return
 	}
 	if who := identityOf(b); t.seen[who] {
-		t.fail(fmt.Sprintf("line %d", t.line), "is the same person for the same day as an earlier line")
+		t.fail(fmt.Sprintf("line %d", t.line), wordTwice)
 	} else {
 		t.seen[who] = true
 		t.list = append(t.list, b)
@@ -127,27 +128,27 @@ func (t *table) row(record []string) {
 func (t *table) inquiry(record []string) eligibility.Inquiry {
 	birth, _, err := jptext.ParseBirthDate(record[3], t.today)
 	if err != nil {
-		t.fail(t.at("birth_date"), "must be a birth date")
+		t.fail(t.at("birth_date"), wordBirth)
 	}
 	insurer, _, err := insurance.ParseInsurerNumber(record[4])
 	if err != nil {
-		t.fail(t.at("insurer_number"), "must be 6 or 8 digits")
+		t.fail(t.at("insurer_number"), wordInsurer)
 	}
 	symbol, err := insurance.ParseSymbol(record[5])
 	if err != nil {
-		t.fail(t.at("symbol"), "must be at most 20 characters")
+		t.fail(t.at("symbol"), wordSymbol)
 	}
 	number, err := insurance.ParseMemberNumber(record[6])
 	if err != nil {
-		t.fail(t.at("number"), "must be digits, at most 20")
+		t.fail(t.at("number"), wordNumber)
 	}
 	branch, err := insurance.ParseBranch(record[7])
 	if err != nil {
-		t.fail(t.at("branch"), "must be two digits or empty")
+		t.fail(t.at("branch"), wordBranch)
 	}
 	visit, _, err := jptext.ParseDate(record[8])
 	if err != nil || visit.Before(t.today) || visit.After(t.today.AddDays(MaxAhead)) || visit.Before(birth) {
-		t.fail(t.at("visit_day"), fmt.Sprintf("must be a day from today to %d days later", MaxAhead))
+		t.fail(t.at("visit_day"), wordVisit)
 	}
 	return eligibility.Inquiry{
 		InsurerNumber: string(insurer), Symbol: string(symbol), Number: string(number), Branch: string(branch),
@@ -158,9 +159,9 @@ func (t *table) inquiry(record []string) eligibility.Inquiry {
 func (t *table) text(column, value string, limit int) string {
 	switch {
 	case utf8.RuneCountInString(value) > limit:
-		t.fail(t.at(column), fmt.Sprintf("must be at most %d characters", limit))
+		t.fail(t.at(column), wordTooLong)
 	case strings.ContainsFunc(value, unicode.IsControl):
-		t.fail(t.at(column), "must be one line of text")
+		t.fail(t.at(column), wordOneLine)
 	}
 	return strings.TrimSpace(value)
 }
