@@ -91,5 +91,5 @@ func practise(ctx context.Context, w World, args []string) error {
 	if _, err := fmt.Fprintf(w.Stdout, "practise at http://%s/\n", ln.Addr()); err != nil {
 		return err
 	}
-	return serveSites(ctx, []site{{ln, handler}}, log)
+	return serveSites(ctx, []site{{ln, patient(handler, callTime)}}, log)
 }

@@ -65,7 +65,7 @@ func (a *agent) serve(ctx context.Context) error {
 			a.log.Error("the desk can not be opened any more", "error", err)
 		}
 	})
-	sites := append([]site{{desk, a.door.Wrap(a.handler)}}, a.more()...)
+	sites := append([]site{{desk, patient(a.door.Wrap(a.handler), callTime)}}, a.more()...)
 	a.opened(desk.Addr().String())
 	a.reconcile(ctx)
 	work.Go(func() { _ = a.uplink.Run(ctx) })
@@ -97,7 +97,7 @@ func (a *agent) more() []site {
 			a.log.Error("other PCs cannot open the desk", "key", "desk.lan.listen", "error", err)
 		} else {
 			a.log.Info("listening on the network", "address", ln.Addr().String())
-			all = append(all, site{tls.NewListener(ln, a.lan.TLS()), a.door.WrapLAN(a.handler)})
+			all = append(all, site{tls.NewListener(bounded(ln, maxCallers, maxOfAddress), a.lan.TLS()), patient(a.door.WrapLAN(a.handler), callTime)})
 		}
 	}
 	if listen := a.config.Desk.PracticeListen; listen != "" {
@@ -107,10 +107,18 @@ func (a *agent) more() []site {
 		} else {
 			a.practice.address.set(ln.Addr().String())
 			a.log.Info("listening for practice", "address", ln.Addr().String())
-			all = append(all, site{ln, a.practice.handler})
+			all = append(all, site{ln, patient(a.practice.handler, callTime)})
 		}
 	}
 	return all
+}
+
+func newServer(ctx context.Context, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTime, MaxHeaderBytes: 32 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
 }
 
 // serveSites serves all until ctx ends or the first of them fails; the others are ended then.
@@ -120,11 +128,7 @@ func serveSites(ctx context.Context, sites []site, log *slog.Logger) error {
 	failed := make(chan error, len(sites))
 	var servers []*http.Server
 	for _, s := range sites {
-		server := &http.Server{
-			Handler: s.handler, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: 32 << 10,
-			BaseContext: func(net.Listener) context.Context { return ctx },
-			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		}
+		server := newServer(ctx, s.handler, log)
 		servers = append(servers, server)
 		go func() { failed <- server.Serve(s.Listener) }()
 	}
