@@ -82,6 +82,21 @@ func (m *memory) AppendWith(_ context.Context, d queue.Draft, build func(wire.Re
 	return r, nil
 }
 
+// trim keeps the newest rows of a shelf, whose keys sort by time, and tells whether some went.
+func (m *memory) trim(shelf string, keep int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rows := m.shelves[shelf]
+	if len(rows) <= keep {
+		return false
+	}
+	keys := slices.Sorted(maps.Keys(rows))
+	for _, key := range keys[:len(keys)-keep] {
+		delete(rows, key)
+	}
+	return true
+}
+
 // Fates tells that every record still waits: practice has no backend.
 func (m *memory) Fates(_ context.Context, ids []string) (map[string]queue.Fate, error) {
 	fates := make(map[string]queue.Fate, len(ids))

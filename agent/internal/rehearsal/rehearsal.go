@@ -53,10 +53,15 @@ type Config struct {
 // DefaultAnswerAfter is about what a real terminal takes.
 const DefaultAnswerAfter = 1500 * time.Millisecond
 
+// MaxRows are on the practised list. Nobody signs in to practise, and a room lasts as long
+// as its program: for a further row the eldest goes.
+const MaxRows = 500
+
 // Room is one desk to practise at. It is safe for concurrent use.
 type Room struct {
 	config   Config
 	memory   *memory
+	book     *casebook.Book
 	desk     *check.Desk
 	reader   *inspect.Reader
 	cards    *Cards
@@ -89,8 +94,9 @@ func New(c Config) (*Room, error) {
 		Snapshot: func(context.Context) (trust.Snapshot, error) { return snap, nil },
 		Clock:    func() clockfloor.Reading { return clockfloor.Reading{At: c.Now()} },
 	})
+	r.book = casebook.New(r.memory.shelf(casebook.ShelfName))
 	r.desk = check.New(check.Config{
-		Queue: r.memory, Book: casebook.New(r.memory.shelf(casebook.ShelfName)),
+		Queue: r.memory, Book: r.book,
 		Profile: r.Profile, Line: r.Line, Kick: r.kick, Now: c.Now,
 		Seal:   func(string, []byte) ([]byte, error) { return nil, errNowhere() },
 		Open:   func([]byte) ([]byte, error) { return nil, errNowhere() },
@@ -162,6 +168,9 @@ func (r *Room) Cut(ctx context.Context, cut bool) error {
 // kick has a new check asked at once. It does not wait: the caller is the act itself.
 func (r *Room) kick() {
 	go func() {
+		if r.memory.trim(casebook.ShelfName, MaxRows) {
+			r.book.Unsure()
+		}
 		if err := r.desk.Chase(context.Background()); err != nil {
 			r.config.Log.Warn("the practice desk could not ask", "code", fault.CodeOf(err))
 		}
