@@ -123,7 +123,7 @@ type FHIRPayer struct {
 	ClientKeyID   string `toml:"client_key_id"`
 	ClientKeyFile string `toml:"client_key_file"`
 	Scope         string `toml:"scope"`
-	Timeout       string `toml:"timeout"` // of one request, as 10s; empty: ten seconds
+	Timeout       string `toml:"timeout"` // of one request, as 10s, at most a minute; empty: ten seconds
 	// NoneFound and SeveralFound are the payer's error codes that say so.
 	NoneFound    []string `toml:"none_found"`
 	SeveralFound []string `toml:"several_found"`
@@ -276,8 +276,8 @@ func (v *validator) fhir(payers []FHIRPayer) {
 		v.check(place+"base_url", webURL(p.BaseURL), "must be a URL that begins with https://; http:// only on this machine")
 		v.check(place+"token_file", p.TokenFile == "" || p.TokenURL == "", "a token comes from a file or from an address, not both")
 		v.check(place+"token_url", p.TokenURL == "" || (webURL(p.TokenURL) && p.ClientID != ""), "must be a URL with client_id")
-		_, err := p.Patience()
-		v.check(place+"timeout", err == nil, "must be a duration, as 10s")
+		patience, err := p.Patience()
+		v.check(place+"timeout", err == nil && patience >= 0 && patience <= time.Minute, "must be a duration, as 10s, of at most a minute")
 	}
 }
 
