@@ -91,7 +91,7 @@ type batch struct {
 	Reception string     `json:"reception,omitempty"` // the terminal's number, once it took the batch
 	CollectAt time.Time  `json:"collect_at,omitzero"` // when its answers were last asked for
 	Collected int        `json:"collected,omitempty"` // how often they were
-	Done      bool       `json:"done,omitempty"`      // answered, or ended without a word
+	Done      bool       `json:"done,omitempty"`      // answered, or asked for anew by another
 	ErrorCode string     `json:"error_code,omitempty"`
 }
 
@@ -506,8 +506,8 @@ func (p *Precheck) collect(ctx context.Context, b batch) error {
 	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
 }
 
-// TakeReception notes that the terminal took a batch, or did not. The answers are asked for
-// by the next Chase. NotFound: the batch is not ours.
+// TakeReception notes that the terminal took a batch, or did not: then Chase asks again. The
+// answers are asked for by the next Chase. NotFound: the batch is not ours.
 func (p *Precheck) TakeReception(ctx context.Context, r oqs.Reception) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -521,7 +521,7 @@ func (p *Precheck) TakeReception(ctx context.Context, r oqs.Reception) error {
 	case r.Segment == oqs.InProgress:
 		return nil
 	default:
-		b.Done, b.ErrorCode = true, r.ErrorCode
+		b.ErrorCode = r.ErrorCode // the line may be cut now and back in ten minutes: it is asked again
 	}
 	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
 }
@@ -547,6 +547,9 @@ func (p *Precheck) TakeBulk(ctx context.Context, r oqs.Result) error {
 	if err != nil || r.Segment == oqs.InProgress || b.Replaced {
 		return err
 	}
+	if r.Segment != oqs.Done {
+		return p.unanswered(ctx, b, r)
+	}
 	b.Done, b.ErrorCode = true, r.ErrorCode
 	told := map[string]casebook.Known{}
 	for id, items := range byPerson(r) {
@@ -566,6 +569,16 @@ func (p *Precheck) TakeBulk(ctx context.Context, r oqs.Result) error {
 		keep(ctx, p.Shelf(ShelfKnown), p.known, told),
 		keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b}),
 	)
+}
+
+// unanswered has a batch that ended without a word asked anew. An end that names another
+// reception is of an earlier question.
+func (p *Precheck) unanswered(ctx context.Context, b batch, r oqs.Result) error {
+	if b.Done || r.ReceptionNumber != "" && r.ReceptionNumber != b.Reception {
+		return nil
+	}
+	b.ErrorCode, b.Reception, b.Collected = r.ErrorCode, "", 0
+	return keep(ctx, p.Shelf(ShelfBatches), p.batches, map[string]batch{b.ID: b})
 }
 
 func byPerson(r oqs.Result) map[string][]oqs.Item {
