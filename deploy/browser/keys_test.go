@@ -55,15 +55,23 @@ func (w *window) byHand(text string) {
 }
 
 // wedge types like a hand-held scanner that acts as a keyboard: a key every few
-// milliseconds by the keyboard's own clock, then Enter.
+// milliseconds by the keyboard's own clock, then Enter, and nothing in between.
 func (w *window) wedge(text string) {
 	w.t.Helper()
 	at := time.Now()
 	stamp := func(p *input.DispatchKeyEventParams) {
 		p.Timestamp = input.TimeSinceEpoch(float64(at.UnixMicro()) / 1e6)
 	}
-	for _, r := range text + kb.Enter {
-		at = at.Add(4 * time.Millisecond)
-		w.do(stroke(string(r), stamp))
-	}
+	w.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, r := range text + kb.Enter {
+			at = at.Add(4 * time.Millisecond)
+			for _, k := range stroked(kb.Encode(r)) {
+				stamp(k)
+				if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, *k); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
 }
