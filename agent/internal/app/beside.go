@@ -260,22 +260,29 @@ func (b beside) route() eligibility.Route {
 
 // scanned keeps the newest scan for the desk's pages and tells them.
 func (a *agent) scanned(s scanner.Scan) {
-	a.scans.put(s)
+	a.scans.put(s, a.world.Now())
 	a.desk.Changed()
 }
 
+// scanLife is how long a scan waits for a page. One that nobody took, at a locked desk say,
+// is not shown to whoever comes next.
+const scanLife = 30 * time.Second
+
 // scans is the newest code that a device delivered. Nobody else keeps it, and whoever takes
-// it has it alone.
+// it within scanLife has it alone.
 type scans struct {
+	now func() time.Time
+
 	mu     sync.Mutex
 	newest *scanner.Scan
+	at     time.Time
 	count  uint64
 }
 
-func (s *scans) put(scan scanner.Scan) {
+func (s *scans) put(scan scanner.Scan, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.newest, s.count = &scan, s.count+1
+	s.newest, s.at, s.count = &scan, at, s.count+1
 }
 
 // Take gives the newest scan once.
@@ -285,8 +292,11 @@ func (s *scans) Take() (scanner.Scan, bool) {
 	if s.newest == nil {
 		return scanner.Scan{}, false
 	}
-	scan := *s.newest
+	scan, age := *s.newest, s.now().Sub(s.at)
 	s.newest = nil
+	if age < 0 || age >= scanLife {
+		return scanner.Scan{}, false
+	}
 	return scan, true
 }
 

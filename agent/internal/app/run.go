@@ -47,6 +47,7 @@ func runAgent(ctx context.Context, w World, args []string) error {
 	if err != nil {
 		return err
 	}
+	noCoreFiles()
 	a, err := open(ctx, c, w)
 	if err != nil {
 		return err
@@ -80,6 +81,7 @@ type agent struct {
 // open wires the agent's parts. It uses no network.
 func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	a := &agent{config: c, world: w, log: logmask.New(w.Stderr, c.Log.SlogLevel())}
+	a.scans.now = w.Now
 	var err error
 	heard := func(at time.Time) { a.floor.Heard(at) } // no call is made before the floor is there
 	if a.terminal, err = loadTerminal(c, w, a.log, heard); err != nil {
