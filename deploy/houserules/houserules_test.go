@@ -110,6 +110,60 @@ var onlyIn = []struct {
 	{"modernc.org/sqlite", []string{"backend/internal/store"}, "SQL stays below the store"},
 	{"github.com/jackc/pgx", []string{"backend/internal/store"}, "SQL stays below the store"},
 	{"net/http/httptest", []string{}, "tests only"},
+	{"go.bug.st/serial", []string{"agent/internal/scanner/serial"}, "ports are opened in one place"},
+	{"github.com/fsnotify/", []string{"agent/internal/oqsfolder"}, "one package watches folders"},
+}
+
+// closed are packages that may not import what is named: parts that promise to reach nothing.
+var closed = []struct {
+	folder  string
+	imports []string
+	why     string
+}{
+	{"agent/internal/rehearsal", []string{"os", "os/exec", "net", "net/http", "syscall", "agent/internal/card/pcsc", "agent/internal/oqsfolder", "agent/internal/terminal", "agent/internal/control"}, "what is practised reaches nothing"},
+	{"agent/internal/check", []string{"net", "net/http", "os", "agent/internal/card", "agent/internal/oqsfolder", "agent/internal/door"}, "the act knows no devices, folders or pages"},
+	{"agent/internal/casebook", []string{"net", "net/http", "os"}, "rows lie in the vault alone"},
+	{"agent/internal/reception", []string{"agent/internal/card/pcsc", "agent/internal/oqsfolder", "agent/internal/vault", "agent/internal/terminal"}, "pages show what check decides"},
+	{"shared", []string{"net/http", "os", "os/exec"}, "shared is pure"},
+}
+
+func TestWhatIsClosedReachesNothing(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, rule := range closed {
+			for _, imported := range p.Imports {
+				imported = strings.TrimPrefix(imported, prefix)
+				if under(p.path(), rule.folder) && slices.Contains(rule.imports, imported) {
+					t.Errorf("%s imports %s: %s", p.path(), imported, rule.why)
+				}
+			}
+		}
+	}
+}
+
+// The socket of the PC/SC daemon is known to one package, and so are the element names of
+// the 資格確認端末's documents; stand-ins write their own.
+func TestProtocolsHaveOneHome(t *testing.T) {
+	homes := []struct{ word, home string }{
+		{"SCARD_" + "E_", "agent/internal/card/pcsc"}, {"/run/pcscd/" + "pcscd.comm", "agent/internal/card/pcsc"},
+		{"OQSsiquc01" + "req", "shared/oqs"}, {"ArbitraryFile" + "Identifier\"", "shared/oqs"}, {"QualificationConfirm" + "SearchInfo", "shared/oqs"},
+	}
+	source(t, false, func(p pkg, file string, _ *token.FileSet, f *ast.File) {
+		if under(p.path(), "deploy") {
+			return
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			text, ok := n.(*ast.BasicLit)
+			if !ok || text.Kind != token.STRING {
+				return true
+			}
+			for _, h := range homes {
+				if strings.Contains(text.Value, h.word) && !under(p.path(), h.home) {
+					t.Errorf("%s/%s writes %s: only %s does", p.path(), file, h.word, h.home)
+				}
+			}
+			return true
+		})
+	})
 }
 
 func TestImportDirections(t *testing.T) {
