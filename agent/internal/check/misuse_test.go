@@ -13,6 +13,7 @@ import (
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/check"
+	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/wire"
@@ -235,5 +236,49 @@ func TestContradictingWords(t *testing.T) {
 	}
 	if got := kinds(b.records(t)); got != "check outcome" {
 		t.Errorf("records %s", got)
+	}
+}
+
+// A result of the face reader that waits for nobody any more is on no shelf the next day, and
+// one that was dropped is recorded by nobody. Days of results fill no list.
+func TestResultsOfTheFaceReaderGo(t *testing.T) {
+	b := newClinic(t)
+	left := func() (n int) {
+		if err := b.vault.Shelf(check.ShelfFaces).Each(t.Context(), func(string, []byte) error { n++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	c := casebook.Case{VisitDay: civil.In(b.now)}
+	c.Inquiry = eligibility.Inquiry{InsurerNumber: "33120015", Number: "1", BirthDate: civil.Date{Year: 1980, Month: 4, Day: 1}}
+	for _, file := range []string{"one.xml", "two.xml"} {
+		if err := b.TakeFace(t.Context(), file, face(c)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	faces, err := b.Faces(t.Context())
+	if err != nil || len(faces) != 2 || left() != 2 {
+		t.Fatalf("%d wait, %d are kept: %v", len(faces), left(), err)
+	}
+	if err := b.DropFace(t.Context(), faces[0].ID, one); err != nil {
+		t.Fatal(err)
+	}
+	e := entry()
+	e.Face = faces[0].ID
+	_, _, recorded := b.Record(t.Context(), e)
+	_, assigned := b.AssignFace(t.Context(), faces[0].ID, b.record(t).RecordID, one)
+	for _, err := range []error{recorded, assigned, b.DropFace(t.Context(), faces[0].ID, one)} {
+		if fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("a result that was dropped: %v", err)
+		}
+	}
+	for _, days := range []int{0, 1} {
+		b.now = b.now.AddDate(0, 0, days)
+		if _, err := b.Trim(t.Context(), civil.In(b.now).AddDays(-40)); err != nil {
+			t.Fatal(err)
+		}
+		if want := 2 - 2*days; left() != want {
+			t.Errorf("after %d days %d are kept", days, left())
+		}
 	}
 }
