@@ -129,7 +129,7 @@ const readFile = async (file) => {
   const answer = await fetch("/verify", { method: "POST", body, headers: { ...headers(), "HX-Request": "true" } });
   const text = await answer.text();
   if (answer.headers.get("Content-Type")?.startsWith("text/html")) {
-    htmx.swap("#act", text, { swapStyle: "innerHTML" });
+    htmx.swap("#act", text, { swapStyle: answer.headers.get("HX-Reswap") ?? "innerHTML" });
     return;
   }
   const said = document.createElement("p");
@@ -209,7 +209,7 @@ document.addEventListener("keydown", (event) => {
 });
 // Enter moves on and never submits a form by itself.
 document.addEventListener("keypress", (event) => {
-  if (event.key === "Enter" && event.target.closest?.("form.entry:not(#card-form)") && !event.target.matches("button")) event.preventDefault();
+  if (event.key === "Enter" && event.target.closest?.("form.entry:not(#card-form)") && !event.target.matches("button, summary, a")) event.preventDefault();
 });
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-tab]");
