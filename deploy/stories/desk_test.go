@@ -440,7 +440,7 @@ func (s *story) rowIs(kana, state string) {
 // displays are the words of the result column.
 var displays = map[string]string{
 	"有効": "valid", "無効": "invalid", "無効（新しい資格あり）": "newer_coverage", "該当資格なし": "none_found", "確認中": "checking",
-	"未確認（通信不可）": "offline", "取り消し済み": "voided", "確認済み": "reviewed", "番号が足りない": "recorded",
+	"未確認（通信不可）": "offline", "取り消し済み": "voided", "確認済み": "reviewed", "番号が足りません": "recorded",
 }
 
 // resultIs waits until the result column says the word, which stands in its banner.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"testing"
 
 	_ "modernc.org/sqlite"
 )
@@ -82,4 +83,24 @@ func (s *story) compare(all []kept) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// Control: what was lost, doubled or never entered is found.
+func TestTheAuditFindsDifferences(t *testing.T) {
+	whole := []kept{{"a", "eligibility.check", ""}, {"b", "eligibility.check", ""}, {"c", "eligibility.outcome", "a"}, {"d", "eligibility.amendment", "b"}}
+	for _, one := range []struct {
+		words string
+		all   []kept
+	}{
+		{"", whole},
+		{"record b is there 0 times", append([]kept{whole[0]}, whole[2:]...)},
+		{"3 of eligibility.check", append(whole[:4:4], kept{"e", "eligibility.check", ""})},
+		{"the outcome of a is there 2 times", append(whole[:4:4], kept{"e", "eligibility.outcome", "a"})},
+		{"0 of eligibility.amendment", whole[:3]},
+	} {
+		s := &story{recorded: []string{"a", "b"}, takenBack: 1}
+		if faults := strings.Join(s.compare(one.all), "; "); !strings.Contains(faults, one.words) || (one.words == "") != (faults == "") {
+			t.Errorf("the audit found %q instead of %q", faults, one.words)
+		}
+	}
 }
