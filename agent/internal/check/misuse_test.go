@@ -282,3 +282,40 @@ func TestResultsOfTheFaceReaderGo(t *testing.T) {
 		}
 	}
 }
+
+// A record that follows its row is one record, however often its writing is in doubt, and
+// however often the desk starts anew.
+func TestWhatIsOwedIsPaidOnce(t *testing.T) {
+	for _, doubts := range []int{1, 2} {
+		b := newClinic(t)
+		c := b.record(t)
+		appends, left := 0, doubts
+		b.Desk.Queue = &fickle{Queue: b.queue, after: func(err error) error {
+			if appends++; appends == 1 { // the corrected check itself
+				return err
+			}
+			if left--; left < 0 {
+				return err
+			}
+			return errors.Join(err, fault.New(fault.Unknown, "the terminal's file did not confirm the write"))
+		}}
+		fix := entry()
+		fix.Reason = eligibility.Typo
+		if _, _, err := b.Amend(t.Context(), c.RecordID, fix); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			b.close()
+			b.open(t)
+			if err := b.Reconcile(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := kinds(b.records(t)); got != "check check amendment" {
+			t.Errorf("%d doubts: %s", doubts, got)
+		}
+		if v := b.shown(t, c.RecordID); len(v.Owed) != 0 || v.State != eligibility.Voided {
+			t.Errorf("%d doubts: %s, owed %d", doubts, v.State, len(v.Owed))
+		}
+	}
+}
