@@ -30,3 +30,19 @@ func TestTheFaultsOfAListAreTold(t *testing.T) {
 		}
 	}
 }
+
+// What has no form to stand beside is told above what is there, in the page's language: the
+// page is told to keep what was typed.
+func TestWhatCannotBeDoneIsSaidInTheReadersLanguage(t *testing.T) {
+	c := enrolled(t, newOffice(t))
+	c.run()
+	for lang, want := range map[string]string{"ja": "大きすぎて", "ja-easy": "<ruby>大<", "en": "too large"} {
+		status, page, header := c.do(http.MethodPost, "/park?lang="+lang, form("label", strings.Repeat("あ", 60_000)))
+		if status != http.StatusRequestEntityTooLarge || !strings.Contains(page, want) || !strings.Contains(page, `role="alert"`) || header.Get("HX-Reswap") != "afterbegin" {
+			t.Errorf("%s: %d %q %.200s", lang, status, header.Get("HX-Reswap"), page)
+		}
+	}
+	if status, page, _ := c.do(http.MethodGet, "/cases/01900000-0000-7000-8000-000000000000?lang=ja", nil); status != http.StatusNotFound || !strings.Contains(page, "もうありません") {
+		t.Errorf("a row that is gone: %d %s", status, page)
+	}
+}

@@ -13,7 +13,7 @@ import (
 // wiped, and goes into no page, log or error.
 func (s *server) readCard(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, bodyFault(err))
+		s.fail(w, r, bodyFault(err))
 		return
 	}
 	v := s.view(w, r)
@@ -38,7 +38,7 @@ func (s *server) readCard(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if v.Held, err = s.held.keep(reading, s.Now(), s.Rand); err != nil {
-		s.fail(w, fault.Wrap(fault.Unavailable, err, "cannot keep what the card said"))
+		s.fail(w, r, fault.Wrap(fault.Unavailable, err, "cannot keep what the card said"))
 		return
 	}
 	v.Person = &reading

@@ -14,7 +14,7 @@ import (
 func (s *server) showCase(w http.ResponseWriter, r *http.Request) {
 	c, err := s.Desk.Case(r.Context(), r.PathValue("id"))
 	if err != nil {
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	}
 	v := s.view(w, r)
@@ -24,7 +24,7 @@ func (s *server) showCase(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) closeTask(w http.ResponseWriter, r *http.Request) {
 	if err := s.Desk.CloseTask(r.Context(), r.PathValue("id"), by(r).Operator); err != nil {
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	}
 	s.showCase(w, r)
@@ -43,7 +43,7 @@ func (s *server) void(w http.ResponseWriter, r *http.Request) {
 	}
 	c, found := s.Desk.Case(r.Context(), id)
 	if found != nil {
-		s.fail(w, found)
+		s.fail(w, r, found)
 		return
 	}
 	v.Case = &c
@@ -172,7 +172,7 @@ func (s *server) print(sheet string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.Desk.Case(r.Context(), r.PathValue("id"))
 		if err != nil {
-			s.fail(w, err)
+			s.fail(w, r, err)
 			return
 		}
 		v := s.view(w, r)

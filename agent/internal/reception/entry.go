@@ -20,7 +20,7 @@ import (
 // back as a hint beside its field with the same values, and the second time it is recorded.
 func (s *server) record(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, bodyFault(err))
+		s.fail(w, r, bodyFault(err))
 		return
 	}
 	v := s.view(w, r)
@@ -135,7 +135,7 @@ func (s *server) insurerKind(w http.ResponseWriter, r *http.Request) {
 // the rules say for it.
 func (s *server) proposeShare(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, bodyFault(err))
+		s.fail(w, r, bodyFault(err))
 		return
 	}
 	v := s.view(w, r)
@@ -161,7 +161,7 @@ func kindOf(typed string) string {
 // park puts the form aside and gives an empty one. With nothing typed it is an empty one.
 func (s *server) park(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, bodyFault(err))
+		s.fail(w, r, bodyFault(err))
 		return
 	}
 	v := s.view(w, r)
@@ -236,7 +236,7 @@ func (s *server) family(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
 	e, err := s.Desk.Family(r.Context(), r.PathValue("id"))
 	if err != nil {
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	}
 	v.Said = "said.family"
@@ -248,7 +248,7 @@ func (s *server) amendForm(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
 	c, err := s.Desk.Case(r.Context(), r.PathValue("id"))
 	if err != nil {
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	}
 	s.open(r, v, tabNumbers)

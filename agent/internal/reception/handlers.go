@@ -2,6 +2,7 @@ package reception
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -128,17 +129,35 @@ func statusOf(err error) int {
 	}
 }
 
-// fail answers without a page of its own; the message is ours and never repeats input.
-func (s *server) fail(w http.ResponseWriter, err error) {
+// fail says in the page's language what kept an act from being done, above what is there:
+// nothing of a form is lost by it. It never repeats input.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	s.failIn(w, s.words[s.language(w, r)], err)
+}
+
+func (s *server) failIn(w http.ResponseWriter, words words, err error) {
 	status := statusOf(err)
 	if status == http.StatusInternalServerError {
 		s.Log.Error("the desk failed", "error", err)
-		http.Error(w, "cannot do this now; try again", status)
-		return
 	}
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		e = fault.New(fault.Internal, "cannot do this now")
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("HX-Reswap", "afterbegin")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "<p class=\"general\" role=\"alert\" lang=%q>%s %s</p>\n", words.Lang, icons["refused"], words.rich(failedKey(err)))
+}
+
+// failedKey is the key of the words for an act that has no form to stand beside.
+func failedKey(err error) string {
+	switch fault.CodeOf(err) {
+	case fault.TooLarge:
+		return "e.too_large"
+	case fault.InvalidArgument:
+		return "e.unreadable"
+	case fault.NotFound:
+		return "e.gone"
+	case fault.Forbidden:
+		return "e.class"
 	}
-	http.Error(w, e.Message, status)
+	return "e.now"
 }

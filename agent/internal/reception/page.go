@@ -196,13 +196,13 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, status int, part
 func (s *server) render(w http.ResponseWriter, status int, name string, v *pageView) {
 	page, err := s.pages.Clone()
 	if err != nil {
-		s.fail(w, fmt.Errorf("cannot copy the pages: %w", err))
+		s.failIn(w, v.W, fmt.Errorf("cannot copy the pages: %w", err))
 		return
 	}
 	v.Whole = name == "page"
 	var out bytes.Buffer
 	if err := page.Funcs(funcs(v.W)).ExecuteTemplate(&out, name, v); err != nil {
-		s.fail(w, fmt.Errorf("cannot write the page: %w", err))
+		s.failIn(w, v.W, fmt.Errorf("cannot write the page: %w", err))
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -33,6 +33,7 @@ import (
 	"madoguchi.example/shared/charge"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/notice"
 )
 
@@ -220,7 +221,7 @@ func (s *server) routes(mux *http.ServeMux) {
 func (s *server) insuranceOnly(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !s.Profile().Class.MayCheckInsurance() {
-			http.Error(w, "terminals of this class do not ask for insurance", http.StatusForbidden)
+			s.fail(w, r, fault.New(fault.Forbidden, "terminals of this class do not ask for insurance"))
 			return
 		}
 		h(w, r)

@@ -17,7 +17,7 @@ import (
 func (s *server) verify(w http.ResponseWriter, r *http.Request) {
 	input, typed, err := verifyInput(r)
 	if err != nil {
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	}
 	v := s.view(w, r)
@@ -35,7 +35,7 @@ func (s *server) takeScan(w http.ResponseWriter, r *http.Request) {
 	v := s.view(w, r)
 	s.open(r, v, tabScan)
 	if s.Scans == nil {
-		s.fail(w, fault.New(fault.NotFound, "no scanner is connected"))
+		s.fail(w, r, fault.New(fault.NotFound, "no scanner is connected"))
 		return
 	}
 	scan, ok := s.Scans.Take()
@@ -61,7 +61,7 @@ func (s *server) judge(w http.ResponseWriter, r *http.Request, v *pageView, inpu
 	verdict, read, of, err := s.Verifier.Verify(r.Context(), input)
 	switch {
 	case err != nil:
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	case of > 0 && read < of:
 		v.PartsRead, v.PartsOf = read, of
@@ -94,7 +94,7 @@ func linkText(verdict cert.Verdict, input []byte) string {
 // is sent.
 func (s *server) followLink(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.fail(w, bodyFault(err))
+		s.fail(w, r, bodyFault(err))
 		return
 	}
 	v := s.view(w, r)
@@ -107,7 +107,7 @@ func (s *server) followLink(w http.ResponseWriter, r *http.Request) {
 	}
 	verdict, _, _, err := s.Verifier.Verify(r.Context(), []byte(v.LinkText))
 	if err != nil {
-		s.fail(w, err)
+		s.fail(w, r, err)
 		return
 	}
 	v.Verdict = &verdict
