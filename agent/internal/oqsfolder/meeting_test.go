@@ -243,8 +243,8 @@ func (m *meeting) foreign(t *testing.T) {
 	t.Helper()
 	answer := `<?xml version="1.0" encoding="UTF-8"?><XmlMsg><MessageHeader><ArbitraryFileIdentifier>rececon-1</ArbitraryFileIdentifier><SegmentOfResult>1</SegmentOfResult></MessageHeader><MessageBody/></XmlMsg>`
 	for name, text := range map[string]string{
-		"req/rececon.tmp": "x", "req/.madoguchi-old": "x", "res/OQSsiquc01res_202610310001.xml": answer, "res/OQSsiquc01res_202610310002.xml": "<half",
-		"res/OQSsihvd01res_1.xml": "x", "res/memo.txt": "x", "res/OQSsiquc01res_202610310003.zip": "PK", "face/memo.xml": "x",
+		"req/rececon.tmp": "x", "req/.madoguchi-old": "x", "res/OQSsiquc01res_rececon1.xml": answer, "res/OQSsiquc01res_rececon2.xml": "<half",
+		"res/OQSsihvd01res_1.xml": "x", "res/memo.txt": "x", "res/OQSsiquc01res_rececon3.zip": "PK", "face/memo.xml": "x",
 	} {
 		if err := os.WriteFile(filepath.Join(m.terminal.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
