@@ -378,6 +378,8 @@ func TestAnotherPageInTheBrowser(t *testing.T) {
 	s.launch(desk)
 	s.first("2580")
 	s.until("document.getElementById('who')")
+	// The desk's own page asks once more when its stream begins; what comes later is another's.
+	s.until("performance.getEntriesByType('resource').some(e => e.initiatorType === 'fetch')")
 	desk.mu.Lock()
 	before := len(desk.seen)
 	desk.mu.Unlock()
