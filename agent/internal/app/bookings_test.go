@@ -42,7 +42,7 @@ func TestWhatCannotBeDoneIsSaidInTheReadersLanguage(t *testing.T) {
 			t.Errorf("%s: %d %q %.200s", lang, status, header.Get("HX-Reswap"), page)
 		}
 	}
-	if status, page, _ := c.do(http.MethodGet, "/cases/01900000-0000-7000-8000-000000000000?lang=ja", nil); status != http.StatusNotFound || !strings.Contains(page, "もうありません") {
+	if status, page, _ := c.do(http.MethodGet, "/cases/01900000-0000-7000-8000-00000000000a?lang=ja", nil); status != http.StatusNotFound || !strings.Contains(page, "もうありません") {
 		t.Errorf("a row that is gone: %d %s", status, page)
 	}
 }
