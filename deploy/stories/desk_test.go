@@ -33,8 +33,8 @@ type story struct {
 	scans     int               // certificates that were read
 	folder    string            // where the 資格確認端末's folder lies while it is out of reach
 
-	strokes []int // of each entry of numbers: characters and keys
-	waits   []float64
+	strokes []int     // of each entry of numbers: characters and keys
+	waits   []float64 // of each record, in milliseconds: see stopwatch
 }
 
 // walk walks a story to its end.
@@ -140,13 +140,14 @@ func (s *story) ready() {
 	s.focus("insurer_number")
 }
 
-// act presses a key and waits until what it opens is there.
+// act presses a key and waits until what it opens is there: in the part of the page that
+// changes or, where the key came before the page listened to the new part, as a new page.
 func (s *story) act(key string, how ...chromedp.KeyOption) {
 	s.t.Helper()
-	const settled = `Number(document.body.dataset.settled ?? 0)`
-	before := value[int](s.window, settled)
+	value[chromedp.Void](s.window, stopwatch+"; window.before = Number(document.body.dataset.settled ?? 0)")
 	s.window.do(stroke(key, how...))
-	s.holds(fmt.Sprintf("%s > %d", settled, before))
+	s.holds(`window.before === undefined ? window.htmx && document.readyState === "complete" && document.querySelector("#act .tabs")
+		: Number(document.body.dataset.settled ?? 0) > window.before`)
 }
 
 // fields are what a patient's numbers are typed into, in the order of the form.
@@ -202,6 +203,7 @@ func (s *story) record(kana string) {
 	before := s.shown()
 	s.act(kb.F9)
 	s.taken(kana, before)
+	s.waits = append(s.waits, value[[]float64](s.window, "(window.waits ?? []).splice(0)")...)
 }
 
 // shown is the id of the record in the result column.
