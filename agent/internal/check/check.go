@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"madoguchi.example/agent/internal/casebook"
@@ -94,6 +95,7 @@ type Desk struct {
 	Config
 	mu       sync.RWMutex // held shared while a case is born, exclusively while cases change
 	chasing  sync.Mutex   // one Chase at a time
+	spoke    atomic.Int64 // when the clinic's own terminal last answered, in microseconds
 	asking   string       // the record whose question is being written; mu
 	newest   newest
 	watchers map[chan struct{}]struct{}

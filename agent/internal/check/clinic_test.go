@@ -221,8 +221,8 @@ func TestWhatTheTerminalSays(t *testing.T) {
 		"several":     {validity(eligibility.SeveralFound), "", eligibility.Answered, "several_found", casebook.TaskDiffers, eligibility.CauseNone, ""},
 		"its error":   {func(r *oqs.Result) { r.Items[0] = oqs.Item{Status: oqs.StatusError, Code: "E1"} }, "", eligibility.Answered, check.DisplayError, casebook.TaskFailed, eligibility.CauseNone, ""},
 		"in progress": {func(r *oqs.Result) { r.Segment, r.Items = oqs.InProgress, nil }, "", eligibility.Sent, check.DisplayChecking, "", eligibility.CauseNone, ""},
-		"abnormal":    {func(r *oqs.Result) { r.Segment, r.Items = oqs.Abnormal, nil }, "", eligibility.Queued, check.DisplayChecking, "", eligibility.CauseTheirsAfter, ""},
-		"other end":   {func(r *oqs.Result) { r.Segment, r.Items = oqs.OtherEnd, nil }, "", eligibility.Queued, check.DisplayChecking, "", eligibility.CauseTheirsAfter, ""},
+		"abnormal":    {func(r *oqs.Result) { r.Segment, r.Items = oqs.Abnormal, nil }, "", eligibility.Queued, check.DisplayOffline, "", eligibility.CauseTheirsAfter, ""},
+		"other end":   {func(r *oqs.Result) { r.Segment, r.Items = oqs.OtherEnd, nil }, "", eligibility.Queued, check.DisplayOffline, "", eligibility.CauseTheirsAfter, ""},
 		"another day": {func(r *oqs.Result) { r.ForDay = r.ForDay.AddDays(1) }, fault.Conflict, eligibility.Sent, check.DisplayChecking, "", eligibility.CauseNone, ""},
 		"another id":  {func(r *oqs.Result) { r.Identifier = paperID }, fault.NotFound, eligibility.Sent, check.DisplayChecking, "", eligibility.CauseNone, ""},
 		"malformed":   {func(r *oqs.Result) { r.Items[0].Coverage.Symbol = strings.Repeat("あ", 21) }, "", eligibility.Answered, check.DisplayError, casebook.TaskFailed, eligibility.CauseNone, ""},
@@ -275,6 +275,33 @@ func TestAfterAnAbnormalEndTheQuestionGoesOutAgain(t *testing.T) {
 	b.tell(t, told(c))
 	if v := b.shown(t, c.RecordID); v.State != eligibility.Answered || v.Cause != eligibility.CauseTheirsAfter {
 		t.Errorf("%s %s", v.State, v.Cause)
+	}
+}
+
+// A question that ended abnormally is asked again at once when the terminal has answered
+// another, and every five minutes otherwise, however often it was asked.
+func TestTheNationalSystemIsBack(t *testing.T) {
+	b := newClinic(t)
+	abnormal := func(r *oqs.Result) { r.Segment, r.ErrorCode, r.Items = oqs.Abnormal, "E9", nil }
+	c := b.record(t)
+	for range 6 {
+		b.chase(t)
+		b.tell(t, told(c, abnormal))
+		b.now = b.now.Add(5 * time.Minute)
+	}
+	if n := len(b.online.asked); n != 6 {
+		t.Fatalf("in half an hour asked %d times", n)
+	}
+	b.chase(t)
+	b.tell(t, told(c, abnormal))
+	other := b.record(t)
+	b.now = b.now.Add(time.Second)
+	b.chase(t)
+	b.tell(t, told(other))
+	asked := len(b.online.asked)
+	b.chase(t)
+	if len(b.online.asked) != asked+1 || b.shown(t, c.RecordID).State != eligibility.Sent {
+		t.Errorf("another was answered, and this one is not asked: %d questions more", len(b.online.asked)-asked)
 	}
 }
 

@@ -87,7 +87,22 @@ func (d *Desk) due(c *casebook.Case, now time.Time) bool {
 		return true
 	}
 	gap := max(gaps[min(c.Asked, len(gaps))-1], d.answerTimeout())
+	if endedAbnormally(c) {
+		if c.AskedAt.UnixMicro() < d.spoke.Load() {
+			return true // the terminal has answered another question since
+		}
+		gap = min(gap, maxProbe)
+	}
 	return now.Before(c.AskedAt) || !now.Before(c.AskedAt.Add(gap))
+}
+
+// maxProbe is how long a question that ended abnormally waits at most: the national system
+// may be back, and somebody has to find out.
+const maxProbe = 5 * time.Minute
+
+// endedAbnormally tells that the terminal took the question and could not answer it.
+func endedAbnormally(c *casebook.Case) bool {
+	return c.State == eligibility.Queued && c.Asked > 0 && c.Cause == eligibility.CauseTheirsAfter
 }
 
 // ask asks one question and notes that it is out. The file is written without mu, since a
@@ -190,6 +205,8 @@ func (d *Desk) TakeOnline(ctx context.Context, r oqs.Result) error {
 	case !open(&c):
 		return fault.New(fault.Conflict, "the record has another answer, which came first")
 	}
+	d.spoke.Store(d.Now().UnixMicro())
+	defer d.Kick() // what ended abnormally before is due now
 	return d.conclude(ctx, c, answer)
 }
 

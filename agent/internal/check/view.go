@@ -138,6 +138,9 @@ func (m moment) display(c *casebook.Case) Display {
 	case eligibility.Recorded:
 		return DisplayRecorded
 	}
+	if endedAbnormally(c) {
+		return DisplayOffline // the terminal is there, and what is behind it is not
+	}
 	reachable, since := m.line, c.RecordedAt
 	if c.Route == eligibility.RouteTerminal {
 		reachable = m.folder

@@ -145,7 +145,12 @@ func TestTheActsOfADeskByKeyboard(t *testing.T) {
 	s.until("document.querySelector('#list .parked button')")
 	s.until("document.querySelector('#insurer_number').value === ''")
 	s.judge("act-parked")
-	s.tabTo("#list .parked button")
+	s.do(chromedp.KeyEvent("l", chromedp.KeyModifiers(1))) // Alt+L: today's list
+	s.until("document.activeElement?.matches('#list .parked .row')")
+	s.press(kb.ArrowDown)
+	s.until("document.activeElement?.matches('#list ol .row')")
+	s.press(kb.ArrowUp)
+	s.until("document.activeElement?.matches('#list .parked .row')")
 	s.press(kb.Enter)
 	s.until("document.querySelector('#insurer_number').value !== '' && !document.querySelector('#list .parked')")
 

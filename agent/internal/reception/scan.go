@@ -38,6 +38,10 @@ func (s *server) takeScan(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.New(fault.NotFound, "no scanner is connected"))
 		return
 	}
+	if v.Visitor.Device != "" { // the scanner stands at this terminal, not at the other desk
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	scan, ok := s.Scans.Take()
 	if !ok {
 		w.WriteHeader(http.StatusNoContent)

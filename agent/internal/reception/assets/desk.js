@@ -195,6 +195,20 @@ document.addEventListener("keydown", (event) => {
     press("copy");
     return;
   }
+  if (event.altKey && event.key.toLowerCase() === "l") {
+    event.preventDefault();
+    document.querySelector("#list .row")?.focus();
+    return;
+  }
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const rows = event.target.matches?.(".row") ? [...event.target.closest("section").querySelectorAll(".row")] : [];
+    const to = rows[rows.indexOf(event.target) + (event.key === "ArrowDown" ? 1 : -1)];
+    if (to) {
+      event.preventDefault();
+      to.focus();
+      return;
+    }
+  }
   const act = keys[event.key];
   if (act && !event.ctrlKey && !event.altKey && !event.metaKey) {
     event.preventDefault();
@@ -225,6 +239,8 @@ document.addEventListener("click", (event) => {
 // A case that is answered changes no more, and is not read out a second time; and nothing is
 // taken away under a question.
 document.body.addEventListener("htmx:beforeRequest", (event) => {
+  // Who is choosing a result is not disturbed by a new one.
+  if (event.target.id === "faces" && event.target.contains(document.activeElement)) event.preventDefault();
   if (event.target.id !== "watch") return;
   if (byId("other-person")?.open || ["answered", "voided"].includes(byId("case")?.dataset.state)) event.preventDefault();
 });
@@ -254,6 +270,8 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   warn();
   // A row of a list was opened by its key: the hands go on to what is to be done with it.
   if (event.target.id === "result" && document.activeElement?.matches("a.row")) (byId("close-task") ?? (byId("case")?.dataset.need ? byId("amend") : null))?.focus();
+  // A button that went away leaves the hands in the form.
+  if (event.target.id === "result" && document.activeElement === document.body) fields()[0]?.focus();
   if (event.target.id !== "act") return;
   const doubtful = document.querySelector("#act .doubtful") && byId("record");
   const waiting = document.querySelector("#act .rows a.row, #act .face button");
