@@ -3,7 +3,6 @@ package stories_test
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,9 +155,7 @@ func expectations() []phrase {
 			}
 		}),
 		say(`→ 今日の患者さんは([0-9]+)人`, func(s *story, w []string) {
-			if n := value[int](s.window, `document.querySelectorAll("#list a.row:not(.voided)").length`); fmt.Sprint(n) != w[0] {
-				s.fail("there are %d", n)
-			}
+			s.holds(`document.querySelectorAll("#list a.row:not(.voided)").length === ` + w[0])
 		}),
 		say(`→ センターには、どの記録もちょうど一度ずつある`, func(s *story, _ []string) {
 			s.sees("#bar", "送信待ち 0件")
