@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -132,6 +133,9 @@ func TestOneAddressCannotFillTheDesk(t *testing.T) {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 		conn, err := d.Dial("tcp", inner.Addr().String())
 		if err != nil {
+			if runtime.GOOS == "linux" { // where all of 127.0.0.0/8 is this machine's
+				t.Fatalf("no address %s: %v", from, err)
+			}
 			t.Skipf("no address %s: %v", from, err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })

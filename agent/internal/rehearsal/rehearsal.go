@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing/fstest"
 	"time"
 
 	"madoguchi.example/agent/internal/casebook"
@@ -258,7 +257,14 @@ func (r *Room) issue() (trust.Snapshot, error) {
 	if err != nil {
 		return trust.Snapshot{}, err
 	}
-	folder := fstest.MapFS{"shc/practice.json": {Data: fmt.Appendf(nil, `{"iss":%q,"jwks":%s,"crls":[]}`, practiceIssuer, jwks)}}
+	name, issuer, err := trust.IssuerFile("shc", practiceIssuer, jwks)
+	if err != nil {
+		return trust.Snapshot{}, err
+	}
+	folder, err := trust.Bundle{Files: map[string][]byte{name: issuer}, Sections: verify.Sections()}.FS()
+	if err != nil {
+		return trust.Snapshot{}, fmt.Errorf("cannot make the practice trust list: %w", err)
+	}
 	return verify.LoadTrust(folder)
 }
 
