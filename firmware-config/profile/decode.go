@@ -49,7 +49,8 @@ func decodeFault(err error) error {
 var known = map[string]bool{
 	"schema": true, "terminal": true, "class": true, "office": true, "office_name": true,
 	"institution": true, "municipality": true, "payers": true, "answer_timeout_ms": true,
-	"lock_after_ms": true, "id": true, "name": true, "recipient": true,
+	"lock_after_ms": true, "receipt_keys": true, "public_key": true, "export_recipient": true,
+	"spread_ms": true, "id": true, "name": true, "recipient": true,
 }
 
 func checkNames(b []byte) error {

@@ -37,4 +37,16 @@ type Profile struct {
 	// AnswerTimeoutMS: after so long without an answer a check counts as "no answer".
 	AnswerTimeoutMS int64 `json:"answer_timeout_ms"`
 	LockAfterMS     int64 `json:"lock_after_ms"`
+	// ReceiptKeys verify the marks of receipts; the first signs now.
+	ReceiptKeys []ReceiptKey `json:"receipt_keys,omitempty"`
+	// ExportRecipient is what an export of the terminal's queue is sealed to, age X25519.
+	ExportRecipient string `json:"export_recipient,omitempty"`
+	// SpreadMS: after an outage of the line the backlog starts at a random time within it.
+	SpreadMS int64 `json:"spread_ms,omitempty"`
+}
+
+// ReceiptKey is a public key of the backend that countersigns marks.
+type ReceiptKey struct {
+	ID        string `json:"id"`
+	PublicKey []byte `json:"public_key"` // Ed25519, 32 bytes
 }

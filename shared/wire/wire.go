@@ -1,8 +1,8 @@
-// Package wire is the terminal sync protocol, version 0: what a terminal sends, what the
+// Package wire is the terminal sync protocol, version 1: what a terminal sends, what the
 // backend answers, and in which sizes.
 //
-// DESIGN.md beside this file tells how the parts play together. Version 0 is free to
-// change; golden files hold what it is today.
+// DESIGN.md beside this file tells how the parts play together; golden files hold its bytes.
+// A backend understands every version from Oldest on.
 package wire
 
 import (
@@ -12,8 +12,11 @@ import (
 	"madoguchi.example/shared/civil"
 )
 
-// Version of the protocol. A backend refuses others with fault.InvalidArgument.
-const Version = 0
+// Version of the protocol, as terminals write it.
+const Version = 1
+
+// Oldest is the version that backends still read: one year of versions.
+const Oldest = 0
 
 // Limits of one batch and of its parts. Both sides hold them.
 const (
@@ -27,7 +30,7 @@ const (
 // Kind names what a record is. The backend hands the Body to the handler of its kind.
 type Kind string
 
-// The kinds of version 0.
+// The kinds.
 const (
 	KindEligibilityCheck        Kind = "eligibility.check"
 	KindEligibilityOutcome      Kind = "eligibility.outcome"
@@ -44,14 +47,57 @@ type Record struct {
 	Kind     Kind            `json:"kind"`
 	At       time.Time       `json:"at"` // the terminal's wall clock, UTC; never used to order
 	Body     json.RawMessage `json:"body"`
+	// Prev is the chain's hash before this record. On the way it stands only where it does
+	// not follow from the record before it; DecodeBatch fills in the others.
+	Prev Hash `json:"prev,omitzero"`
 }
 
-// Batch is a run of records in order of Sequence.
+// Batch is a run of records in order of Sequence. One without records is a beat: it brings
+// Health and asks how far the backend is.
 type Batch struct {
 	Version  int       `json:"version"`
 	Terminal string    `json:"terminal"`
 	SentAt   time.Time `json:"sent_at"`
 	Records  []Record  `json:"records"`
+	// ServerEpoch is the life of the backend's store that the terminal last heard of; empty
+	// while it heard of none. A backend that is in another stores nothing of the batch: it
+	// answers Retry to all, with its Marks, so that what it forgot comes first.
+	ServerEpoch string `json:"server_epoch,omitempty"`
+	// Epoch is the life of the terminal's queue that new records belong to.
+	Epoch string `json:"epoch,omitempty"`
+	// Behind counts the records that wait at the terminal beside these. It picks the lane.
+	Behind int    `json:"behind,omitempty"`
+	Clock  Clock  `json:"clock,omitzero"`
+	Health string `json:"health,omitempty"` // compact JWS over Health, by the terminal's key
+}
+
+// Clock is what the terminal knows of its own clock.
+type Clock struct {
+	Boot        string `json:"boot"`         // names one run of the operating system
+	MonotonicMS int64  `json:"monotonic_ms"` // since that boot
+	OffsetMS    int64  `json:"offset_ms"`    // the backend's clock less ours, as last measured
+	Trusted     bool   `json:"trusted"`      // measured since that boot
+}
+
+// Health is a terminal's summary of itself: counts, times and words, nothing of a person.
+type Health struct {
+	Terminal    string    `json:"terminal"`
+	At          time.Time `json:"at"` // by the terminal's clock
+	Version     string    `json:"version"`
+	KeyClass    string    `json:"key_class"` // what guards the file: tpm2, systemd_credential, passphrase, key_file
+	Pending     int       `json:"pending"`
+	OldestAt    time.Time `json:"oldest_at,omitzero"`
+	Stale       int       `json:"stale,omitempty"` // of the pending ones, those over the age limit
+	Unanswered  int       `json:"unanswered"`
+	DeadLetters int       `json:"dead_letters"`
+	LastAck     time.Time `json:"last_ack,omitzero"`
+	FileBytes   int64     `json:"file_bytes"`
+	UsedBytes   int64     `json:"used_bytes"`
+	PutAside    int       `json:"put_aside,omitempty"` // damaged files that lie beside
+	Lost        int       `json:"lost,omitempty"`      // records that could not be salvaged from them
+	Compacted   time.Time `json:"compacted,omitzero"`
+	Clock       Clock     `json:"clock,omitzero"`
+	Faults      []string  `json:"faults,omitempty"` // words of the terminal's own examination
 }
 
 // Status is the backend's word on one record.
@@ -76,11 +122,33 @@ type Result struct {
 
 // Receipt answers a batch, in the order of its records.
 type Receipt struct {
-	Version      int       `json:"version"`
-	ServerEpoch  string    `json:"server_epoch"` // changes when the backend was restored
-	ServerTime   time.Time `json:"server_time"`
-	Results      []Result  `json:"results"`
-	RetryAfterMS int64     `json:"retry_after_ms,omitempty"`
+	Version     int       `json:"version"`
+	ServerEpoch string    `json:"server_epoch"` // changes when the backend was restored
+	ServerTime  time.Time `json:"server_time"`
+	Results     []Result  `json:"results"`
+	// RetryAfterMS is the terminal's slot: it leaves the backend alone for so long.
+	RetryAfterMS int64 `json:"retry_after_ms,omitempty"`
+	// Marks tell how far the backend is: one for the batch's Epoch and for each epoch of its
+	// records that it knows.
+	Marks []Mark `json:"marks,omitempty"`
+}
+
+// Mark is the cumulative acknowledgement of one epoch: the backend has given its word on
+// every record up to Through that reached it, and Head is the chain's hash after Through,
+// countersigned (SignMark). Through is 0 and Head the epoch's Genesis before the first.
+type Mark struct {
+	Epoch     string `json:"epoch"`
+	Through   uint64 `json:"through"`
+	Head      Hash   `json:"head"`
+	Key       string `json:"key,omitempty"`       // names the backend's receipt key in the profile
+	Signature []byte `json:"signature,omitempty"` // Ed25519
+}
+
+// Nonce answers GET /terminal/v1/nonce: a fresh value that a terminal whose clock is wrong
+// puts into its assertion in place of a time.
+type Nonce struct {
+	Nonce      string    `json:"nonce"`
+	ServerTime time.Time `json:"server_time"`
 }
 
 // Answer is what came back for one record, sealed (age X25519) to the terminal's recipient.
