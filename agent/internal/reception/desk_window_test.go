@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -210,16 +211,42 @@ func TestACorrection(t *testing.T) {
 	s.judge("act-voided")
 }
 
+// another is a desk whose answer seems to be about another person.
+func another(d *stage) {
+	d.desk.cases = []check.View{scene()[0]}
+	v := &d.desk.cases[0]
+	v.OtherPerson, v.Names = true, jptext.MatchDiffers
+	v.Answer.HolderKana, v.Answer.BirthDate = "ﾍﾞﾂ ｼﾞﾝ", civil.Date{Year: 1955, Month: 5, Day: 5}
+	v.Inquiry.BirthDate = civil.Date{Year: 1980, Month: 4, Day: 1}
+}
+
+// What was on its way when the modal came is not put under the question: the modal stays, and
+// the focus in it.
+func TestTheModalOutlivesARefreshUnderWay(t *testing.T) {
+	s := openScreen(t)
+	let := make(chan struct{})
+	d := open(t, another, func(d *stage) {
+		d.before = func(r *http.Request) {
+			if r.URL.Path == "/cases/differs" {
+				<-let
+			}
+		}
+	})
+	defer sync.OnceFunc(func() { close(let) })()
+	s.do(chromedp.Navigate(d.URL + "/?case=differs"))
+	s.until("document.activeElement?.id === 'other-later'")
+	evaluate[chromedp.Void](s, "document.querySelector('#other-person').dataset.first = '1'; document.body.addEventListener('htmx:afterRequest', () => { document.body.dataset.came = '1' }); 0")
+	let <- struct{}{}
+	s.until("document.body.dataset.came && !document.querySelector('.htmx-swapping, .htmx-settling')")
+	if !evaluate[bool](s, "Boolean(document.querySelector('#other-person[data-first]')?.open) && document.activeElement?.id === 'other-later'") {
+		t.Error("the modal was taken away by what came under it")
+	}
+}
+
 // An answer about another person is the one modal of the desk.
 func TestAnotherPersonIsTheOneModal(t *testing.T) {
 	s := openScreen(t)
-	d := open(t, func(d *stage) {
-		d.desk.cases = []check.View{scene()[0]}
-		v := &d.desk.cases[0]
-		v.OtherPerson, v.Names = true, jptext.MatchDiffers
-		v.Answer.HolderKana, v.Answer.BirthDate = "ﾍﾞﾂ ｼﾞﾝ", civil.Date{Year: 1955, Month: 5, Day: 5}
-		v.Inquiry.BirthDate = civil.Date{Year: 1980, Month: 4, Day: 1}
-	})
+	d := open(t, another)
 	s.do(chromedp.Navigate(d.URL + "/?case=differs"))
 	s.until("document.querySelector('#other-person')?.open")
 	s.judge("act-other-person")

@@ -174,6 +174,7 @@ type stage struct {
 	damage reception.Damage
 	log    io.Writer
 	also   func(*reception.Config) // nil: what a desk has without devices
+	before func(*http.Request)     // called with each request before it is answered; nil: nothing is
 }
 
 func open(t testing.TB, change ...func(*stage)) *stage {
@@ -201,7 +202,12 @@ func open(t testing.TB, change ...func(*stage)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Server = httptest.NewServer(behindADoor(h))
+	s.Server = httptest.NewServer(behindADoor(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.before != nil {
+			s.before(r)
+		}
+		h.ServeHTTP(w, r)
+	})))
 	t.Cleanup(s.Close)
 	return s
 }

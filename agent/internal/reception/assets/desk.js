@@ -245,6 +245,12 @@ document.body.addEventListener("htmx:beforeRequest", (event) => {
   if (byId("other-person")?.open || ["answered", "voided"].includes(byId("case")?.dataset.state)) event.preventDefault();
 });
 
+// What was on its way when the question came is too late: swapped in, it would take the modal
+// and the focus in it from under the hands.
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id === "watch" && byId("other-person")?.open) event.detail.shouldSwap = false;
+});
+
 // The one modal: an answer that seems to be about another person. It waits until no key was
 // pressed for a while, so that nobody answers it by going on typing, and comes once.
 const QUIET_MS = 1200;
