@@ -19,10 +19,15 @@ const KeySize = 32
 // can stand behind the same interface.
 type KeySource interface {
 	Key(ctx context.Context) ([KeySize]byte, error)
+	// Class says what guards the key.
+	Class() Class
 }
 
 // KeyFile is a KeySource: a file of exactly KeySize bytes that only its owner may read.
 type KeyFile string
+
+// Class is key_file.
+func (f KeyFile) Class() Class { return "key_file" }
 
 // Key reads the file. A file that others may read is refused.
 func (f KeyFile) Key(context.Context) ([KeySize]byte, error) {

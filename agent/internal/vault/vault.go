@@ -65,6 +65,13 @@ type Options struct {
 
 	MaxBytes    int           // the file's largest size, 0: DefaultMaxBytes
 	LockTimeout time.Duration // 0: DefaultLockTimeout
+	// Before is an older source whose key the file may still be under; it is used once, to
+	// wrap the day keys anew under Key.
+	Before KeySource
+	// NoSync counts syncs (Synced) instead of issuing them: for tests alone.
+	NoSync bool
+	// Synced is called at each sync, issued or not; it may be nil.
+	Synced func()
 	// OpenFile opens the file, for tests that make it fail; nil: os.OpenFile.
 	OpenFile func(name string, flag int, mode os.FileMode) (*os.File, error)
 }
@@ -74,6 +81,16 @@ type Report struct {
 	PutAside string   // path of the damaged file that Open put aside, or ""
 	Reason   string   // why, in words for the operator
 	Earlier  []string // damaged files that earlier starts put aside, for the operator to look at
+	Class    Class    // what guards the key-encryption key
+	Level    int      // level that the file was patched from, 0: it was not patched
+	Salvaged Salvaged
+}
+
+// Salvaged tells what was brought over from a damaged file.
+type Salvaged struct {
+	Values int            // that opened and are in the new file
+	Lost   int            // values that do not open and pages that could not be read
+	By     map[string]int // Values by bucket
 }
 
 // Vault is the open file. Its methods are safe for concurrent use.
@@ -238,6 +255,8 @@ func (v *Vault) boltOptions() *bbolt.Options {
 		FreelistType: bbolt.FreelistMapType,
 		MaxSize:      v.opts.MaxBytes,
 		NoStatistics: true,
+		NoSync:       v.opts.NoSync,
+		NoGrowSync:   v.opts.NoSync,
 	}
 }
 
