@@ -26,20 +26,30 @@ const (
 	MaxReceiptBytes    = 256 << 10
 	MaxAnswersBytes    = MaxAnswers*(MaxAnswerBytes*4/3+256) + 4<<10 // base64 and names
 	MaxEnrolmentBytes  = 8 << 10
+	MaxNonceBytes      = 1 << 10
 )
 
 // RecordOverhead is how many bytes a record takes in a batch beside its Body, at most.
-const RecordOverhead = 320
+const RecordOverhead = 384
 
-// batchOverhead is what a batch takes beside its records, at most.
-const batchOverhead = 512
+// batchOverhead is what a batch takes beside its records, at most: Health and short members.
+const batchOverhead = MaxHealthBytes + 1<<10
 
 // BatchBudget is how many bytes of records (Body and RecordOverhead each) fit into a batch.
 const BatchBudget = MaxBatchBytes - batchOverhead
 
+// Limits of a batch's members beside its records, and of a receipt's.
+const (
+	MaxBehind   = 1_000_000_000                    // records that wait beside those of the batch
+	MaxOffsetMS = int64(100 * 366 * 24 * 3600_000) // either way, of a clock: a hundred years
+	MaxMarks    = 16                               // in a receipt
+	MaxNonce    = 256                              // bytes of a nonce
+)
+
 var (
-	uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
-	nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+	uuidForm  = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	nameForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+	nonceForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,256}$`)
 )
 
 // WantsAnswer tells whether the backend will send an Answer for the record: it is an
@@ -74,109 +84,6 @@ func (r Record) Validate() error {
 		return fault.At(fault.InvalidArgument, "body", "must be JSON")
 	}
 	return nil
-}
-
-// Validate checks a batch as both sides do: version, count, forms, and that sequences of
-// one epoch rise (with gaps where earlier records were settled already). A batch may hold the end of one epoch and the start of the next.
-func (b Batch) Validate() error {
-	switch {
-	case b.Version != Version:
-		return fault.At(fault.InvalidArgument, "version", "must be %d", Version)
-	case !nameForm.MatchString(b.Terminal):
-		return fault.At(fault.InvalidArgument, "terminal", "must be a terminal's handle")
-	case len(b.Records) == 0:
-		return fault.At(fault.InvalidArgument, "records", "must not be empty")
-	case len(b.Records) > MaxBatchRecords:
-		return fault.At(fault.TooLarge, "records", "must be at most %d", MaxBatchRecords)
-	}
-	seen := make(map[string]struct{}, len(b.Records))
-	for i, r := range b.Records {
-		place := fmt.Sprintf("records[%d]", i)
-		if err := r.Validate(); err != nil {
-			return fault.At(fault.CodeOf(err), place+"."+fault.PlaceOf(err), "%s", messageOf(err))
-		}
-		if _, twice := seen[r.ID]; twice {
-			return fault.At(fault.InvalidArgument, place+".id", "must not stand twice in a batch")
-		}
-		seen[r.ID] = struct{}{}
-		if i > 0 && r.Epoch == b.Records[i-1].Epoch && r.Sequence <= b.Records[i-1].Sequence {
-			return fault.At(fault.InvalidArgument, place+".seq", "must rise within an epoch")
-		}
-	}
-	return nil
-}
-
-// EncodeBatch validates b and writes it as JSON compressed with zstd. Bodies are written
-// compact, so that their bytes are the same on both sides.
-func EncodeBatch(b Batch) ([]byte, error) {
-	if err := b.Validate(); err != nil {
-		return nil, err
-	}
-	plain, err := encodeJSON(b)
-	if err != nil {
-		return nil, err
-	}
-	if len(plain) > MaxBatchBytes {
-		return nil, fault.At(fault.TooLarge, "records", "must be at most %d bytes together", MaxBatchBytes)
-	}
-	enc, err := encoder()
-	if err != nil {
-		return nil, fmt.Errorf("cannot start compression: %w", err)
-	}
-	return enc.EncodeAll(plain, make([]byte, 0, len(plain)/2)), nil
-}
-
-// DecodeBatch reads what EncodeBatch writes, strictly: unknown members, doubled members,
-// other versions and everything over a limit are refused, and decompression stops at
-// MaxBatchBytes. It is the backend's reader.
-func DecodeBatch(compressed []byte) (Batch, error) {
-	if len(compressed) > MaxCompressedBatch {
-		return Batch{}, fault.At(fault.TooLarge, "batch", "must be at most %d bytes", MaxCompressedBatch)
-	}
-	dec, err := decoder()
-	if err != nil {
-		return Batch{}, fmt.Errorf("cannot start decompression: %w", err)
-	}
-	plain, err := dec.DecodeAll(compressed, nil)
-	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded), len(plain) > MaxBatchBytes:
-		return Batch{}, fault.At(fault.TooLarge, "batch", "must be at most %d bytes unpacked", MaxBatchBytes)
-	case err != nil:
-		return Batch{}, fault.At(fault.InvalidArgument, "batch", "must be one whole zstd stream")
-	}
-	var b Batch
-	if err := strict("batch", plain, MaxBatchBytes, &b); err != nil {
-		return Batch{}, err
-	}
-	if err := b.Validate(); err != nil {
-		return Batch{}, err
-	}
-	return b, nil
-}
-
-// EncodeReceipt writes a receipt for the terminal.
-func EncodeReceipt(r Receipt) ([]byte, error) { return encodeJSON(r) }
-
-// DecodeReceipt reads the backend's word on a batch. It is the terminal's reader and
-// tolerant: members that it does not know are passed over, so that an old agent survives
-// a newer backend. An unknown Status is read as Retry, which loses nothing.
-func DecodeReceipt(data []byte) (Receipt, error) {
-	var r Receipt
-	if err := tolerant("receipt", data, MaxReceiptBytes, &r); err != nil {
-		return Receipt{}, err
-	}
-	if len(r.Results) > MaxBatchRecords {
-		return Receipt{}, fault.At(fault.TooLarge, "receipt.results", "must be at most %d", MaxBatchRecords)
-	}
-	for i := range r.Results {
-		switch r.Results[i].Status {
-		case Accepted, Duplicate, Conflict, Rejected, Retry:
-		default:
-			r.Results[i].Status = Retry
-		}
-	}
-	r.RetryAfterMS = max(r.RetryAfterMS, 0)
-	return r, nil
 }
 
 // EncodeAnswers writes a page of answers for the terminal.

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -34,33 +36,72 @@ func record(n int) wire.Record {
 }
 
 func batch(n int) wire.Batch {
-	b := wire.Batch{Version: wire.Version, Terminal: "trm_1", SentAt: at}
-	for i := range n {
-		b.Records = append(b.Records, record(i+1))
+	b := wire.Batch{
+		Version: wire.Version, Terminal: "trm_1", SentAt: at, ServerEpoch: "epo_2", Epoch: "epo_1", Behind: 3,
+		Clock: wire.Clock{Boot: "b0", MonotonicMS: 12, OffsetMS: -34, Trusted: true}, Health: "e30.e30.c2ln",
 	}
+	b.Records = chained("trm_1", records(n)...)
 	return b
 }
 
+func records(n int) []wire.Record {
+	var all []wire.Record
+	for i := range n {
+		all = append(all, record(i+1))
+	}
+	return all
+}
+
+// chained fills in Prev; a record after a gap goes on from the one before it all the same.
+func chained(terminal string, all ...wire.Record) []wire.Record {
+	for i := range all {
+		if i == 0 || all[i].Epoch != all[i-1].Epoch {
+			all[i].Prev = wire.Genesis(terminal, all[i].Epoch)
+		} else {
+			all[i].Prev = wire.After(all[i-1])
+		}
+	}
+	return all
+}
+
+// oldBatch is one of version 0.
+func oldBatch(n int) wire.Batch {
+	return wire.Batch{Version: 0, Terminal: "trm_1", SentAt: at, Records: records(n)}
+}
+
 func TestBatchRoundTrip(t *testing.T) {
-	for _, n := range []int{1, wire.MaxBatchRecords} {
-		packed, err := wire.EncodeBatch(batch(n))
+	for name, b := range map[string]wire.Batch{
+		"a beat": batch(0), "one": batch(1), "full": batch(wire.MaxBatchRecords), "old": oldBatch(3),
+		"before the chain": {Version: wire.Version, Terminal: "trm_1", SentAt: at, Records: records(2)},
+	} {
+		was := slices.Clone(b.Records)
+		packed, err := wire.EncodeBatch(b)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatal(name, err)
+		}
+		if !reflect.DeepEqual(b.Records, was) {
+			t.Errorf("%s: EncodeBatch changed its argument", name)
 		}
 		got, err := wire.DecodeBatch(packed)
-		if err != nil || !reflect.DeepEqual(got, batch(n)) {
-			t.Fatalf("%d records: %v", n, err)
+		if err != nil || !reflect.DeepEqual(got, b) {
+			t.Errorf("%s: %v\n%+v", name, err, got)
 		}
 	}
 }
 
 // A full batch by the budget that Peek uses must always fit, whatever the bodies are.
 func TestBudgetFits(t *testing.T) {
-	b := wire.Batch{Version: wire.Version, Terminal: "trm_" + strings.Repeat("0", 26), SentAt: at}
+	long := strings.Repeat("e", 64)
+	b := wire.Batch{
+		Version: wire.Version, Terminal: "trm_" + strings.Repeat("0", 26), SentAt: at, ServerEpoch: long, Epoch: long,
+		Behind: wire.MaxBehind, Clock: wire.Clock{Boot: long, MonotonicMS: 1 << 62, OffsetMS: -wire.MaxOffsetMS, Trusted: true},
+		Health: strings.Repeat("a", wire.MaxHealthBytes-4) + ".b.c",
+	}
 	left := wire.BatchBudget
 	for i := 1; ; i++ {
 		r := record(i)
-		r.Epoch, r.Kind, r.Sequence = strings.Repeat("e", 64), wire.Kind(strings.Repeat("k", 64)), 1<<62+uint64(i)
+		r.Epoch, r.Kind, r.Sequence = long, wire.Kind(strings.Repeat("k", 64)), 1<<62+uint64(2*i)
+		r.Prev = wire.Genesis("trm_1", long) // with gaps, so that each travels
 		r.Body = json.RawMessage(`"` + strings.Repeat("<", wire.MaxRecordBytes-2) + `"`)
 		if left -= len(r.Body) + wire.RecordOverhead; left < 0 {
 			break
@@ -90,16 +131,24 @@ func TestBodyBytesSurvive(t *testing.T) {
 
 func TestBatchRefusals(t *testing.T) {
 	for place, change := range map[string]func(*wire.Batch){
-		"version":         func(b *wire.Batch) { b.Version = 9 },
-		"terminal":        func(b *wire.Batch) { b.Terminal = "" },
-		"records":         func(b *wire.Batch) { b.Records = nil },
-		"records[1].id":   func(b *wire.Batch) { b.Records[1].ID = b.Records[0].ID },
-		"records[0].id":   func(b *wire.Batch) { b.Records[0].ID = strings.ToUpper(b.Records[0].ID) + "x" },
-		"records[1].seq":  func(b *wire.Batch) { b.Records[1].Sequence = 1 },
-		"records[0].seq":  func(b *wire.Batch) { b.Records[0].Sequence = 0 },
-		"records[0].kind": func(b *wire.Batch) { b.Records[0].Kind = "A b" },
-		"records[0].at":   func(b *wire.Batch) { b.Records[0].At = time.Time{} },
-		"records[0].body": func(b *wire.Batch) { b.Records[0].Body = json.RawMessage(`{`) },
+		"version":            func(b *wire.Batch) { b.Version = 9 },
+		"terminal":           func(b *wire.Batch) { b.Terminal = "" },
+		"records":            func(b *wire.Batch) { *b = oldBatch(0) },
+		"server_epoch":       func(b *wire.Batch) { b.ServerEpoch = "A b" },
+		"epoch":              func(b *wire.Batch) { b.Epoch = strings.Repeat("e", 65) },
+		"behind":             func(b *wire.Batch) { b.Behind = -1 },
+		"health":             func(b *wire.Batch) { b.Health = "a.b" },
+		"clock.boot":         func(b *wire.Batch) { b.Clock.Boot = "A" },
+		"clock.monotonic_ms": func(b *wire.Batch) { b.Clock.MonotonicMS = -1 },
+		"clock.offset_ms":    func(b *wire.Batch) { b.Clock.OffsetMS = wire.MaxOffsetMS + 1 },
+		"records[1].prev":    func(b *wire.Batch) { b.Records[1].Prev[0]++ },
+		"records[1].id":      func(b *wire.Batch) { b.Records[1].ID = b.Records[0].ID },
+		"records[0].id":      func(b *wire.Batch) { b.Records[0].ID = strings.ToUpper(b.Records[0].ID) + "x" },
+		"records[1].seq":     func(b *wire.Batch) { b.Records[1].Sequence = 1 },
+		"records[0].seq":     func(b *wire.Batch) { b.Records[0].Sequence = 0 },
+		"records[0].kind":    func(b *wire.Batch) { b.Records[0].Kind = "A b" },
+		"records[0].at":      func(b *wire.Batch) { b.Records[0].At = time.Time{} },
+		"records[0].body":    func(b *wire.Batch) { b.Records[0].Body = json.RawMessage(`{`) },
 	} {
 		b := batch(2)
 		change(&b)
@@ -111,6 +160,11 @@ func TestBatchRefusals(t *testing.T) {
 	large.Records[0].Body = json.RawMessage(`"` + strings.Repeat("a", wire.MaxRecordBytes) + `"`)
 	if _, err := wire.EncodeBatch(large); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("a large body: got %v", err)
+	}
+	signed := batch(1)
+	signed.Health = strings.Repeat("a", wire.MaxHealthBytes-3) + ".b.c"
+	if _, err := wire.EncodeBatch(signed); fault.CodeOf(err) != fault.TooLarge {
+		t.Errorf("a large health summary: got %v", err)
 	}
 	many := batch(wire.MaxBatchRecords + 1)
 	if _, err := wire.EncodeBatch(many); fault.CodeOf(err) != fault.TooLarge {
@@ -393,13 +447,21 @@ func FuzzBodies(f *testing.F) {
 }
 
 func TestGolden(t *testing.T) {
-	receipt := wire.Receipt{Version: 0, ServerEpoch: "cell_1", ServerTime: at, RetryAfterMS: 1500, Results: []wire.Result{
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	mark := wire.Mark{Epoch: "epo_1", Through: 2, Head: wire.After(batch(2).Records[1]), Key: "rk_1"}
+	mark.Signature = wire.SignMark(key, "trm_1", "epo_2", mark)
+	receipt := wire.Receipt{Version: wire.Version, ServerEpoch: "epo_2", ServerTime: at, RetryAfterMS: 1500, Results: []wire.Result{
 		{ID: record(1).ID, Status: wire.Accepted}, {ID: record(2).ID, Status: wire.Rejected, Code: string(fault.InvalidArgument)},
-	}}
+	}, Marks: []wire.Mark{mark}}
+	gap := batch(3)
+	gap.Records = append(gap.Records[:1], gap.Records[2], moved(record(4), "epo_2", 1))
+	gap.Records[2].Prev = wire.Genesis("trm_1", "epo_2")
 	answers := wire.Answers{Cursor: 8, Answers: []wire.Answer{{Cursor: 7, RecordID: record(1).ID, Sealed: []byte("age")}}}
 	digest := wire.Digest(record(1))
 	for name, v := range map[string]any{
-		"batch.json": batch(2), "receipt.json": receipt, "answers.json": answers,
+		"batch.json": travelling(t, batch(2)), "batch_gap.json": travelling(t, gap), "beat.json": travelling(t, batch(0)),
+		"receipt.json": receipt, "answers.json": answers, "health.json": health(),
+		"nonce.json":          wire.Nonce{Nonce: "bm9uY2U", ServerTime: at},
 		"enrolment.json":      wire.Enrolment{Code: "ABCD-EFGH", PublicKey: json.RawMessage(`{"kty":"EC"}`), Recipient: "age1x"},
 		"enrolled.json":       wire.Enrolled{Terminal: "trm_1", Office: "ofc_1", TokenAudience: "https://madoguchi.example/terminal/v1/token"},
 		"digest.json":         hex.EncodeToString(digest[:]),
@@ -425,12 +487,84 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+func moved(r wire.Record, epoch string, seq uint64) wire.Record {
+	r.Epoch, r.Sequence = epoch, seq
+	return r
+}
+
+// travelling gives the JSON that EncodeBatch packs.
+func travelling(t *testing.T, b wire.Batch) json.RawMessage {
+	t.Helper()
+	packed, err := wire.EncodeBatch(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	plain, err := r.DecodeAll(packed, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+// What agents of version 0 write and read is understood as it was.
+func TestOldGolden(t *testing.T) {
+	plain, err := os.ReadFile(filepath.Join("testdata", "v0", "batch.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.DecodeBatch(pack(t, plain))
+	if err != nil || len(got.Records) != 2 || got.Version != 0 {
+		t.Fatalf("batch: %v\n%+v", err, got)
+	}
+	for i, r := range got.Records {
+		// The file is indented, and its bodies are written otherwise than agents do.
+		want := oldBatch(2).Records[i]
+		body, err := wire.DecodeEligibilityCheck(r.Body)
+		if err != nil || body.Operator != "<op&1>" {
+			t.Errorf("body %d: %+v, %v", i, body, err)
+		}
+		r.Body = want.Body
+		if !reflect.DeepEqual(r, want) {
+			t.Errorf("record %d: %+v", i, r)
+		}
+	}
+	receipt, err := os.ReadFile(filepath.Join("testdata", "v0", "receipt.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := wire.DecodeReceipt(receipt); err != nil || len(r.Results) != 2 || r.Marks != nil {
+		t.Errorf("receipt: %v\n%+v", err, r)
+	}
+	for name, change := range map[string]func(*wire.Batch){
+		"server epoch": func(b *wire.Batch) { b.ServerEpoch = "epo_1" }, "epoch": func(b *wire.Batch) { b.Epoch = "epo_1" },
+		"behind": func(b *wire.Batch) { b.Behind = 1 }, "clock": func(b *wire.Batch) { b.Clock.Trusted = true },
+		"health": func(b *wire.Batch) { b.Health = "a.b.c" }, "chain": func(b *wire.Batch) { b.Records = chained("trm_1", b.Records...) },
+	} {
+		b := oldBatch(2)
+		change(&b)
+		if _, err := wire.EncodeBatch(b); fault.PlaceOf(err) != "version" {
+			t.Errorf("version 0 with %s: %v", name, err)
+		}
+	}
+}
+
 func FuzzDecodeBatch(f *testing.F) {
 	good, err := wire.EncodeBatch(batch(2))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good)
+	old, err := wire.EncodeBatch(oldBatch(2))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(old)
+	f.Add(pack(f, []byte(`{"version":1,"terminal":"trm_1","sent_at":"2026-11-21T00:00:00Z","records":[]}`)))
 	f.Add(pack(f, []byte(`{"version":0,"terminal":"trm_1","records":[]}`)))
 	f.Fuzz(func(t *testing.T, in []byte) { again(t, in) })
 }
@@ -476,8 +610,8 @@ func again(t *testing.T, packed []byte) {
 		t.Fatal(err)
 	}
 	for i := range b.Records {
-		if wire.Digest(b.Records[i]) != wire.Digest(got.Records[i]) {
-			t.Fatal("the digest changed on the way")
+		if wire.Digest(b.Records[i]) != wire.Digest(got.Records[i]) || b.Records[i].Prev != got.Records[i].Prev {
+			t.Fatal("a record changed on the way")
 		}
 	}
 }
@@ -489,6 +623,7 @@ func FuzzTerminalReaders(f *testing.F) {
 	f.Add([]byte(`{"format":"shc","outcome":"valid","day":"2026-11-21"}`))
 	f.Fuzz(func(_ *testing.T, in []byte) {
 		_, _ = wire.DecodeReceipt(in)
+		_, _ = wire.DecodeNonce(in)
 		_, _ = wire.DecodeAnswers(in)
 		_, _ = wire.DecodeEnrolled(in)
 		_, _ = wire.DecodeEnrolment(in)
