@@ -24,7 +24,7 @@ const prefix = "madoguchi.example/"
 type pkg struct {
 	ImportPath, Name, Dir, Doc                   string
 	GoFiles, TestGoFiles, XTestGoFiles, CgoFiles []string
-	Imports                                      []string
+	Imports, TestImports, XTestImports           []string
 }
 
 func (p pkg) path() string { return strings.TrimPrefix(p.ImportPath, prefix) }
@@ -40,7 +40,7 @@ func root(t *testing.T) string {
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,Doc,GoFiles,TestGoFiles,XTestGoFiles,CgoFiles,Imports", "work")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Dir,Doc,GoFiles,TestGoFiles,XTestGoFiles,CgoFiles,Imports,TestImports,XTestImports", "work")
 	cmd.Dir = root(t)
 	out, err := cmd.Output()
 	if err != nil {
@@ -91,7 +91,35 @@ var mayImport = map[string][]string{
 	"firmware-config": {"shared"},
 	"backend":         {"shared", "mobile-api", "firmware-config/profile"},
 	"agent":           {"shared", "firmware-config/updater", "firmware-config/profile"},
-	"deploy":          {"shared/wire", "mobile-api/client"},
+	"deploy":          {"shared/wire", "mobile-api/client", "agent/agenttest", "backend/intaketest"},
+}
+
+// harnesses let the tests of deploy run what is internal to another module. They take
+// clocks, keys and stores as tests do, so only tests may import them.
+var harnesses = []string{"agent/agenttest", "backend/intaketest"}
+
+func TestOnlyTestsImportHarnesses(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			if slices.Contains(harnesses, strings.TrimPrefix(imported, prefix)) {
+				t.Errorf("%s imports %s outside its tests", p.path(), imported)
+			}
+		}
+		for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+			harness := strings.TrimPrefix(imported, prefix)
+			if !slices.Contains(harnesses, harness) {
+				continue
+			}
+			seen++
+			if !anyUnder(p.path(), "deploy", harness) {
+				t.Errorf("the tests of %s import %s: only those of deploy may", p.path(), imported)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no test imports a harness: the rule sees nothing")
+	}
 }
 
 // onlyIn says where a library may be imported, with the reason.
@@ -198,6 +226,9 @@ func TestInsideAServiceDataFlowsOneWay(t *testing.T) {
 			}
 			if anyUnder(imported, edges...) && !anyUnder(path, append(edges, wiring...)...) {
 				t.Errorf("%s imports the edge %s", path, imported)
+			}
+			if slices.Contains(harnesses, path) {
+				continue // it wires what it tests, and looks into the store
 			}
 			if imported == "backend/internal/store/sqltx" && !anyUnder(path, "backend/internal/store", "backend/internal/job") {
 				t.Errorf("%s turns a Tx into SQL; only the store's packages and job may", path)
