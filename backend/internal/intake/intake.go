@@ -4,8 +4,11 @@
 // It promises: a batch is stored in one transaction, raw and whole, before any of it is
 // answered as accepted; a record is stored once under its terminal and id, whatever is
 // sent again and by how many at once; the same id with other content is a conflict that
-// changes nothing and leaves a security event, as a gap in the sequence does; one bad
-// record never blocks the others; nothing here can read a sealed number. An amendment takes
+// changes nothing and leaves a security event, as a gap in the sequence and a fork of the
+// hash chain do; one bad record never blocks the others; nothing here can read a sealed
+// number. Each receipt says how far every life of the terminal's queue came, with the
+// chain's head, countersigned. A batch from before a restore of the store is not stored:
+// the terminal is told how far the store is and sends what is missing. An amendment takes
 // its check back in the transaction that stores it: a check that was open is not answered
 // any more, whoever is asking at that moment. Answers have cursors that rise strictly
 // within a terminal and become visible in that order.
@@ -13,6 +16,7 @@ package intake
 
 import (
 	"context"
+	"crypto/ed25519"
 	"io"
 	"log/slog"
 	"time"
@@ -70,7 +74,11 @@ const (
 	Gap   EventKind = "gap"      // records before this one never came
 	Clash EventKind = "conflict" // one id with two contents
 	Stray EventKind = "stray"    // an amendment of what the terminal never sent, or took back already
+	Fork  EventKind = "fork"     // two histories of one life of a queue: a copied or restored terminal
 )
+
+// EventKinds are all events.
+func EventKinds() []EventKind { return []EventKind{Gap, Clash, Stray, Fork} }
 
 // Event is one security event. The same event again adds nothing.
 type Event struct {
@@ -84,10 +92,15 @@ type Event struct {
 
 // Rows is the storage that Intake needs. store/intake implements it.
 type Rows interface {
-	// Raise sets the highest sequence seen of (terminal, epoch) to high, if that is more,
-	// and gives what it was before, 0 for none. It holds the row until commit, so that
-	// batches of one terminal follow each other.
-	Raise(ctx context.Context, t tx.Tx, terminal, epoch string, high uint64) (before uint64, err error)
+	// Hold gives how far the epoch came, Known only when something of it came before. It
+	// holds the row until commit, so that batches of one terminal follow each other.
+	Hold(ctx context.Context, t tx.Tx, terminal, epoch string) (Progress, error)
+	// Raise sets how far an epoch came that Hold gave.
+	Raise(ctx context.Context, t tx.Tx, terminal string, p Progress) error
+	// Progress gives how far these epochs came, by epoch; those that are not known are absent.
+	Progress(ctx context.Context, terminal string, epochs []string) (map[string]Progress, error)
+	// Others tells which of these sequences another record than the one given by id stands at.
+	Others(ctx context.Context, t tx.Tx, terminal, epoch string, idOf map[uint64]string) (map[uint64]bool, error)
 	// Insert stores those records whose (Terminal, ID) is not there yet and tells which
 	// they were, by ID.
 	Insert(ctx context.Context, t tx.Tx, records []Stored) (map[string]bool, error)
@@ -116,6 +129,8 @@ type Rows interface {
 	// Counts counts the terminals' checks: the open ones, those of them received before late,
 	// and those received since since that were taken back. Terminals without any are absent.
 	Counts(ctx context.Context, terminals []string, late, since time.Time) (map[string]Checks, error)
+	// CountEvents counts the terminals' events since the time. Terminals without any are absent.
+	CountEvents(ctx context.Context, terminals []string, since time.Time) (map[string]map[EventKind]int, error)
 	// AppendAnswers stores sealed answers under the terminal's next cursors, in order.
 	AppendAnswers(ctx context.Context, t tx.Tx, terminal string, answers []wire.Answer, at time.Time) error
 }
@@ -135,13 +150,22 @@ type Postponement struct {
 
 // AnswerJob asks for the answers of one batch's open records.
 type AnswerJob struct {
-	Batch string `json:"batch"`
+	Batch   string `json:"batch"`
+	Backlog bool   `json:"backlog,omitempty"` // nobody stands at the counter for these
 }
 
 // Kind names the job in the queue.
 func (AnswerJob) Kind() string { return "payer_answer" }
 
-// Deps are what an Intake works with; all are needed.
+// Priority implements job.Prioritised: people who stand at a counter come first.
+func (a AnswerJob) Priority() int {
+	if a.Backlog {
+		return job.Behind
+	}
+	return job.Usual
+}
+
+// Deps are what an Intake works with; all are needed but those that say otherwise.
 type Deps struct {
 	Runner tx.Runner
 	Rows   Rows
@@ -154,13 +178,25 @@ type Deps struct {
 	// PollEvery is how often the store is asked whether another process wrote an answer
 	// that a terminal waits for; 0 means DefaultPollEvery.
 	PollEvery time.Duration
+	// Receipts countersigns marks; without its key they are not signed.
+	Receipts ReceiptKey
+	// Limits bound how much is taken in at once; zero fields are the defaults.
+	Limits Limits
+}
+
+// ReceiptKey is the backend's key for marks, under the name that profiles give it.
+type ReceiptKey struct {
+	ID      string
+	Private ed25519.PrivateKey
 }
 
 // Intake is safe for concurrent use.
 type Intake struct {
 	Deps
-	ids  handle.Source
-	bell *bell
+	ids     handle.Source
+	bell    *bell
+	gate    *Admission
+	counted counters
 }
 
 // New makes an Intake.
@@ -168,58 +204,98 @@ func New(d Deps) *Intake {
 	if d.PollEvery == 0 {
 		d.PollEvery = DefaultPollEvery
 	}
-	return &Intake{Deps: d, ids: handle.Source{Now: d.Now, Rand: d.Rand}, bell: newBell()}
+	return &Intake{Deps: d, ids: handle.Source{Now: d.Now, Rand: d.Rand}, bell: newBell(), gate: NewAdmission(d.Limits, d.Now)}
 }
 
 // Receive takes in one batch of the terminal that sent it. The batch was decoded by
 // wire.DecodeBatch. An error means that nothing is stored, or that nobody knows: the
-// terminal keeps the batch and sends it again.
-func (x *Intake) Receive(ctx context.Context, who actor.Terminal, _ audit.Purpose, b wire.Batch) (wire.Receipt, error) {
-	if b.Terminal != who.ID {
-		return wire.Receipt{}, fault.At(fault.Forbidden, "terminal", "the batch belongs to another terminal")
-	}
-	if err := b.Validate(); err != nil {
+// terminal keeps the batch and sends it again, after a *Busy not before its slot.
+func (x *Intake) Receive(ctx context.Context, who actor.Terminal, purpose audit.Purpose, b wire.Batch) (wire.Receipt, error) {
+	if err := x.check(who, b); err != nil {
 		return wire.Receipt{}, err
 	}
+	if len(b.Records) == 0 || x.restored(b) {
+		return x.tell(ctx, who, b)
+	}
+	lane := x.gate.Lane(b)
+	leave, err := x.gate.Enter(lane, who.ID, len(b.Records)+b.Behind)
+	if err != nil {
+		x.counted.refused(lane)
+		return wire.Receipt{}, err
+	}
+	taken := 0
+	defer func() { leave(taken, b.Behind) }()
+	receipt, err := x.take(ctx, who, purpose, b, lane)
+	if err == nil {
+		taken = len(b.Records)
+	}
+	return receipt, err
+}
+
+func (x *Intake) check(who actor.Terminal, b wire.Batch) error {
+	if b.Terminal != who.ID {
+		return fault.At(fault.Forbidden, "terminal", "the batch belongs to another terminal")
+	}
+	return b.Validate()
+}
+
+// take stores the batch, whoever else is there.
+func (x *Intake) take(ctx context.Context, who actor.Terminal, _ audit.Purpose, b wire.Batch, lane Lane) (wire.Receipt, error) {
 	batch, err := x.ids.New("bat")
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	s := sort(who, batch, b.Records, x.Now())
-	var events []Event
+	s := sort(who, batch, b, x.Now())
+	s.lane = lane
 	err = x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		s.reset()
-		var err error
-		events, err = x.store(ctx, t, s)
-		return err
+		return x.store(ctx, t, s)
 	})
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	x.report(ctx, s, events)
-	return wire.Receipt{Version: wire.Version, ServerEpoch: x.ServerEpoch, ServerTime: x.Now().UTC(), Results: s.results}, nil
+	x.report(ctx, s)
+	marks, err := x.marks(ctx, who.ID, b, s.reached)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return x.receipt(b, s.results, marks), nil
+}
+
+func (x *Intake) receipt(b wire.Batch, results []wire.Result, marks []wire.Mark) wire.Receipt {
+	return wire.Receipt{
+		Version: b.Version, ServerEpoch: x.ServerEpoch, ServerTime: x.Now().UTC(), Results: results, Marks: marks,
+	}
 }
 
 // sorted is a batch with the good records apart from the refused ones.
 type sorted struct {
 	who      actor.Terminal
 	batch    string
+	lane     Lane
 	at       time.Time
+	chained  bool // records carry the chain
 	all      []wire.Record
+	digests  [][32]byte // of all
 	good     []Stored
 	amending map[string]Amendment // by the amendment's record
 	place    map[string]int       // of each record's result
 	results  []wire.Result
 	rejected int
+	reached  map[string]Progress // by epoch
+	events   []Event
 }
 
-func sort(who actor.Terminal, batch string, records []wire.Record, now time.Time) *sorted {
+func sort(who actor.Terminal, batch string, b wire.Batch, now time.Time) *sorted {
+	records := b.Records
 	s := &sorted{
-		who: who, batch: batch, at: now, all: records, amending: map[string]Amendment{}, place: map[string]int{},
+		who: who, batch: batch, at: now, chained: b.Version > 0, all: records, digests: make([][32]byte, len(records)),
+		good: make([]Stored, 0, len(records)), amending: map[string]Amendment{}, place: make(map[string]int, len(records)),
 		results: make([]wire.Result, len(records)),
 	}
 	for i, r := range records {
 		s.place[r.ID] = i
+		s.digests[i] = wire.Digest(r)
 		s.results[i] = wire.Result{ID: r.ID}
 		v, code := judge(profile.Class(who.Class), r)
 		if code != "" {
@@ -231,7 +307,7 @@ func sort(who actor.Terminal, batch string, records []wire.Record, now time.Time
 			s.amending[r.ID] = Amendment{RecordID: r.ID, Of: v.about, By: v.by}
 		}
 		s.good = append(s.good, Stored{
-			Record: r, Terminal: who.ID, Batch: batch, Digest: wire.Digest(r), ReceivedAt: now, State: v.state,
+			Record: r, Terminal: who.ID, Batch: batch, Digest: s.digests[i], ReceivedAt: now, State: v.state,
 			About: v.about, DueAt: now.Add(LookAgain),
 		})
 	}
@@ -240,43 +316,44 @@ func sort(who actor.Terminal, batch string, records []wire.Record, now time.Time
 
 // reset forgets what an earlier run of the transaction decided.
 func (s *sorted) reset() {
+	s.reached, s.events = map[string]Progress{}, nil
 	for _, r := range s.good {
 		s.results[s.place[r.ID]] = wire.Result{ID: r.ID}
 	}
 }
 
 // store runs inside the transaction.
-func (x *Intake) store(ctx context.Context, t tx.Tx, s *sorted) ([]Event, error) {
-	events, err := x.gaps(ctx, t, s)
+func (x *Intake) store(ctx context.Context, t tx.Tx, s *sorted) error {
+	behind, err := x.advance(ctx, t, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	inserted, err := x.Rows.Insert(ctx, t, s.good)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	clashes, err := x.old(ctx, t, s, inserted)
-	if err != nil {
-		return nil, err
+	if err := x.old(ctx, t, s, inserted); err != nil {
+		return err
 	}
-	strays, err := x.amend(ctx, t, s, inserted)
-	if err != nil {
-		return nil, err
+	if err := x.forks(ctx, t, s, behind, inserted); err != nil {
+		return err
 	}
-	events = append(append(events, clashes...), strays...)
-	if err := x.Rows.Note(ctx, t, events); err != nil {
-		return nil, err
+	if err := x.amend(ctx, t, s, inserted); err != nil {
+		return err
+	}
+	if err := x.Rows.Note(ctx, t, s.events); err != nil {
+		return err
 	}
 	for _, r := range s.good {
 		if r.State == Open && inserted[r.ID] {
-			return events, x.Queue.Enqueue(ctx, t, AnswerJob{Batch: s.batch})
+			return x.Queue.Enqueue(ctx, t, AnswerJob{Batch: s.batch, Backlog: s.lane == Backlog})
 		}
 	}
-	return events, nil
+	return nil
 }
 
 // amend carries out the amendments that are new. Those without effect are events.
-func (x *Intake) amend(ctx context.Context, t tx.Tx, s *sorted, inserted map[string]bool) ([]Event, error) {
+func (x *Intake) amend(ctx context.Context, t tx.Tx, s *sorted, inserted map[string]bool) error {
 	var fresh []Amendment
 	for _, r := range s.good {
 		if a, ok := s.amending[r.ID]; ok && inserted[r.ID] {
@@ -284,48 +361,23 @@ func (x *Intake) amend(ctx context.Context, t tx.Tx, s *sorted, inserted map[str
 		}
 	}
 	if len(fresh) == 0 {
-		return nil, nil
+		return nil
 	}
 	done, err := x.Rows.Amend(ctx, t, s.who.ID, fresh)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var events []Event
 	for _, a := range fresh {
 		if !done[a.RecordID] {
-			events = append(events, s.event(Stray, s.all[s.place[a.RecordID]]))
+			s.note(Stray, s.all[s.place[a.RecordID]])
 		}
 	}
-	return events, nil
-}
-
-// gaps raises the marks of the batch's epochs and finds sequences that never came.
-// Records come again below the mark, which is no gap.
-func (x *Intake) gaps(ctx context.Context, t tx.Tx, s *sorted) ([]Event, error) {
-	var events []Event
-	for i := 0; i < len(s.all); {
-		epoch, end := s.all[i].Epoch, i
-		for end < len(s.all) && s.all[end].Epoch == epoch {
-			end++
-		}
-		high, err := x.Rows.Raise(ctx, t, s.who.ID, epoch, s.all[end-1].Sequence)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range s.all[i:end] {
-			if r.Sequence > high+1 {
-				events = append(events, s.event(Gap, r))
-			}
-			high = max(high, r.Sequence)
-		}
-		i = end
-	}
-	return events, nil
+	return nil
 }
 
 // old settles the results of the good records: accepted where they are new, else
 // duplicate or conflict by their digest.
-func (x *Intake) old(ctx context.Context, t tx.Tx, s *sorted, inserted map[string]bool) ([]Event, error) {
+func (x *Intake) old(ctx context.Context, t tx.Tx, s *sorted, inserted map[string]bool) error {
 	var known []string
 	for _, r := range s.good {
 		if inserted[r.ID] {
@@ -336,9 +388,8 @@ func (x *Intake) old(ctx context.Context, t tx.Tx, s *sorted, inserted map[strin
 	}
 	digests, err := x.Rows.Digests(ctx, t, s.who.ID, known)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var events []Event
 	for _, r := range s.good {
 		if inserted[r.ID] {
 			continue
@@ -349,18 +400,19 @@ func (x *Intake) old(ctx context.Context, t tx.Tx, s *sorted, inserted map[strin
 			continue
 		}
 		result.Status, result.Code = wire.Conflict, string(fault.Conflict)
-		events = append(events, s.event(Clash, r.Record))
+		s.note(Clash, r.Record)
 	}
-	return events, nil
+	return nil
 }
 
-func (s *sorted) event(kind EventKind, r wire.Record) Event {
-	return Event{Terminal: s.who.ID, Kind: kind, Epoch: r.Epoch, Sequence: r.Sequence, RecordID: r.ID, At: s.at}
+func (s *sorted) note(kind EventKind, r wire.Record) {
+	s.events = append(s.events, Event{Terminal: s.who.ID, Kind: kind, Epoch: r.Epoch, Sequence: r.Sequence, RecordID: r.ID, At: s.at})
 }
 
-// report logs after the commit. Counts and handles only.
-func (x *Intake) report(ctx context.Context, s *sorted, events []Event) {
-	for _, e := range events {
+// report logs and counts after the commit. Counts and handles only.
+func (x *Intake) report(ctx context.Context, s *sorted) {
+	x.counted.batch(s)
+	for _, e := range s.events {
 		x.Log.LogAttrs(ctx, slog.LevelWarn, "terminal security event", slog.String("kind", string(e.Kind)),
 			slog.String("terminal", e.Terminal), slog.String("record", e.RecordID), slog.Uint64("seq", e.Sequence))
 	}

@@ -61,6 +61,7 @@ func newBench(t testing.TB, db *store.DB) *bench {
 	b.Intake = intake.New(intake.Deps{
 		Runner: db.Runner(), Rows: storeintake.New(db.Reads()), Queue: jobs, Log: slog.New(slog.NewJSONHandler(b.log, nil)),
 		Now: storetest.Now, Rand: random, ServerEpoch: db.ServerEpoch(), PollEvery: 5 * time.Millisecond,
+		Limits: intake.Limits{BacklogAtOnce: 1_000},
 	})
 	return b
 }
@@ -112,7 +113,7 @@ func (b *bench) verification(t testing.TB, seq uint64) wire.Record {
 }
 
 func batch(who actor.Terminal, records ...wire.Record) wire.Batch {
-	return wire.Batch{Version: wire.Version, Terminal: who.ID, SentAt: storetest.Now(), Records: records}
+	return wire.Batch{Version: wire.Oldest, Terminal: who.ID, SentAt: storetest.Now(), Records: records}
 }
 
 func (b *bench) receive(t *testing.T, who actor.Terminal, records ...wire.Record) []wire.Result {
@@ -121,7 +122,7 @@ func (b *bench) receive(t *testing.T, who actor.Terminal, records ...wire.Record
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.ServerEpoch != b.db.ServerEpoch() || r.Version != wire.Version || len(r.Results) != len(records) {
+	if r.ServerEpoch != b.db.ServerEpoch() || r.Version != wire.Oldest || len(r.Results) != len(records) {
 		t.Fatalf("receipt %+v", r)
 	}
 	for i, res := range r.Results {

@@ -100,11 +100,19 @@ func (e *Engine) Enqueue(ctx context.Context, t tx.Tx, a Args) error {
 		return sqltx.Of(t).Fail(fmt.Errorf("cannot enqueue: %w", err))
 	}
 	return sqltx.Of(t).With(ctx, func(ctx context.Context, s *sql.Tx) error {
-		if _, err := e.inserts.InsertTx(ctx, s, a, nil); err != nil {
+		if _, err := e.inserts.InsertTx(ctx, s, a, options(a)); err != nil {
 			return fmt.Errorf("cannot enqueue %s: %w", a.Kind(), err)
 		}
 		return nil
 	})
+}
+
+func options(a Args) *river.InsertOpts {
+	p, ok := a.(Prioritised)
+	if !ok {
+		return nil
+	}
+	return &river.InsertOpts{Priority: p.Priority()}
 }
 
 // Register names the handler of A's kind. A handler that answers an error, or panics, is

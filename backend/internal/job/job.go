@@ -24,6 +24,20 @@ type Args interface {
 	Kind() string
 }
 
+// The priorities of jobs that wait. Those of one priority run in the order of their coming.
+const (
+	Usual  = 1
+	Behind = 3 // what may wait for all usual work
+)
+
+// Prioritised is what Args implement that are not Usual. A job that runs is not stopped for
+// another one.
+type Prioritised interface {
+	Args
+	// Priority is Usual or Behind.
+	Priority() int
+}
+
 // Queue takes work in the caller's transaction. *Engine implements it.
 type Queue interface {
 	// Enqueue stores the job in t: it runs once t has committed, or never.

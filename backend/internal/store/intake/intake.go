@@ -27,22 +27,95 @@ var _ intake.Rows = (*Rows)(nil)
 // New makes the rows over the read side of the store.
 func New(reads *sqltx.Pool) *Rows { return &Rows{reads: reads} }
 
-// Raise implements intake.Rows. The upsert takes the row before anything is read.
-func (r *Rows) Raise(ctx context.Context, t tx.Tx, terminal, epoch string, high uint64) (uint64, error) {
-	s := sqltx.Of(t)
-	if _, err := s.Exec(ctx, `
-		INSERT INTO intake_mark (terminal_id, epoch, high) VALUES ($1, $2, 0)
-		ON CONFLICT (terminal_id, epoch) DO UPDATE SET high = intake_mark.high`, terminal, epoch); err != nil {
-		return 0, err
+// Hold implements intake.Rows. The upsert takes the row, and gives it as it is then.
+func (r *Rows) Hold(ctx context.Context, t tx.Tx, terminal, epoch string) (intake.Progress, error) {
+	p := intake.Progress{Epoch: epoch}
+	err := sqltx.Of(t).Each(ctx, `
+		INSERT INTO intake_mark (terminal_id, epoch, high, head) VALUES ($1, $2, 0, '')
+		ON CONFLICT (terminal_id, epoch) DO UPDATE SET high = intake_mark.high
+		RETURNING high, head`, []any{terminal, epoch}, scanProgress(&p))
+	return p, err
+}
+
+func scanProgress(p *intake.Progress) func(func(...any) error) error {
+	return func(scan func(...any) error) error {
+		var high int64
+		var head string
+		if err := scan(&high, &head); err != nil {
+			return err
+		}
+		p.Known, p.High = high > 0, uint64(high)
+		return parseHead(p, head)
 	}
-	var before int64
-	if err := s.Each(ctx, `SELECT high FROM intake_mark WHERE terminal_id = $1 AND epoch = $2`,
-		[]any{terminal, epoch}, func(scan func(...any) error) error { return scan(&before) }); err != nil {
-		return 0, err
+}
+
+func parseHead(p *intake.Progress, head string) error {
+	if head == "" {
+		return nil
 	}
-	_, err := s.Exec(ctx, `UPDATE intake_mark SET high = $1 WHERE terminal_id = $2 AND epoch = $3 AND high < $4`,
-		high, terminal, epoch, high)
-	return uint64(before), err
+	if err := p.Head.UnmarshalText([]byte(head)); err != nil {
+		return fmt.Errorf("cannot read the head of a chain: %w", err)
+	}
+	return nil
+}
+
+// Raise implements intake.Rows.
+func (r *Rows) Raise(ctx context.Context, t tx.Tx, terminal string, p intake.Progress) error {
+	head := ""
+	if !p.Head.IsZero() {
+		head = p.Head.String()
+	}
+	_, err := sqltx.Of(t).Exec(ctx, `UPDATE intake_mark SET high = $1, head = $2 WHERE terminal_id = $3 AND epoch = $4`,
+		p.High, head, terminal, p.Epoch)
+	return err
+}
+
+// Progress implements intake.Rows.
+func (r *Rows) Progress(ctx context.Context, terminal string, epochs []string) (map[string]intake.Progress, error) {
+	found := make(map[string]intake.Progress, len(epochs))
+	if len(epochs) == 0 {
+		return found, nil
+	}
+	args := []any{terminal}
+	for _, e := range epochs {
+		args = append(args, e)
+	}
+	err := r.reads.Each(ctx, `
+		SELECT epoch, high, head FROM intake_mark WHERE terminal_id = $1 AND epoch IN `+bulk.List(2, len(epochs)),
+		args, func(scan func(...any) error) error {
+			p := intake.Progress{Known: true}
+			var high int64
+			var head string
+			if err := scan(&p.Epoch, &high, &head); err != nil {
+				return err
+			}
+			p.High = uint64(high)
+			err := parseHead(&p, head)
+			found[p.Epoch] = p
+			return err
+		})
+	return found, err
+}
+
+// Others implements intake.Rows.
+func (r *Rows) Others(ctx context.Context, t tx.Tx, terminal, epoch string, idOf map[uint64]string) (map[uint64]bool, error) {
+	found := map[uint64]bool{}
+	args := []any{terminal, epoch}
+	for seq := range idOf {
+		args = append(args, seq)
+	}
+	err := sqltx.Of(t).Each(ctx, `
+		SELECT seq, record_id FROM intake_record WHERE terminal_id = $1 AND epoch = $2 AND seq IN `+bulk.List(3, len(idOf)),
+		args, func(scan func(...any) error) error {
+			var seq int64
+			var id string
+			err := scan(&seq, &id)
+			if id != idOf[uint64(seq)] {
+				found[uint64(seq)] = true
+			}
+			return err
+		})
+	return found, err
 }
 
 const recordColumns = 14
@@ -275,6 +348,33 @@ func (r *Rows) Counts(ctx context.Context, terminals []string, late, since time.
 			c := found[id]
 			c.Voided = n
 			found[id] = c
+			return err
+		})
+	return found, err
+}
+
+// CountEvents implements intake.Rows.
+func (r *Rows) CountEvents(ctx context.Context, terminals []string, since time.Time) (map[string]map[intake.EventKind]int, error) {
+	found := map[string]map[intake.EventKind]int{}
+	if len(terminals) == 0 {
+		return found, nil
+	}
+	args := []any{sqltx.Micros(since)}
+	for _, t := range terminals {
+		args = append(args, t)
+	}
+	err := r.reads.Each(ctx, `
+		SELECT terminal_id, kind, count(*) FROM intake_event
+		 WHERE at >= $1 AND terminal_id IN `+bulk.List(2, len(terminals))+` GROUP BY terminal_id, kind`,
+		args, func(scan func(...any) error) error {
+			var id string
+			var kind intake.EventKind
+			n := 0
+			err := scan(&id, &kind, &n)
+			if found[id] == nil {
+				found[id] = map[intake.EventKind]int{}
+			}
+			found[id][kind] = n
 			return err
 		})
 	return found, err

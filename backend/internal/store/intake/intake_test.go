@@ -18,8 +18,8 @@ func TestTablesRefuseWhatTheyMust(t *testing.T) {
 			},
 		}, storetest.Table{
 			Name: "intake_mark", Keys: []string{"terminal_id", "epoch"},
-			Columns: []string{"terminal_id", "epoch", "high"},
-			Values:  func(n int) []any { return []any{"trm_1", fmt.Sprint("e", n), int64(1)} },
+			Columns: []string{"terminal_id", "epoch", "high", "head"},
+			Values:  func(n int) []any { return []any{"trm_1", fmt.Sprint("e", n), int64(1), "00"} },
 		}, storetest.Table{
 			Name: "intake_event", Keys: []string{"terminal_id", "kind", "epoch", "seq", "record_id"},
 			Columns: []string{"terminal_id", "kind", "epoch", "seq", "record_id", "at"},
