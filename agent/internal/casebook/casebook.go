@@ -1,16 +1,16 @@
 // Package casebook is what the desk knows besides the queue: the checks of the last days
 // with their answers and tasks. It keeps them encrypted on a shelf of the vault and never
 // in clear; it decides nothing.
+//
+// In memory it holds one Row of RowBytes for each case, by which lists are ordered and
+// filtered, and the MaxCached cases that were used last; every other case is read from the
+// shelf when it is asked for.
 package casebook
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
 	"madoguchi.example/shared/civil"
@@ -27,6 +27,8 @@ type Shelf interface {
 	Each(ctx context.Context, visit func(key string, value []byte) error) error
 	// PutAll stores all values under their keys in one commit, durable on return.
 	PutAll(ctx context.Context, values map[string][]byte) error
+	// Get gives the value under key; ok is false where there is none or it does not open.
+	Get(ctx context.Context, key string) (value []byte, ok bool, err error)
 	Delete(ctx context.Context, key string) error
 }
 
@@ -119,8 +121,10 @@ func (c Case) LogValue() slog.Value {
 }
 
 // Waits tells that nobody has said a word on the case yet.
-func (c *Case) Waits() bool {
-	return c.State == eligibility.Recorded || c.State == eligibility.Queued || c.State == eligibility.Sent
+func (c *Case) Waits() bool { return waits(c.State) }
+
+func waits(s eligibility.State) bool {
+	return s == eligibility.Recorded || s == eligibility.Queued || s == eligibility.Sent
 }
 
 // HasNumbers tells that there is something in the case that can be asked.
@@ -161,6 +165,19 @@ type Task struct {
 	ClosedBy    string                   `json:"closed_by,omitempty"`
 }
 
+// OpenTask is the kind of the task that waits for a person; "" where none does. A kind that
+// is not known here reads as TaskDiffers: a person looks.
+func (c *Case) OpenTask() TaskKind {
+	if !c.Task.Open() {
+		return ""
+	}
+	switch c.Task.Kind {
+	case TaskRefused, TaskOtherPerson, TaskFailed:
+		return c.Task.Kind
+	}
+	return TaskDiffers
+}
+
 // Open tells whether the task still waits for a person.
 func (t *Task) Open() bool { return t != nil && t.ClosedAt.IsZero() }
 
@@ -174,237 +191,3 @@ const (
 	TaskOtherPerson TaskKind = "other_person" // 別人の可能性: birth date or name of the answer contradict the row
 	TaskFailed      TaskKind = "failed"       // the check ended with an error that asking again does not mend
 )
-
-// Book reads and writes cases. It reads the shelf once, at the first use, and keeps what it
-// read: a desk asks for its list after every change. It is safe for concurrent use; two
-// writers of one case are ordered by the caller.
-type Book struct {
-	shelf Shelf
-
-	mu         sync.Mutex
-	cases      map[string]*Case // nil before the first use; a case is replaced, never changed in place
-	unreadable int
-}
-
-// New makes a Book on a shelf.
-func New(shelf Shelf) *Book { return &Book{shelf: shelf} }
-
-// Encode gives the bytes of c as they lie on the shelf, for a write that rides in the
-// commit of another. After that commit the writer calls Written.
-func Encode(c Case) ([]byte, error) {
-	b, err := json.Marshal(c)
-	if err != nil {
-		return nil, fmt.Errorf("cannot encode a case: %w", err)
-	}
-	return b, nil
-}
-
-// Written tells the book of cases that the commit of another has stored on the shelf.
-func (b *Book) Written(cases ...Case) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.cases == nil {
-		return // the first use reads them from the shelf
-	}
-	for _, c := range cases {
-		b.cases[c.RecordID] = &c
-	}
-}
-
-// load reads the shelf at the first use. A case that cannot be read is left out and
-// counted, so that one bad value never hides the list. The caller holds mu.
-func (b *Book) load(ctx context.Context) error {
-	if b.cases != nil {
-		return nil
-	}
-	cases, unreadable := map[string]*Case{}, 0
-	err := b.shelf.Each(ctx, func(_ string, raw []byte) error {
-		var c Case
-		if json.Unmarshal(raw, &c) != nil {
-			unreadable++
-			return nil
-		}
-		c.modern()
-		cases[c.RecordID] = &c
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("cannot read the cases: %w", err)
-	}
-	b.cases, b.unreadable = cases, unreadable
-	return nil
-}
-
-// Get gives one case; ok is false where there is none.
-func (b *Book) Get(ctx context.Context, recordID string) (c Case, ok bool, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.load(ctx); err != nil {
-		return Case{}, false, err
-	}
-	if found := b.cases[recordID]; found != nil {
-		return *found, true, nil
-	}
-	return Case{}, false, nil
-}
-
-// Put stores the cases in one commit, or none of them.
-func (b *Book) Put(ctx context.Context, cases ...Case) error {
-	values := make(map[string][]byte, len(cases))
-	for _, c := range cases {
-		raw, err := Encode(c)
-		if err != nil {
-			return err
-		}
-		values[c.RecordID] = raw
-	}
-	if err := b.shelf.PutAll(ctx, values); err != nil {
-		b.Unsure()
-		return err
-	}
-	b.Written(cases...)
-	return nil
-}
-
-// Unsure tells the book that a write may or may not have reached the shelf: the next use
-// reads it anew.
-func (b *Book) Unsure() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.cases = nil
-}
-
-// Unreadable is how many cases on the shelf could not be read; none before the first use.
-func (b *Book) Unreadable() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.unreadable
-}
-
-// Select gives the cases that keep accepts, newest first, and how many on the shelf could
-// not be read.
-func (b *Book) Select(ctx context.Context, keep func(Case) bool) (cases []Case, unreadable int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.load(ctx); err != nil {
-		return nil, 0, err
-	}
-	found := b.kept(func(c *Case) bool { return keep(*c) })
-	slices.SortFunc(found, newestFirst)
-	cases = make([]Case, 0, len(found)) // of its size at once: a case is large, and a list may be long
-	for _, c := range found {
-		cases = append(cases, *c)
-	}
-	return cases, b.unreadable, nil
-}
-
-// Top gives the first limit of the cases that rank places at 0 or above, the lowest rank
-// first and newest first within it, and how many there are beside these. It copies no other
-// case; rank must not change the case it looks at.
-func (b *Book) Top(ctx context.Context, limit int, rank func(*Case) int) (cases []Case, more int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.load(ctx); err != nil {
-		return nil, 0, err
-	}
-	t := top{limit: max(limit, 1)}
-	for _, c := range b.cases {
-		if r := rank(c); r >= 0 {
-			t.add(placed{c, r})
-		}
-	}
-	found := t.sorted()
-	cases = make([]Case, 0, len(found))
-	for _, p := range found {
-		cases = append(cases, *p.Case)
-	}
-	return cases, t.seen - len(found), nil
-}
-
-// placed is a case with its rank.
-type placed struct {
-	*Case
-	rank int
-}
-
-// top keeps the first limit of what is added, without sorting all of it.
-type top struct {
-	limit int
-	seen  int
-	found []placed // at most twice the limit; the first limit are sorted once last is set
-	last  *placed  // the worst of a full set: what does not come before it is passed over
-}
-
-func (t *top) add(p placed) {
-	t.seen++
-	if t.last != nil && before(p, *t.last) >= 0 {
-		return
-	}
-	if t.found = append(t.found, p); len(t.found) >= 2*t.limit {
-		t.found = t.sorted()
-		worst := t.found[len(t.found)-1]
-		t.last = &worst
-	}
-}
-
-func (t *top) sorted() []placed {
-	slices.SortFunc(t.found, before)
-	return t.found[:min(len(t.found), t.limit)]
-}
-
-func before(x, y placed) int {
-	return cmp.Or(cmp.Compare(x.rank, y.rank), newestFirst(x.Case, y.Case))
-}
-
-func newestFirst(x, y *Case) int { return cmp.Compare(y.RecordID, x.RecordID) }
-
-// IDs gives the record IDs of the cases that keep accepts, in no order. It copies no case.
-// keep must not change the case it looks at.
-func (b *Book) IDs(ctx context.Context, keep func(*Case) bool) ([]string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.load(ctx); err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, c := range b.kept(keep) {
-		ids = append(ids, c.RecordID)
-	}
-	return ids, nil
-}
-
-// kept gives the cases that keep accepts, in no order. The caller holds mu.
-func (b *Book) kept(keep func(*Case) bool) []*Case {
-	var found []*Case
-	for _, c := range b.cases {
-		if keep(c) {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
-// Trim removes closed cases whose visit day is before day, and says how many. One that was
-// recorded or answered later, for a visit long past, stays as long as any other of that day;
-// cases that wait for an answer or for a person stay, however old.
-func (b *Book) Trim(ctx context.Context, day civil.Date) (int, error) {
-	old, _, err := b.Select(ctx, func(c Case) bool {
-		return c.VisitDay.Before(day) && civil.In(c.RecordedAt).Before(day) && civil.In(c.AnsweredAt).Before(day) && c.Closed()
-	})
-	if err != nil {
-		return 0, err
-	}
-	for i, c := range old {
-		if err := b.shelf.Delete(ctx, c.RecordID); err != nil {
-			return i, err
-		}
-		b.forget(c.RecordID)
-	}
-	return len(old), nil
-}
-
-func (b *Book) forget(recordID string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.cases, recordID)
-}

@@ -15,11 +15,18 @@ import (
 	"madoguchi.example/shared/eligibility"
 )
 
-// shelf is a shelf in memory that counts how often it is read whole.
+// shelf is a shelf in memory that counts how often it is read whole, and single values of it.
 type shelf struct {
 	values map[string][]byte
 	reads  int
+	gets   int
 	fail   error
+}
+
+func (s *shelf) Get(_ context.Context, key string) ([]byte, bool, error) {
+	s.gets++
+	value, ok := s.values[key]
+	return value, ok, s.fail
 }
 
 func (s *shelf) Each(_ context.Context, visit func(string, []byte) error) error {
@@ -44,11 +51,21 @@ func (s *shelf) Delete(_ context.Context, key string) error {
 	return s.fail
 }
 
+// id is a record ID that sorts by n.
+func id(n int) string { return fmt.Sprintf("01920000-0000-7000-8000-%012d", n) }
+
 func kase(n int, state eligibility.State) casebook.Case {
 	return casebook.Case{
-		RecordID: fmt.Sprintf("r%02d", n), VisitDay: civil.Date{Year: 2026, Month: 10, Day: n}, State: state,
+		RecordID: id(n), VisitDay: civil.Date{Year: 2026, Month: 10, Day: n}, State: state,
 		Label: "ヤマダ", Inquiry: eligibility.Inquiry{Number: "4711"},
 	}
+}
+
+// selected gives all cases of the book, newest first, and how many cannot be read.
+func selected(t *testing.T, b *casebook.Book) ([]casebook.Case, int, error) {
+	t.Helper()
+	cases, _, err := b.Top(t.Context(), 1000, func(*casebook.Row) int { return 0 })
+	return cases, b.Unreadable(), err
 }
 
 func TestWhatWasPutIsThereAfterOpeningAnew(t *testing.T) {
@@ -61,8 +78,8 @@ func TestWhatWasPutIsThereAfterOpeningAnew(t *testing.T) {
 	}
 	s.values["zz"] = []byte("not a case")
 	for _, book := range []*casebook.Book{casebook.New(s), casebook.New(s)} {
-		cases, unreadable, err := book.Select(t.Context(), func(casebook.Case) bool { return true })
-		if err != nil || len(cases) != 3 || unreadable != 1 || cases[0].RecordID != "r03" {
+		cases, unreadable, err := selected(t, book)
+		if err != nil || len(cases) != 3 || unreadable != 1 || cases[0].RecordID != id(3) {
 			t.Fatalf("%d cases, %d unreadable: %v", len(cases), unreadable, err)
 		}
 	}
@@ -72,31 +89,31 @@ func TestTheShelfIsReadOnce(t *testing.T) {
 	s := &shelf{values: map[string][]byte{}}
 	b := casebook.New(s)
 	b.Written(kase(1, eligibility.Recorded)) // before the first use: on the shelf, or not at all
-	if _, ok, _ := b.Get(t.Context(), "r01"); ok {
+	if _, ok, _ := b.Get(t.Context(), id(1)); ok {
 		t.Error("a case that is not on the shelf was found")
 	}
 	b.Written(kase(2, eligibility.Recorded))
 	for range 5 {
-		if c, ok, err := b.Get(t.Context(), "r02"); !ok || err != nil || c.Label != "ヤマダ" {
+		if c, ok, err := b.Get(t.Context(), id(2)); !ok || err != nil || c.Label != "ヤマダ" {
 			t.Fatalf("%v %v", ok, err)
 		}
 	}
-	if s.reads != 1 {
-		t.Errorf("the shelf was read %d times", s.reads)
+	if s.reads != 1 || s.gets != 0 {
+		t.Errorf("the shelf was read %d times whole, %d values alone", s.reads, s.gets)
 	}
 }
 
 func TestAShelfThatFailsIsAskedAgain(t *testing.T) {
 	s := &shelf{values: map[string][]byte{}, fail: errors.New("disk")}
 	b := casebook.New(s)
-	if _, _, err := b.Get(t.Context(), "r01"); err == nil {
+	if _, _, err := b.Get(t.Context(), id(1)); err == nil {
 		t.Fatal("a failing shelf gave an answer")
 	}
 	if err := b.Put(t.Context(), kase(1, eligibility.Recorded)); err == nil {
 		t.Fatal("a failing shelf took a case")
 	}
 	s.fail = nil
-	if _, ok, err := b.Get(t.Context(), "r01"); ok || err != nil {
+	if _, ok, err := b.Get(t.Context(), id(1)); ok || err != nil {
 		t.Fatalf("%v %v", ok, err)
 	}
 }
@@ -105,16 +122,16 @@ func TestAShelfThatFailsIsAskedAgain(t *testing.T) {
 func TestAWriteInDoubtIsLookedFor(t *testing.T) {
 	s := &shelf{values: map[string][]byte{}}
 	b := casebook.New(s)
-	if _, ok, err := b.Get(t.Context(), "r01"); ok || err != nil {
+	if _, ok, err := b.Get(t.Context(), id(1)); ok || err != nil {
 		t.Fatalf("%v %v", ok, err)
 	}
 	raw, err := casebook.Encode(kase(1, eligibility.Recorded))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.values["r01"] = raw
+	s.values[id(1)] = raw
 	b.Unsure()
-	if _, ok, err := b.Get(t.Context(), "r01"); !ok || err != nil {
+	if _, ok, err := b.Get(t.Context(), id(1)); !ok || err != nil {
 		t.Errorf("%v %v", ok, err)
 	}
 }
@@ -134,7 +151,7 @@ func TestTrimKeepsWhatWaits(t *testing.T) {
 	if err != nil || n != 2 || len(s.values) != 4 {
 		t.Fatalf("%d trimmed, %d left: %v", n, len(s.values), err)
 	}
-	if _, ok, _ := b.Get(t.Context(), "r01"); ok {
+	if _, ok, _ := b.Get(t.Context(), id(1)); ok {
 		t.Error("a trimmed case is still found")
 	}
 }
@@ -172,8 +189,8 @@ func FuzzRows(f *testing.F) {
 	f.Add(raw)
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		b := casebook.New(&shelf{values: map[string][]byte{"r01": raw}})
-		cases, unreadable, err := b.Select(t.Context(), func(casebook.Case) bool { return true })
+		b := casebook.New(&shelf{values: map[string][]byte{id(1): raw}})
+		cases, unreadable, err := selected(t, b)
 		if err != nil || len(cases)+unreadable != 1 || b.Unreadable() != unreadable {
 			t.Fatalf("%d cases, %d unreadable: %v", len(cases), unreadable, err)
 		}
@@ -187,18 +204,18 @@ func FuzzRows(f *testing.F) {
 // meant.
 func TestCasesOfAnEarlierVersion(t *testing.T) {
 	s := &shelf{values: map[string][]byte{
-		"waits": []byte(`{"record_id":"waits","recorded_at":"2026-11-20T01:00:00Z","visit_day":"2026-11-20","operator":"受付１",
-			"inquiry":{"record_id":"waits","insurer_number":"06139997","symbol":"","number":"1","branch":"","birth_date":"1980-04-01","visit_day":"2026-11-20"},
+		id(50): []byte(`{"record_id":"` + id(50) + `","recorded_at":"2026-11-20T01:00:00Z","visit_day":"2026-11-20","operator":"受付１",
+			"inquiry":{"record_id":"` + id(50) + `","insurer_number":"06139997","symbol":"","number":"1","branch":"","birth_date":"1980-04-01","visit_day":"2026-11-20"},
 			"evidence":"notice","cause":"terminal_started","assumed":{"validity":"valid"},"state":"recorded","sent_at":"0001-01-01T00:00:00Z"}`),
-		"sent":     []byte(`{"record_id":"sent","visit_day":"2026-11-20","inquiry":{"number":"1","insurer_number":"1"},"cause":"none","state":"sent"}`),
-		"answered": []byte(`{"record_id":"answered","visit_day":"2026-11-20","inquiry":{"number":"1","insurer_number":"1"},"cause":"no_answer","state":"answered","answer":{"record_id":"answered","visit_day":"2026-11-20","validity":"valid"},"task":{"kind":"differs","differences":[{"field":"branch","assumed":"01","answered":"02"}],"raised_at":"2026-11-20T01:00:00Z"}}`),
-		"now":      []byte(`{"record_id":"now","visit_day":"2026-11-20","inquiry":{},"cause":"none","state":"recorded","route":"payer"}`),
+		id(51): []byte(`{"record_id":"` + id(51) + `","visit_day":"2026-11-20","inquiry":{"number":"1","insurer_number":"1"},"cause":"none","state":"sent"}`),
+		id(52): []byte(`{"record_id":"` + id(52) + `","visit_day":"2026-11-20","inquiry":{"number":"1","insurer_number":"1"},"cause":"no_answer","state":"answered","answer":{"record_id":"` + id(52) + `","visit_day":"2026-11-20","validity":"valid"},"task":{"kind":"differs","differences":[{"field":"branch","assumed":"01","answered":"02"}],"raised_at":"2026-11-20T01:00:00Z"}}`),
+		id(53): []byte(`{"record_id":"` + id(53) + `","visit_day":"2026-11-20","inquiry":{},"cause":"none","state":"recorded","route":"payer"}`),
 	}}
 	b := casebook.New(s)
 	for id, want := range map[string]struct {
 		state eligibility.State
 		task  bool
-	}{"waits": {eligibility.Queued, false}, "sent": {eligibility.Sent, false}, "answered": {eligibility.Answered, true}, "now": {eligibility.Recorded, false}} {
+	}{id(50): {eligibility.Queued, false}, id(51): {eligibility.Sent, false}, id(52): {eligibility.Answered, true}, id(53): {eligibility.Recorded, false}} {
 		c, ok, err := b.Get(t.Context(), id)
 		if err != nil || !ok || c.State != want.state || c.Route != eligibility.RoutePayer || c.Task.Open() != want.task || !c.Cause.Known() {
 			t.Errorf("%s: %s %s, task %v: %v", id, c.State, c.Route, c.Task.Open(), err)
@@ -212,18 +229,18 @@ func TestTheTopOfALongList(t *testing.T) {
 	var all []casebook.Case
 	for i := range 97 {
 		c := kase(1+i%28, eligibility.Queued)
-		c.RecordID = fmt.Sprintf("r%03d", i)
+		c.RecordID = id(i)
 		all = append(all, c)
 	}
 	if err := b.Put(t.Context(), all...); err != nil {
 		t.Fatal(err)
 	}
-	rank := func(c *casebook.Case) int { return int(c.RecordID[3]-'0') - 1 } // r..0 is left out
+	rank := func(r *casebook.Row) int { return int(r.RecordID()[35]-'0') - 1 } // what ends in 0 is left out
 	var want []string
 	for digit := 1; digit <= 9; digit++ {
 		for i := 96; i >= 0; i-- {
 			if i%10 == digit {
-				want = append(want, fmt.Sprintf("r%03d", i))
+				want = append(want, id(i))
 			}
 		}
 	}

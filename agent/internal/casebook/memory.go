@@ -42,6 +42,14 @@ func (m *Memory) PutAll(_ context.Context, values map[string][]byte) error {
 	return nil
 }
 
+// Get gives a copy of the value under key.
+func (m *Memory) Get(_ context.Context, key string) ([]byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	value, ok := m.values[key]
+	return slices.Clone(value), ok, nil
+}
+
 // Delete removes key. A key that is not there is no error.
 func (m *Memory) Delete(_ context.Context, key string) error {
 	m.mu.Lock()

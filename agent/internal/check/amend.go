@@ -172,12 +172,12 @@ func (d *Desk) Undo(ctx context.Context, by By) (Entry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	midnight := civil.In(d.Now()).Midnight()
-	last, _, err := d.Book.Top(ctx, 1, func(c *casebook.Case) int {
-		own := c.OperatorID == by.OperatorID && (by.OperatorID != "" || c.Operator == by.Operator)
+	own, newest := casebook.OperatorMark(by.OperatorID, by.Operator), d.newest.by(by)
+	last, _, err := d.Book.Top(ctx, 1, func(r *casebook.Row) int {
 		switch {
-		case !own || c.State == eligibility.Voided || c.RecordedAt.Before(midnight):
+		case r.Operator() != own || r.State() == eligibility.Voided || r.RecordedAt().Before(midnight):
 			return -1
-		case d.newest.is(c):
+		case newest != "" && r.RecordID() == newest:
 			return 0 // though the clock was set back since the one before
 		}
 		return 1
@@ -207,11 +207,12 @@ type newest struct {
 	of map[By]string
 }
 
-func whoseEntry(c *casebook.Case) By {
-	if c.OperatorID != "" {
-		return By{OperatorID: c.OperatorID}
+// alone is the operator by the ID, or by the name where there is none.
+func (b By) alone() By {
+	if b.OperatorID != "" {
+		return By{OperatorID: b.OperatorID}
 	}
-	return By{Operator: c.Operator}
+	return b
 }
 
 func (n *newest) note(c *casebook.Case) {
@@ -220,13 +221,14 @@ func (n *newest) note(c *casebook.Case) {
 	if n.of == nil {
 		n.of = map[By]string{}
 	}
-	n.of[whoseEntry(c)] = c.RecordID
+	n.of[By{c.Operator, c.OperatorID}.alone()] = c.RecordID
 }
 
-func (n *newest) is(c *casebook.Case) bool {
+// by gives the record ID of the operator's last entry; "" where none is known.
+func (n *newest) by(b By) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.of[whoseEntry(c)] == c.RecordID
+	return n.of[b.alone()]
 }
 
 // entryOf gives a case back as it was typed.

@@ -95,7 +95,7 @@ func BenchmarkChase(b *testing.B) {
 // BenchmarkPast looks for a returning patient among 10,000 rows.
 func BenchmarkPast(b *testing.B) {
 	d := filled(b, 10_000)
-	birth, _, _ := d.Desk.Book.Top(b.Context(), 1, func(*casebook.Case) int { return 0 })
+	birth, _, _ := d.Desk.Book.Top(b.Context(), 1, func(*casebook.Row) int { return 0 })
 	for b.Loop() {
 		if past, err := d.Past(b.Context(), birth[0].Inquiry.BirthDate, "ヤマダ ハナ"); err != nil || len(past) == 0 {
 			b.Fatal(err)

@@ -320,7 +320,9 @@ func (d *Desk) storeAs(ctx context.Context, draft queue.Draft, also []vault.Put,
 		if _, again := d.Queue.AppendWith(ctx, draft, with); again == nil {
 			err = nil // else it stays unknown, whatever the second attempt says of itself
 		}
-		d.Book.Unsure()
+		for _, c := range rows {
+			d.Book.Unsure(c.RecordID)
+		}
 	}
 	if err != nil {
 		return err

@@ -15,7 +15,6 @@ import (
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
-	"madoguchi.example/shared/jptext"
 	"madoguchi.example/shared/oqs"
 	"madoguchi.example/shared/wire"
 )
@@ -74,7 +73,7 @@ func (d *Desk) TakeFace(ctx context.Context, file string, r oqs.Result) error {
 	if err != nil {
 		return err
 	}
-	used, err := d.Book.IDs(ctx, func(c *casebook.Case) bool { return c.Face == file })
+	used, err := d.Book.IDs(ctx, ofFace(file))
 	switch {
 	case err != nil || len(used) > 0:
 		return err
@@ -94,17 +93,24 @@ func faceID(file string) string {
 
 // fits gives the open rows of the answer's day with its birth date and kana.
 func (d *Desk) fits(ctx context.Context, a eligibility.Answer) ([]casebook.Case, error) {
-	kana := jptext.KanaKey(a.HolderKana)
-	if kana == "" || a.BirthDate.IsZero() {
+	person := casebook.PersonMark(a.BirthDate, a.HolderKana)
+	if person == 0 {
 		return nil, nil
 	}
-	rows, _, err := d.Book.Top(ctx, MaxRows, func(c *casebook.Case) int {
-		if c.Waits() && c.VisitDay == a.VisitDay && c.Inquiry.BirthDate == a.BirthDate && jptext.KanaKey(kanaOf(c)) == kana {
+	rows, _, err := d.Book.Top(ctx, MaxRows, func(r *casebook.Row) int {
+		if r.Waits() && r.VisitDay() == a.VisitDay && r.Person() == person {
 			return 0
 		}
 		return -1
 	})
-	return rows, err
+	return ofPerson(rows, a.BirthDate, a.HolderKana), err
+}
+
+// ofFace accepts the row that the face reader's file was put on. A mark of 64 bits that is
+// another file's does not happen among the files of a few days.
+func ofFace(file string) func(*casebook.Row) bool {
+	mark := casebook.FaceMark(file)
+	return func(r *casebook.Row) bool { return mark != 0 && r.Face() == mark }
 }
 
 // attach puts a result of the face reader on a row.
@@ -134,7 +140,7 @@ func (d *Desk) Faces(ctx context.Context) ([]Face, error) {
 	}
 	var faces []Face
 	for _, k := range kept {
-		used, err := d.Book.IDs(ctx, func(c *casebook.Case) bool { return c.Face == k.File })
+		used, err := d.Book.IDs(ctx, ofFace(k.File))
 		if err != nil {
 			return nil, err
 		}
@@ -269,7 +275,7 @@ func (d *Desk) face(ctx context.Context, id string) (keptFace, error) {
 		if k.ID != id || k.Dropped {
 			continue
 		}
-		used, err := d.Book.IDs(ctx, func(c *casebook.Case) bool { return c.Face == k.File })
+		used, err := d.Book.IDs(ctx, ofFace(k.File))
 		if err != nil || len(used) == 0 {
 			return k, err
 		}

@@ -51,6 +51,8 @@ func (p *paper) Stats() queue.Stats { return queue.Stats{} }
 
 func (p *paper) Each(context.Context, func(string, []byte) error) error { return nil }
 
+func (p *paper) Get(context.Context, string) ([]byte, bool, error) { return nil, false, nil }
+
 func (p *paper) PutAll(context.Context, map[string][]byte) error { return nil }
 
 func (p *paper) Delete(context.Context, string) error { return nil }

@@ -60,13 +60,13 @@ func (d *Desk) Case(ctx context.Context, recordID string) (View, error) {
 func (d *Desk) Today(ctx context.Context) (rows []View, more int, err error) {
 	today := civil.In(d.Now())
 	midnight := today.Midnight()
-	cases, more, err := d.Book.Top(ctx, MaxRows, func(c *casebook.Case) int {
+	cases, more, err := d.Book.Top(ctx, MaxRows, func(r *casebook.Row) int {
 		switch {
-		case c.Closed() && c.VisitDay.Before(today) && c.RecordedAt.Before(midnight):
+		case r.Closed() && r.VisitDay().Before(today) && r.RecordedAt().Before(midnight):
 			return -1
-		case c.Task.Open():
+		case r.OpenTask() != "":
 			return 0
-		case c.State == eligibility.Voided:
+		case r.State() == eligibility.Voided:
 			return 2
 		}
 		return 1

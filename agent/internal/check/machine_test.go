@@ -111,7 +111,7 @@ func (m *machine) mayFail(r *rapid.T, err error) bool {
 
 // adopt takes what an unknown outcome left behind as it is.
 func (m *machine) adopt(r *rapid.T) {
-	rows, _, err := m.Desk.Book.Select(m.t.Context(), func(casebook.Case) bool { return true })
+	rows, _, err := m.Desk.Book.Top(m.t.Context(), 1<<20, func(*casebook.Row) int { return 0 })
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func (m *machine) restart(*rapid.T) {
 }
 
 func (m *machine) check(r *rapid.T) {
-	rows, err := m.Desk.Book.IDs(m.t.Context(), func(*casebook.Case) bool { return true })
+	rows, err := m.Desk.Book.IDs(m.t.Context(), func(*casebook.Row) bool { return true })
 	if err != nil {
 		r.Fatal(err)
 	}

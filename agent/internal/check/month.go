@@ -49,17 +49,18 @@ var whys = []Why{WhyOtherPerson, WhyDiffers, WhyFailed, WhyRefused, WhyNoNumber,
 func (d *Desk) Month(ctx context.Context, year int, month time.Month) (Month, error) {
 	m := Month{Year: year, Month: month}
 	counts := map[Why]int{}
-	cases, more, err := d.Book.Top(ctx, MaxMonthRows, func(c *casebook.Case) int {
-		if c.VisitDay.Year != year || c.VisitDay.Month != month || c.State == eligibility.Voided {
+	cases, more, err := d.Book.Top(ctx, MaxMonthRows, func(r *casebook.Row) int {
+		day := r.VisitDay()
+		if day.Year != year || day.Month != month || r.State() == eligibility.Voided {
 			return -1
 		}
 		m.Total++
-		reason := why(c)
+		reason := why(r.OpenTask(), r.State())
 		if reason == "" {
 			return -1
 		}
 		counts[reason]++
-		return c.VisitDay.Day
+		return day.Day
 	})
 	if err != nil {
 		return Month{}, err

@@ -54,11 +54,11 @@ func (d *Desk) Chase(ctx context.Context) error {
 	if d.Online == nil || (d.Hours != nil && !d.Hours(now)) || !d.Online.Health().Ready {
 		return debts
 	}
-	due, _, err := d.Book.Top(ctx, MaxChase, func(c *casebook.Case) int {
-		if c.Route != eligibility.RouteTerminal || !d.due(c, now) {
+	due, _, err := d.Book.Top(ctx, MaxChase, func(r *casebook.Row) int {
+		if r.Route() != eligibility.RouteTerminal || !d.due(r, now) {
 			return -1
 		}
-		return min(c.Asked, len(gaps)) // what was never asked first
+		return min(r.Asked(), len(gaps)) // what was never asked first
 	})
 	if err != nil {
 		return errors.Join(debts, err)
@@ -79,21 +79,21 @@ func (d *Desk) chaseDebts(ctx context.Context) error {
 
 // due tells whether the question is to be asked now. A clock set back makes it due: when it
 // was asked is then not known.
-func (d *Desk) due(c *casebook.Case, now time.Time) bool {
-	if (c.State != eligibility.Queued && c.State != eligibility.Sent) || !c.HasNumbers() {
+func (d *Desk) due(r *casebook.Row, now time.Time) bool {
+	if s := r.State(); (s != eligibility.Queued && s != eligibility.Sent) || !r.HasNumbers() {
 		return false
 	}
-	if c.Asked == 0 {
+	if r.Asked() == 0 {
 		return true
 	}
-	gap := max(gaps[min(c.Asked, len(gaps))-1], d.answerTimeout())
-	if endedAbnormally(c) {
-		if c.AskedAt.UnixMicro() < d.spoke.Load() {
+	asked, gap := r.AskedAt(), max(gaps[min(r.Asked(), len(gaps))-1], d.answerTimeout())
+	if r.EndedAbnormally() {
+		if asked.UnixMicro() < d.spoke.Load() {
 			return true // the terminal has answered another question since
 		}
 		gap = min(gap, maxProbe)
 	}
-	return now.Before(c.AskedAt) || !now.Before(c.AskedAt.Add(gap))
+	return now.Before(asked) || !now.Before(asked.Add(gap))
 }
 
 // maxProbe is how long a question that ended abnormally waits at most: the national system
@@ -152,8 +152,11 @@ func (d *Desk) beginAsking(ctx context.Context, recordID string, now time.Time) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, ok, err := d.Book.Get(ctx, recordID)
-	if err != nil || !ok || !d.due(&c, now) {
+	if err != nil || !ok {
 		return c, false, err
+	}
+	if row, ok := c.Row(); !ok || !d.due(&row, now) {
+		return c, false, nil
 	}
 	d.asking = recordID
 	return c, true, nil

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"slices"
 
 	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/shared/civil"
@@ -45,12 +46,12 @@ func (d *Desk) Family(ctx context.Context, recordID string) (Entry, error) {
 // first: the same birth date and the same kana, at most MaxPast. Without kana there are
 // none.
 func (d *Desk) Past(ctx context.Context, birth civil.Date, label string) ([]View, error) {
-	kana := jptext.KanaKey(label)
-	if birth.IsZero() || kana == "" {
+	person := casebook.PersonMark(birth, label)
+	if person == 0 {
 		return nil, nil
 	}
-	found, _, err := d.Book.Top(ctx, MaxPast, func(c *casebook.Case) int {
-		if c.State == eligibility.Voided || !c.HasNumbers() || c.Inquiry.BirthDate != birth || jptext.KanaKey(kanaOf(c)) != kana {
+	found, _, err := d.Book.Top(ctx, MaxPast, func(r *casebook.Row) int {
+		if r.State() == eligibility.Voided || !r.HasNumbers() || r.Person() != person {
 			return -1
 		}
 		return 0
@@ -58,5 +59,13 @@ func (d *Desk) Past(ctx context.Context, birth civil.Date, label string) ([]View
 	if err != nil {
 		return nil, err
 	}
-	return d.views(found), nil
+	return d.views(ofPerson(found, birth, label)), nil
+}
+
+// ofPerson leaves out the cases of others whose rows have the same mark.
+func ofPerson(cases []casebook.Case, birth civil.Date, kana string) []casebook.Case {
+	key := jptext.KanaKey(kana)
+	return slices.DeleteFunc(cases, func(c casebook.Case) bool {
+		return c.Inquiry.BirthDate != birth || jptext.KanaKey(c.Kana()) != key
+	})
 }

@@ -26,7 +26,7 @@ func contradictions(c *casebook.Case, a eligibility.Answer) []eligibility.Differ
 // names tells how the names agree, the kanji first where both sides have them: that is what
 // is shown.
 func names(c *casebook.Case, a eligibility.Answer) Match {
-	if match := jptext.MatchName(kanjiOf(c), a.HolderKanji); match != jptext.MatchUntold {
+	if match := jptext.MatchName(c.Kanji(), a.HolderKanji); match != jptext.MatchUntold {
 		return match
 	}
 	_, _, match := compared(c, a)
@@ -35,13 +35,13 @@ func names(c *casebook.Case, a eligibility.Answer) Match {
 
 // compared gives the two names that decide whether it is the same person.
 func compared(c *casebook.Case, a eligibility.Answer) (own, told string, match Match) {
-	if own = kanaOf(c); own != "" && a.HolderKana != "" {
+	if own = c.Kana(); own != "" && a.HolderKana != "" {
 		if familyAlone(own, a.HolderKana) {
 			return own, a.HolderKana, jptext.MatchUntold
 		}
 		return own, a.HolderKana, jptext.MatchName(own, a.HolderKana)
 	}
-	own = kanjiOf(c)
+	own = c.Kanji()
 	if own == "" || familyAlone(own, a.HolderKanji) {
 		return own, a.HolderKanji, jptext.MatchUntold
 	}
@@ -52,38 +52,4 @@ func compared(c *casebook.Case, a eligibility.Answer) (own, told string, match M
 func familyAlone(own, told string) bool {
 	family, _, whole := strings.Cut(strings.Join(strings.Fields(jptext.Fold(told)), " "), " ")
 	return whole && jptext.MatchName(own, family) == jptext.MatchSame
-}
-
-func kanaOf(c *casebook.Case) string {
-	if isKana(c.Label) {
-		return c.Label
-	}
-	if c.Declared != nil && isKana(c.Declared.NameKana) {
-		return c.Declared.NameKana
-	}
-	return ""
-}
-
-// kanjiOf is the name as the clinic writes it; an answer's ● is never copied over it.
-func kanjiOf(c *casebook.Case) string {
-	switch {
-	case c.Person != nil && c.Person.NameKanji != "":
-		return c.Person.NameKanji
-	case c.Declared != nil && c.Declared.NameKanji != "":
-		return c.Declared.NameKanji
-	case !isKana(c.Label):
-		return c.Label
-	}
-	return ""
-}
-
-// isKana tells a text of kana alone, of either kind and width.
-func isKana(s string) bool {
-	key := jptext.KanaKey(s)
-	for _, r := range key {
-		if (r < 'ァ' || r > 'ヺ') && r != 'ー' && r != '・' {
-			return false
-		}
-	}
-	return key != ""
 }

@@ -44,7 +44,7 @@ func replyOf(c *casebook.Case) map[string]string {
 	q := c.Inquiry
 	values := map[string]string{
 		"insurer_number": q.InsurerNumber, "symbol": q.Symbol, "number": q.Number, "branch": q.Branch,
-		"birth_date": q.BirthDate.String(), "holder_kana": kanaOf(c), "holder_kanji": kanjiOf(c), "reference": c.Patient,
+		"birth_date": q.BirthDate.String(), "holder_kana": c.Kana(), "holder_kanji": c.Kanji(), "reference": c.Patient,
 		"copayment_percent": percent(c.Charge.Percent),
 	}
 	told := func(name, value string) {

@@ -76,7 +76,7 @@ func (d *Desk) Reconcile(ctx context.Context) error {
 	if err := d.settleDebts(ctx); err != nil {
 		return err
 	}
-	ids, err := d.Book.IDs(ctx, (*casebook.Case).Waits)
+	ids, err := d.Book.IDs(ctx, (*casebook.Row).Waits)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -120,7 +120,7 @@ func (d *Desk) keep(ctx context.Context, changed []casebook.Case) error {
 // settleDebts puts into the queue what rows owe it, in order of their records. The caller
 // holds mu.
 func (d *Desk) settleDebts(ctx context.Context) error {
-	ids, err := d.Book.IDs(ctx, func(c *casebook.Case) bool { return len(c.Owed) > 0 })
+	ids, err := d.Book.IDs(ctx, (*casebook.Row).Owes)
 	if err != nil {
 		return err
 	}
@@ -195,12 +195,20 @@ func (d *Desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) e
 		taken = append(taken, c)
 	}
 	if err := d.Queue.SaveAnswers(ctx, cursor, puts); err != nil {
-		d.Book.Unsure()
+		d.Book.Unsure(ids(taken)...)
 		return err
 	}
 	d.Book.Written(taken...)
 	d.changed()
 	return nil
+}
+
+func ids(cases []casebook.Case) []string {
+	ids := make([]string, 0, len(cases)+1)
+	for i := range cases {
+		ids = append(ids, cases[i].RecordID)
+	}
+	return ids
 }
 
 // answered gives the case as the payer's answer changes it, the zero case where it changes

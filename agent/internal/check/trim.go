@@ -23,8 +23,8 @@ func (d *Desk) trimKnown(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.Now()
-	old, _, err := d.Book.Top(ctx, maxTrim, func(c *casebook.Case) int {
-		if c.Known != nil && !now.Before(c.Known.Expires) {
+	old, _, err := d.Book.Top(ctx, maxTrim, func(r *casebook.Row) int {
+		if expires, known := r.KnownExpires(); known && !now.Before(expires) {
 			return 0
 		}
 		return -1

@@ -107,7 +107,7 @@ func (m moment) view(c casebook.Case) View {
 	if c.Known != nil && !now.Before(c.Known.Expires) {
 		c.Known = nil
 	}
-	v := View{Case: c, Need: need(&c), Why: why(&c)}
+	v := View{Case: c, Need: need(&c), Why: why(c.OpenTask(), c.State)}
 	if v.Why != "" {
 		v.Age = level(now.Sub(c.RecordedAt))
 	}
@@ -174,20 +174,19 @@ func need(c *casebook.Case) Need {
 	return NeedNothing
 }
 
-// why says what keeps a case from being resolved.
-func why(c *casebook.Case) Why {
-	if c.Task.Open() {
-		switch c.Task.Kind {
-		case casebook.TaskOtherPerson:
-			return WhyOtherPerson
-		case casebook.TaskFailed:
-			return WhyFailed
-		case casebook.TaskRefused:
-			return WhyRefused
-		}
+// why says what keeps a case with this open task and state from being resolved.
+func why(task casebook.TaskKind, state eligibility.State) Why {
+	switch task {
+	case casebook.TaskOtherPerson:
+		return WhyOtherPerson
+	case casebook.TaskFailed:
+		return WhyFailed
+	case casebook.TaskRefused:
+		return WhyRefused
+	case casebook.TaskDiffers:
 		return WhyDiffers
 	}
-	switch c.State {
+	switch state {
 	case eligibility.Recorded:
 		return WhyNoNumber
 	case eligibility.Queued:

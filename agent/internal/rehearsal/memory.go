@@ -130,6 +130,14 @@ func (s *shelf) Each(_ context.Context, visit func(key string, value []byte) err
 	return nil
 }
 
+// Get gives a copy of the value under key.
+func (s *shelf) Get(_ context.Context, key string) ([]byte, bool, error) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	value, ok := s.m.shelves[s.name][key]
+	return slices.Clone(value), ok, nil
+}
+
 // PutAll stores all values.
 func (s *shelf) PutAll(_ context.Context, values map[string][]byte) error {
 	s.m.mu.Lock()
