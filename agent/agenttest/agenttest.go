@@ -279,10 +279,9 @@ func (d *desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) e
 // backend carries the uplink's calls over the Line as bytes.
 type backend struct{ t *Terminal }
 
-func (b *backend) Send(ctx context.Context, records []wire.Record) (wire.Receipt, error) {
-	raw, err := wire.EncodeBatch(wire.Batch{
-		Version: wire.Version, Terminal: b.t.cfg.ID, SentAt: b.t.cfg.Now().UTC(), Records: records,
-	})
+func (b *backend) Send(ctx context.Context, batch wire.Batch) (wire.Receipt, error) {
+	batch.Version, batch.Terminal, batch.SentAt = wire.Version, b.t.cfg.ID, b.t.cfg.Now().UTC()
+	raw, err := wire.EncodeBatch(batch)
 	if err != nil {
 		return wire.Receipt{}, err
 	}

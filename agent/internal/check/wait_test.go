@@ -17,7 +17,7 @@ import (
 // deaf is a backend that takes the connection and never says a word.
 type deaf struct{}
 
-func (deaf) Send(ctx context.Context, _ []wire.Record) (wire.Receipt, error) {
+func (deaf) Send(ctx context.Context, _ wire.Batch) (wire.Receipt, error) {
 	<-ctx.Done()
 	return wire.Receipt{}, fault.Wrap(fault.Unavailable, ctx.Err(), "no answer")
 }

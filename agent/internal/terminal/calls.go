@@ -77,11 +77,11 @@ func enrol(ctx context.Context, backend, code string, o Options) error {
 	})
 }
 
-// Send delivers records in one batch and gives the backend's word on each.
-func (t *Terminal) Send(ctx context.Context, records []wire.Record) (wire.Receipt, error) {
-	body, err := wire.EncodeBatch(wire.Batch{
-		Version: wire.Version, Terminal: t.ID(), SentAt: t.opts.Now().UTC(), Records: records,
-	})
+// Send delivers a batch and gives the backend's word on each of its records. Version,
+// Terminal and SentAt are filled in here.
+func (t *Terminal) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
+	b.Version, b.Terminal, b.SentAt = wire.Version, t.ID(), t.opts.Now().UTC()
+	body, err := wire.EncodeBatch(b)
 	if err != nil {
 		return wire.Receipt{}, err
 	}

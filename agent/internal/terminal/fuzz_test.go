@@ -50,7 +50,7 @@ func FuzzBackend(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, sent := term.Send(t.Context(), []wire.Record{record()})
+		_, sent := term.Send(t.Context(), wire.Batch{Records: []wire.Record{record()}})
 		_, asked := term.Answers(t.Context(), 0, 0)
 		_, profiled := term.RefreshProfile(t.Context())
 		_, trusted := term.RefreshTrust(t.Context())

@@ -215,7 +215,7 @@ func TestSendAndAnswers(t *testing.T) {
 		}
 		fmt.Fprintf(w, `{"version":0,"results":[{"id":%q,"status":"accepted"}]}`, record().ID)
 	}
-	receipt, err := term.Send(t.Context(), []wire.Record{record()})
+	receipt, err := term.Send(t.Context(), wire.Batch{Records: []wire.Record{record()}})
 	if err != nil || receipt.Results[0].Status != wire.Accepted {
 		t.Fatalf("got %+v, %v", receipt, err)
 	}
@@ -304,7 +304,7 @@ func TestRefusals(t *testing.T) {
 			w.WriteHeader(c.status)
 			fmt.Fprint(w, c.body)
 		}
-		_, err := term.Send(t.Context(), []wire.Record{record()})
+		_, err := term.Send(t.Context(), wire.Batch{Records: []wire.Record{record()}})
 		if fault.CodeOf(err) != c.code {
 			t.Errorf("%d %.20s: got %v", c.status, c.body, err)
 		}

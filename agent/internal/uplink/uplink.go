@@ -32,8 +32,9 @@ const (
 // Backend is the other end. An error with fault.Unavailable means that it could not be
 // reached or cannot work now; any other code means that it spoke.
 type Backend interface {
-	// Send delivers records and gives the backend's word on each.
-	Send(ctx context.Context, records []wire.Record) (wire.Receipt, error)
+	// Send delivers a batch and gives the backend's word on each of its records. Version,
+	// Terminal and SentAt are the Backend's to fill in.
+	Send(ctx context.Context, b wire.Batch) (wire.Receipt, error)
 	// Answers gives the answers after cursor, waiting up to wait for one to come.
 	Answers(ctx context.Context, after uint64, wait time.Duration) (wire.Answers, error)
 }
@@ -157,7 +158,7 @@ func (u *Uplink) sendOnce(ctx context.Context) (more bool, after time.Duration, 
 	if len(records) == 0 {
 		return false, 0, nil
 	}
-	receipt, err := u.Backend.Send(ctx, records)
+	receipt, err := u.Backend.Send(ctx, wire.Batch{Records: records})
 	u.heard(ctx, err)
 	u.size(len(records), err)
 	if err != nil {

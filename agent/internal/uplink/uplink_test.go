@@ -58,7 +58,8 @@ func (o *office) set(f func()) {
 	f()
 }
 
-func (o *office) Send(ctx context.Context, records []wire.Record) (wire.Receipt, error) {
+func (o *office) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
+	records := b.Records
 	o.mu.Lock()
 	o.calls = append(o.calls, time.Now())
 	reply, down, hang := o.reply, o.down, o.chance(5)
