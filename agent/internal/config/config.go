@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +28,10 @@ type Config struct {
 	Log      Log      `toml:"log"`
 	Desk     Desk     `toml:"desk"`
 	Backend  Backend  `toml:"backend"`
+	Vault    Vault    `toml:"vault"`
 	Queue    Queue    `toml:"queue"`
+	Sync     Sync     `toml:"sync"`
+	Metrics  Metrics  `toml:"metrics"`
 	Links    Links    `toml:"links"`
 	Card     Card     `toml:"card"`
 	Scanner  Scanner  `toml:"scanner"`
@@ -136,11 +142,55 @@ type Backend struct {
 	RefreshEvery time.Duration `toml:"refresh_every"`
 }
 
+// The values of Vault.Key.
+const (
+	KeyAuto       = "auto"               // the strongest that is there, in the order of the others
+	KeyTPM        = "tpm2"               // sealed by the machine's TPM 2.0
+	KeyCredential = "systemd_credential" // given by systemd at the start
+	KeyPassphrase = "passphrase"         // made of the text in a file
+	KeyOwnFile    = "key_file"           // a file beside what it guards
+)
+
+// Vault says what guards the key under which the terminal's file is encrypted.
+type Vault struct {
+	// Key is one of the values above. The agent of a terminal that was opened with another
+	// takes it over at the next start.
+	Key string `toml:"key"`
+	// TPM is the device, or unix:PATH of a simulator's socket. Empty: /dev/tpmrm0.
+	TPM string `toml:"tpm"`
+	// Credential is the name of the credential in systemd's unit.
+	Credential string `toml:"credential"`
+	// PassphraseFile holds the passphrase in its first line; best on another disk.
+	PassphraseFile string `toml:"passphrase_file"`
+	// KeyFile is the file of 32 bytes. Empty: vault.key in the state folder.
+	KeyFile string `toml:"key_file"`
+}
+
 // Queue bounds what waits at the terminal. When a bound is reached new work is refused;
 // what is there stays.
 type Queue struct {
 	MaxRecords int   `toml:"max_records"`
 	MaxBytes   int64 `toml:"max_bytes"`
+	// MaxAge is after how long a record that waits is called stale: shown, and nothing else.
+	MaxAge time.Duration `toml:"max_age"`
+	// KeepAccepted is how long what the backend took stays, encrypted, so that it can be sent
+	// again to a backend that was restored.
+	KeepAccepted time.Duration `toml:"keep_accepted"`
+}
+
+// Sync is how the terminal speaks with the backend.
+type Sync struct {
+	// Beat is after how long without anything to send the terminal tells how it stands.
+	Beat time.Duration `toml:"beat"`
+	// Spread bounds the random time after which a backlog starts when the line is back.
+	// 0: what the office says.
+	Spread time.Duration `toml:"spread"`
+}
+
+// Metrics is the address of /metrics for the machine's own monitoring.
+type Metrics struct {
+	// Listen is a loopback address; empty: off.
+	Listen string `toml:"listen"`
 }
 
 // Links is how SMART Health Links are followed when a person asks for it.
@@ -164,7 +214,9 @@ func Default() Config {
 			CopyOrder: []string{"insurer_number", "symbol", "number", "branch", "insured_kind", "valid_from", "valid_to", "copayment_percent"},
 		},
 		Backend:  Backend{URL: "https://madoguchi.example", Timeout: 10 * time.Second, RefreshEvery: 15 * time.Minute},
-		Queue:    Queue{MaxRecords: 50_000, MaxBytes: 128 << 20},
+		Vault:    Vault{Key: KeyAuto, Credential: "madoguchi-agent.key"},
+		Queue:    Queue{MaxRecords: 50_000, MaxBytes: 128 << 20, MaxAge: 30 * 24 * time.Hour, KeepAccepted: 7 * 24 * time.Hour},
+		Sync:     Sync{Beat: 10 * time.Minute},
 		Links:    Links{Timeout: 30 * time.Second},
 		Card:     Card{Enabled: true},
 		Scanner:  Scanner{Serial: "auto", Baud: 9600, Layout: "us"},
@@ -200,10 +252,36 @@ func (c Config) Validate() error {
 	bad(c.Backend.RefreshEvery >= time.Second, "backend.refresh_every", "must be at least 1s")
 	bad(c.Queue.MaxRecords >= 100, "queue.max_records", "must be at least 100")
 	bad(c.Queue.MaxBytes >= 1<<20, "queue.max_bytes", "must be at least 1048576")
+	bad(c.Queue.MaxAge >= time.Hour, "queue.max_age", "must be at least 1h")
+	bad(c.Queue.KeepAccepted >= time.Hour && c.Queue.KeepAccepted <= maxKeep, "queue.keep_accepted", "must be 1h to %s", maxKeep)
+	bad(c.Sync.Beat >= time.Minute && c.Sync.Beat <= 24*time.Hour, "sync.beat", "must be 1m to 24h")
+	bad(c.Sync.Spread >= 0 && c.Sync.Spread <= maxSpread, "sync.spread", "must be 0s to %s", maxSpread)
+	bad(c.Metrics.Listen == "" || Loopback(c.Metrics.Listen), "metrics.listen", "must be a loopback address with a port, or empty")
+	c.Vault.validate(bad)
 	c.devices(bad)
 	bad(len(c.Links.Recipient) <= maxRecipient, "links.recipient", "must be at most %d bytes", maxRecipient)
 	bad(c.Links.Timeout >= time.Second, "links.timeout", "must be at least 1s")
 	return errors.Join(faults...)
+}
+
+// Bounds of what can be set.
+const (
+	maxKeep   = 60 * 24 * time.Hour // of accepted records
+	maxSpread = 12 * time.Hour
+)
+
+// credentialName is what systemd takes for a name.
+var credentialName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$`)
+
+func (v Vault) validate(bad func(ok bool, key, format string, args ...any)) {
+	bad(slices.Contains([]string{KeyAuto, KeyTPM, KeyCredential, KeyPassphrase, KeyOwnFile}, v.Key), "vault.key",
+		"must be auto, tpm2, systemd_credential, passphrase or key_file")
+	device, socket := strings.CutPrefix(v.TPM, "unix:")
+	bad(v.TPM == "" || filepath.IsAbs(device) || (!socket && runtime.GOOS == "windows"), "vault.tpm", "must be a device or unix:PATH")
+	bad(credentialName.MatchString(v.Credential), "vault.credential", "must be a name of letters, digits, dots, hyphens and underscores")
+	bad(v.PassphraseFile == "" || filepath.IsAbs(v.PassphraseFile), "vault.passphrase_file", "must be an absolute path")
+	bad(v.Key != KeyPassphrase || v.PassphraseFile != "", "vault.passphrase_file", "must be given with key = \"passphrase\"")
+	bad(v.KeyFile == "" || filepath.IsAbs(v.KeyFile), "vault.key_file", "must be an absolute path")
 }
 
 // devices looks at what stands beside the terminal.
