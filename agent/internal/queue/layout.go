@@ -3,10 +3,7 @@ package queue
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,281 +13,223 @@ import (
 	"madoguchi.example/shared/wire"
 )
 
-// The buckets, all below "queue". Keys are sequences (8 bytes, big-endian) or IDs (16
-// bytes); values are sealed to their place, but for the index of IDs, which is checked
-// against the record it leads to.
-var (
-	topBucket     = []byte("queue")
-	recordsBucket = []byte("records")
-	idsBucket     = []byte("ids")
-	marksBucket   = []byte("marks")
-	stateBucket   = []byte("state")
-
-	epochKey  = []byte("epoch")
-	cursorKey = []byte("cursor")
-	proofKey  = []byte("proof")
+// The buckets. Keys are positions (8 bytes, big-endian) but for ids (a UUID's 16 bytes) and
+// state (a name). Values are sealed to their place by the vault, but for those of ids: a
+// position in clear, checked against what it leads to. A file without ids was salvaged or
+// made by an older program, and is gone through once at Open.
+const (
+	recordsBucket = "queue/records"
+	marksBucket   = "queue/marks"
+	idsBucket     = "queue/ids"
+	stateBucket   = "queue/state"
 )
 
-// mark is what became of a record. A record without a mark waits.
+var (
+	stateKey     = []byte("state")
+	confirmedKey = []byte("confirmed")
+	oldCursorKey = []byte("cursor") // of layout 1
+)
+
+// sealing is what sealing adds to a value, at most, in bytes: an estimate for admission; what
+// is counted is what is stored.
+const sealing = 128
+
+// mark is what became of a record. One without a mark waits. A record that waits again keeps
+// a mark that says so: a mark that was deleted could come back from a damaged file.
 type mark struct {
-	Status   wire.Status `json:"s,omitempty"`
+	ID       string      `json:"i,omitempty"`
+	Status   wire.Status `json:"s,omitempty"` // empty while it waits, and when Damaged
 	Code     string      `json:"c,omitempty"`
-	At       int64       `json:"t"` // unix milliseconds
+	At       int64       `json:"t,omitempty"` // unix milliseconds by the terminal's clock
+	Lived    int64       `json:"l,omitempty"` // the queue's age then, milliseconds
 	Damaged  bool        `json:"d,omitempty"`
-	Wanted   string      `json:"w,omitempty"` // the record's ID while its answer is awaited
+	Wanted   string      `json:"w,omitempty"` // ID of an accepted record that wants an answer
 	Answered bool        `json:"a,omitempty"`
 }
+
+func (m mark) waits() bool { return m.Status == "" && !m.Damaged }
 
 func (m mark) dead() bool {
 	return m.Damaged || m.Status == wire.Rejected || m.Status == wire.Conflict
 }
 
-// header is a stored record without Body and without Sequence, which is its key.
-type header struct {
-	ID    string    `json:"id"`
-	Epoch string    `json:"epoch"`
-	Kind  wire.Kind `json:"kind"`
-	At    time.Time `json:"at"`
-}
+func (m mark) kept() bool { return !m.waits() && !m.dead() }
 
-func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+func (m mark) unanswered() bool { return m.kept() && m.Wanted != "" && !m.Answered }
 
-func recordPlace(seq uint64) string { return "queue/records/" + strconv.FormatUint(seq, 10) }
-
-func markPlace(seq uint64) string { return "queue/marks/" + strconv.FormatUint(seq, 10) }
-
-func bucket(tx *bbolt.Tx, name []byte) *bbolt.Bucket { return tx.Bucket(topBucket).Bucket(name) }
-
-// begin makes the buckets of a new file and its epoch. A known file whose epoch does not
-// open gets a new one, for records to come: those that wait carry their own.
-func (q *Queue) begin() error {
-	known, whole := false, false
-	err := q.v.View(func(tx *bbolt.Tx) error {
-		if known = tx.Bucket(topBucket) != nil; known {
-			epoch, err := q.getState(tx, epochKey)
-			whole = err == nil && len(epoch) > 0
-		}
-		return nil
-	})
+func (m mark) state() State {
 	switch {
-	case err != nil, whole:
-		return err
-	case known:
-		return q.v.Update(q.newEpoch)
+	case m.Damaged:
+		return Damaged
+	case m.Status == "":
+		return StateWaiting
 	}
-	return q.v.Update(func(tx *bbolt.Tx) error {
-		top, err := tx.CreateBucket(topBucket)
-		if err != nil {
-			return err
-		}
-		for _, name := range [][]byte{recordsBucket, idsBucket, marksBucket, stateBucket} {
-			if _, err := top.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		return q.newEpoch(tx)
-	})
+	return State(m.Status)
 }
 
-func (q *Queue) newEpoch(tx *bbolt.Tx) error {
-	epoch, err := q.source.New("epo")
-	if err != nil {
-		return err
-	}
-	return q.putState(tx, epochKey, []byte(epoch))
+// stored is a record with what the queue alone knows of it.
+type stored struct {
+	wire.Record
+	lived int64 // the queue's age when it came, milliseconds
 }
 
-func (q *Queue) putState(tx *bbolt.Tx, name, value []byte) error {
-	return bucket(tx, stateBucket).Put(name, q.v.Seal("queue/state/"+string(name), value))
-}
+// layoutVersion begins a stored record. Those of layout 1 begin with 0, the top of a length.
+const layoutVersion = 2
 
-func (q *Queue) getState(tx *bbolt.Tx, name []byte) ([]byte, error) {
-	sealed := bucket(tx, stateBucket).Get(name)
-	if sealed == nil {
-		return nil, nil
-	}
-	return q.v.Unseal("queue/state/"+string(name), sealed)
-}
-
-// encode gives the stored bytes of a record, sealed to its sequence.
-func (q *Queue) encode(r wire.Record) ([]byte, error) {
-	head, err := json.Marshal(header{r.ID, r.Epoch, r.Kind, r.At})
+// encode gives the plain bytes of a record: version, ID, the chain's hash before it,
+// sequence, time (microseconds), the queue's age, epoch, kind, and Body to the end.
+func encode(s stored) ([]byte, error) {
+	id, err := uuid.Parse(s.ID)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write a record: %w", err)
 	}
-	plain := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(head)+len(r.Body)), uint32(len(head)))
-	plain = append(append(plain, head...), r.Body...)
-	return q.v.Seal(recordPlace(r.Sequence), plain), nil
+	b := make([]byte, 0, 64+len(s.Prev)+len(s.Epoch)+len(s.Kind)+len(s.Body))
+	b = append(append(append(b, layoutVersion), id[:]...), s.Prev[:]...)
+	b = binary.AppendUvarint(b, s.Sequence)
+	b = binary.AppendVarint(b, s.At.UnixMicro())
+	b = binary.AppendVarint(b, s.lived)
+	b = append(append(b, byte(len(s.Epoch))), s.Epoch...)
+	b = append(append(b, byte(len(s.Kind))), s.Kind...)
+	return append(b, s.Body...), nil
 }
 
-// read gives a copy of a stored record. Every fault of its bytes is vault.ErrDamaged.
-func (q *Queue) read(tx *bbolt.Tx, seq uint64) (wire.Record, error) {
-	plain, err := q.v.Unseal(recordPlace(seq), bucket(tx, recordsBucket).Get(key(seq)))
-	if err != nil {
-		return wire.Record{}, err
+// decode reads what encode writes, and records of layout 1. It keeps none of plain but the
+// Body. Its error is vault.ErrDamaged.
+func decode(pos uint64, plain []byte) (stored, error) {
+	if len(plain) > 0 && plain[0] == 0 {
+		return decodeOld(pos, plain)
 	}
+	d := reader{rest: plain}
+	var s stored
+	version := d.take(1)
+	id, prev := d.take(16), d.take(len(s.Prev))
+	s.Sequence = d.uvarint()
+	s.At = time.UnixMicro(d.varint()).UTC()
+	s.lived = d.varint()
+	s.Epoch = string(d.text())
+	s.Kind = wire.Kind(d.text())
+	if d.failed || version[0] != layoutVersion {
+		return stored{}, vault.ErrDamaged
+	}
+	s.ID, s.Prev, s.Body = uuid.UUID(id).String(), wire.Hash(prev), d.rest
+	return s, nil
+}
+
+// decodeOld reads a record of layout 1: the length of a JSON header, the header, and Body.
+// Its position was its sequence, and it has no chain.
+func decodeOld(pos uint64, plain []byte) (stored, error) {
 	if len(plain) < 4 || uint64(len(plain)-4) < uint64(binary.BigEndian.Uint32(plain)) {
-		return wire.Record{}, vault.ErrDamaged
+		return stored{}, vault.ErrDamaged
 	}
 	body := 4 + int(binary.BigEndian.Uint32(plain))
-	var h header
+	var h struct {
+		ID    string    `json:"id"`
+		Epoch string    `json:"epoch"`
+		Kind  wire.Kind `json:"kind"`
+		At    time.Time `json:"at"`
+	}
 	if json.Unmarshal(plain[4:body], &h) != nil {
-		return wire.Record{}, vault.ErrDamaged
+		return stored{}, vault.ErrDamaged
 	}
-	return wire.Record{ID: h.ID, Epoch: h.Epoch, Sequence: seq, Kind: h.Kind, At: h.At, Body: plain[body:]}, nil
+	return stored{Record: wire.Record{ID: h.ID, Epoch: h.Epoch, Sequence: pos, Kind: h.Kind, At: h.At, Body: plain[body:]}}, nil
 }
 
-func lookUp(tx *bbolt.Tx, id uuid.UUID) (seq uint64, ok bool) {
-	b := bucket(tx, idsBucket).Get(id[:])
-	if len(b) != 8 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint64(b), true
+// reader takes fields off a record. After a failure it gives zero values of the right length.
+type reader struct {
+	rest   []byte
+	failed bool
 }
 
-func (q *Queue) putMark(tx *bbolt.Tx, seq uint64, m mark) error {
+func (d *reader) take(n int) []byte {
+	if d.failed || len(d.rest) < n {
+		d.failed = true
+		return make([]byte, n)
+	}
+	field := d.rest[:n]
+	d.rest = d.rest[n:]
+	return field
+}
+
+func (d *reader) text() []byte { return d.take(int(d.take(1)[0])) }
+
+func (d *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	d.take(max(n, 0))
+	d.failed = d.failed || n <= 0
+	return v
+}
+
+func (d *reader) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	d.take(max(n, 0))
+	d.failed = d.failed || n <= 0
+	return v
+}
+
+func key(pos uint64) []byte { return binary.BigEndian.AppendUint64(nil, pos) }
+
+func position(k []byte) uint64 {
+	if len(k) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(k)
+}
+
+func records(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(recordsBucket)) }
+
+func marks(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(marksBucket)) }
+
+func ids(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(idsBucket)) }
+
+// open gives the record that a cursor found. Every fault of its bytes is vault.ErrDamaged.
+func (q *Queue) open(pos uint64, sealed []byte) (stored, error) {
+	plain, err := q.v.Open(recordsBucket, key(pos), sealed)
+	if err != nil {
+		return stored{}, err
+	}
+	return decode(pos, plain)
+}
+
+// read gives a copy of a stored record.
+func (q *Queue) read(tx *bbolt.Tx, pos uint64) (stored, error) {
+	return q.open(pos, records(tx).Get(key(pos)))
+}
+
+func size(tx *bbolt.Tx, pos uint64) int { return len(records(tx).Get(key(pos))) }
+
+func lookUp(tx *bbolt.Tx, id uuid.UUID) (pos uint64, ok bool) {
+	b := ids(tx).Get(id[:])
+	return position(b), len(b) == 8
+}
+
+// look gives a record's mark, the zero one where it has none. Its error is vault.ErrDamaged;
+// the record then counts as waiting: it is sent again, and the backend knows it by its ID.
+func (q *Queue) look(tx *bbolt.Tx, pos uint64) (mark, error) {
+	sealed := marks(tx).Get(key(pos))
+	if sealed == nil {
+		return mark{}, nil
+	}
+	return q.openMark(pos, sealed)
+}
+
+func (q *Queue) openMark(pos uint64, sealed []byte) (m mark, err error) {
+	plain, err := q.v.Open(marksBucket, key(pos), sealed)
+	if err != nil {
+		return mark{}, err
+	}
+	if json.Unmarshal(plain, &m) != nil {
+		return mark{}, vault.ErrDamaged
+	}
+	if m.ID == "" {
+		m.ID = m.Wanted // of layout 1
+	}
+	return m, nil
+}
+
+func (q *Queue) putMark(tx *bbolt.Tx, pos uint64, m mark) error {
 	b, err := json.Marshal(m)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write a mark: %w", err)
 	}
-	return vault.Fill(bucket(tx, marksBucket)).Put(key(seq), q.v.Seal(markPlace(seq), b))
-}
-
-// getMark gives a record's mark. One that does not open counts as absent: the record is
-// sent again, and the backend knows it by its ID.
-func (q *Queue) getMark(seq uint64, sealed []byte) (m mark, ok bool) {
-	if sealed == nil {
-		return m, false
-	}
-	plain, err := q.v.Unseal(markPlace(seq), sealed)
-	return m, err == nil && json.Unmarshal(plain, &m) == nil
-}
-
-func (q *Queue) eachMark(tx *bbolt.Tx, fn func(seq uint64, m mark) error) error {
-	return bucket(tx, marksBucket).ForEach(func(k, sealed []byte) error {
-		seq := binary.BigEndian.Uint64(k)
-		if m, ok := q.getMark(seq, sealed); ok {
-			return fn(seq, m)
-		}
-		return nil
-	})
-}
-
-// item is a record as memory knows it.
-type item struct {
-	seq  uint64
-	size int
-	at   time.Time // of a pending record: its At; of a kept one: when it was accepted
-	id   string
-}
-
-// memory is what the file says, kept at hand. It is replaced as a whole by reload.
-type memory struct {
-	epoch        string
-	cursor       uint64
-	last         uint64 // highest sequence given out
-	pending      []item // in order
-	kept         []item // accepted, in order of sequence
-	pendingBytes int64
-	keptBytes    int64
-	dead         int
-	damaged      int               // those of the dead whose bytes do not open
-	unanswered   map[string]uint64 // ID to sequence
-	early        map[string]bool   // IDs of pending records whose answer is here already
-}
-
-// waitingFor gives those of the records that are marked and await an answer, and notes
-// those that still wait themselves.
-func (m *memory) waitingFor(ids []string) []string {
-	var known []string
-	for _, id := range ids {
-		if _, ok := m.unanswered[id]; ok {
-			known = append(known, id)
-		} else if slices.ContainsFunc(m.pending, func(i item) bool { return i.id == id }) {
-			m.early[id] = true
-		}
-	}
-	return known
-}
-
-// reload reads the file. Records whose bytes do not open become dead letters.
-func (q *Queue) reload() error {
-	m := memory{unanswered: map[string]uint64{}, early: map[string]bool{}}
-	var damaged []uint64
-	err := q.v.View(func(tx *bbolt.Tx) error {
-		epoch, err := q.getState(tx, epochKey)
-		if err != nil || len(epoch) == 0 {
-			return errors.Join(errors.New("the queue does not tell its epoch"), err)
-		}
-		m.epoch = string(epoch)
-		if c, err := q.getState(tx, cursorKey); err == nil && len(c) == 8 {
-			m.cursor = binary.BigEndian.Uint64(c) // a damaged one is 0: answers come again
-		}
-		m.last = bucket(tx, recordsBucket).Sequence()
-		return q.readAll(tx, &m, &damaged)
-	})
-	if err != nil {
-		return err
-	}
-	if len(damaged) > 0 {
-		err := q.v.Update(func(tx *bbolt.Tx) error { return q.markDamaged(tx, damaged) })
-		if err != nil {
-			return err
-		}
-		m.dead += len(damaged)
-		m.damaged += len(damaged)
-	}
-	q.mu.Lock()
-	if q.m.early != nil {
-		m.early = q.m.early
-	}
-	q.m, q.broken = m, false
-	q.mu.Unlock()
-	return nil
-}
-
-func (q *Queue) readAll(tx *bbolt.Tx, m *memory, damaged *[]uint64) error {
-	marks := bucket(tx, marksBucket)
-	return bucket(tx, recordsBucket).ForEach(func(k, sealed []byte) error {
-		i := item{seq: binary.BigEndian.Uint64(k), size: len(sealed)}
-		if done, ok := q.getMark(i.seq, marks.Get(k)); ok {
-			m.settled(i, done)
-			return nil
-		}
-		r, err := q.read(tx, i.seq)
-		if err != nil {
-			*damaged = append(*damaged, i.seq)
-			return nil
-		}
-		i.id, i.at = r.ID, r.At
-		m.pending = append(m.pending, i)
-		m.pendingBytes += int64(i.size)
-		return nil
-	})
-}
-
-// settled files a record that has a mark.
-func (m *memory) settled(i item, done mark) {
-	if done.dead() {
-		m.dead++
-		if done.Damaged {
-			m.damaged++
-		}
-		return
-	}
-	if done.Wanted != "" && !done.Answered {
-		m.unanswered[done.Wanted] = i.seq
-	}
-	i.id, i.at = done.Wanted, time.UnixMilli(done.At)
-	m.kept = append(m.kept, i)
-	m.keptBytes += int64(i.size)
-}
-
-func (q *Queue) markDamaged(tx *bbolt.Tx, seqs []uint64) error {
-	for _, seq := range seqs {
-		if err := q.putMark(tx, seq, mark{Damaged: true, At: q.source.Now().UnixMilli()}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return q.v.Put(tx, marksBucket, key(pos), b)
 }

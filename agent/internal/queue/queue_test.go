@@ -536,7 +536,7 @@ func TestDamagedEpoch(t *testing.T) {
 	p := newPlace(t)
 	q := p.begin()
 	before := add(t, q, 0)
-	harm(t, p, "state", []byte("epoch"))
+	harm(t, p, "state", []byte("state"))
 	q = p.again(q)
 	after := add(t, q, 1)
 	if rs := peek(t, q); len(rs) != 2 || rs[0].Epoch != before.Epoch || after.Epoch == before.Epoch {
@@ -551,7 +551,7 @@ func TestDamagedEpoch(t *testing.T) {
 func harm(t *testing.T, p *place, bucket string, key []byte) {
 	t.Helper()
 	err := p.v.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte("queue")).Bucket([]byte(bucket))
+		b := tx.Bucket([]byte("queue/" + bucket))
 		sealed := bytes.Clone(b.Get(key))
 		sealed[len(sealed)/2] ^= 1
 		return b.Put(key, sealed)

@@ -2,10 +2,8 @@ package queue
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,26 +15,27 @@ import (
 )
 
 const (
-	maxGroup  = 512  // requests in one commit
-	trimGroup = 1000 // records removed in one commit
+	maxGroup = 512  // requests in one commit
+	stretch  = 1000 // records that one request goes through or removes in one commit
 )
 
-// act does its work inside the group's transaction. A refusal concerns this request alone
-// and means that it wrote nothing; broken means that the transaction cannot be kept.
-// after runs when the commit stands, under the queue's lock.
-type act func(tx *bbolt.Tx, g *group) (after func(*memory), refusal, broken error)
+// act does its work inside the group's transaction and in the group's state. A refusal
+// concerns this request alone and means that it changed neither; broken means that the
+// transaction cannot be kept.
+type act func(tx *bbolt.Tx, g *group) (refusal, broken error)
 
-// group is one commit's worth of requests, with what its earlier members already take.
+// group is one commit's worth of requests: the state as its acts leave it.
 type group struct {
-	records int
-	bytes   int64
-	last    uint64 // sequence given out so far
+	now       time.Time
+	st        state
+	confirmed Confirmed
+	wrote     bool // something is to be kept
+	moved     bool // the oldest record that waits may be another
 }
 
 type request struct {
 	act    act
 	id     string // of the record that an append stores, to look for after a failed commit
-	after  func(*memory)
 	result chan error
 }
 
@@ -108,31 +107,32 @@ func (q *Queue) gather(first *request) []*request {
 var errNothing = errors.New("no request of the group wrote anything")
 
 func (q *Queue) commit(all []*request) {
-	if q.isBroken() && q.reload() != nil {
-		answer(all, fault.New(fault.Unavailable, "the terminal's file cannot be read"))
-		return
+	if q.outdated() {
+		if err := q.load(); err != nil {
+			answer(all, fault.Wrap(fault.Unavailable, err, "the terminal's file cannot be read"))
+			return
+		}
 	}
-	refused := make([]error, len(all))
-	err := q.v.Update(func(tx *bbolt.Tx) error {
-		g := &group{last: bucket(tx, recordsBucket).Sequence()}
-		wrote := false
-		for i, r := range all {
-			var broken error
-			if r.after, refused[i], broken = r.act(tx, g); broken != nil {
-				return broken
-			}
-			wrote = wrote || refused[i] == nil
+	g, refused, err := q.try(all)
+	if errors.Is(err, errWalk) {
+		if err = q.walk(); err == nil {
+			g, refused, err = q.try(all)
 		}
-		if !wrote {
-			return errNothing
-		}
-		return nil
-	})
+	}
 	switch {
-	case err == nil, errors.Is(err, errNothing):
-		q.finish(all, refused)
+	case err == nil:
+		q.remember(g)
+		fallthrough
+	case errors.Is(err, errNothing):
+		for i, r := range all {
+			r.result <- refused[i]
+		}
 	case fault.CodeOf(err) == fault.Unknown:
 		q.resolve(all, refused, err)
+	case fault.CodeOf(err) == fault.QueueFull && len(all) > 1:
+		for _, r := range all { // what takes less room than the others may still fit
+			q.commit([]*request{r})
+		}
 	case fault.CodeOf(err) == fault.QueueFull:
 		answer(all, err)
 	default:
@@ -140,17 +140,48 @@ func (q *Queue) commit(all []*request) {
 	}
 }
 
-func (q *Queue) finish(all []*request, refused []error) {
-	q.mu.Lock()
-	for i, r := range all {
-		if refused[i] == nil && r.after != nil {
-			r.after(&q.m)
+// try runs the acts in one transaction.
+func (q *Queue) try(all []*request) (*group, []error, error) {
+	g := q.group()
+	refused := make([]error, len(all))
+	err := q.v.Update(func(tx *bbolt.Tx) error {
+		if ids(tx) == nil || records(tx) == nil || marks(tx) == nil {
+			return errWalk
 		}
-	}
-	q.mu.Unlock()
-	for i, r := range all {
-		r.result <- refused[i]
-	}
+		vault.Fill(records(tx))
+		vault.Fill(marks(tx))
+		for i, r := range all {
+			var broken error
+			if refused[i], broken = r.act(tx, g); broken != nil {
+				return broken
+			}
+		}
+		if !g.wrote {
+			return errNothing
+		}
+		if err := q.advance(tx, g); err != nil {
+			return err
+		}
+		return q.putState(tx, g.st)
+	})
+	return g, refused, err
+}
+
+// group begins with the state as it is, aged.
+func (q *Queue) group() *group {
+	now := q.source.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	g := &group{now: now, st: q.st, confirmed: q.confirmed}
+	g.st.Lived += max(now.Sub(q.seen), 0).Milliseconds()
+	g.st.Wall = now.UnixMilli()
+	return g
+}
+
+func (q *Queue) remember(g *group) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.st, q.confirmed, q.seen = g.st, g.confirmed, g.now
 }
 
 // resolve finds out what a failed commit left behind. The vault has opened the file again;
@@ -160,14 +191,10 @@ func (q *Queue) resolve(all []*request, refused []error, cause error) {
 	q.mu.Lock()
 	q.broken = true
 	q.mu.Unlock()
-	proof := binary.BigEndian.AppendUint64(nil, uint64(q.source.Now().UnixMilli()))
-	err := q.v.Update(func(tx *bbolt.Tx) error { return q.putState(tx, proofKey, proof) })
-	if err == nil {
-		err = q.reload()
-	}
+	err := q.load()
 	for i, r := range all {
 		switch {
-		case refused[i] != nil:
+		case len(refused) == len(all) && refused[i] != nil:
 			r.result <- refused[i]
 		case err != nil || r.id == "":
 			r.result <- cause
@@ -193,249 +220,180 @@ func answer(all []*request, err error) {
 	}
 }
 
-func (q *Queue) isBroken() bool {
+// outdated tells that memory may not be what the file says.
+func (q *Queue) outdated() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.broken
+	return q.broken || q.file != q.v.Generation()
 }
 
-// appending is one Append on its way.
-type appending struct {
+// adding is one Append on its way.
+type adding struct {
 	record wire.Record
 	also   []vault.Put
 }
 
-func (a *appending) apply(q *Queue) act {
-	return func(tx *bbolt.Tx, g *group) (func(*memory), error, error) {
+func (q *Queue) adding(a *adding) act {
+	return func(tx *bbolt.Tx, g *group) (error, error) {
 		id, err := uuid.Parse(a.record.ID)
 		if err != nil {
-			return nil, fault.At(fault.InvalidArgument, "id", "must be a UUID"), nil
+			return fault.At(fault.InvalidArgument, "id", "must be a UUID"), nil
 		}
-		if seq, taken := lookUp(tx, id); taken {
-			return a.again(q, tx, seq)
+		if pos, taken := lookUp(tx, id); taken {
+			return q.again(tx, g, pos, a)
 		}
-		a.record.Sequence = g.last + 1
-		sealed, err := q.encode(a.record)
+		pos := g.st.Last + 1
+		a.record.Epoch, a.record.Sequence, a.record.Prev = g.st.Epoch, pos-g.st.Base, g.st.Head
+		plain, err := encode(stored{a.record, g.st.Lived})
 		if err != nil {
-			return nil, err, nil
+			return err, nil
 		}
-		if full, broken := q.admit(tx, g, len(sealed)); full != nil || broken != nil {
-			return nil, full, broken
+		if full, broken := q.admit(tx, g, int64(len(plain)+sealing)); full != nil || broken != nil {
+			return full, broken
 		}
-		records := vault.Fill(bucket(tx, recordsBucket))
 		broken := errors.Join(
-			records.SetSequence(a.record.Sequence),
-			records.Put(key(a.record.Sequence), sealed),
-			bucket(tx, idsBucket).Put(id[:], key(a.record.Sequence)),
+			q.v.Put(tx, recordsBucket, key(pos), plain),
+			ids(tx).Put(id[:], key(pos)),
 			q.v.ApplyIn(tx, a.also),
 		)
-		g.last, g.records, g.bytes = a.record.Sequence, g.records+1, g.bytes+int64(len(sealed))
-		added := item{seq: a.record.Sequence, size: len(sealed), at: a.record.At, id: a.record.ID}
-		return func(m *memory) {
-			m.last = added.seq
-			m.pending = append(m.pending, added)
-			m.pendingBytes += int64(added.size)
-		}, nil, broken
+		g.added(pos, size(tx, pos), a.record)
+		return nil, broken
 	}
+}
+
+func (g *group) added(pos uint64, size int, r wire.Record) {
+	if g.st.Waiting.N == 0 {
+		g.st.Low, g.st.OldestAt = pos, r.At
+	}
+	g.st.count(pos, mark{}, size, 1)
+	g.st.newer(r.At)
+	g.st.Last, g.st.Head = pos, wire.After(r)
+	g.wrote = true
 }
 
 // again answers an append whose ID is stored: the same content is a success, whose puts
 // are written again.
-func (a *appending) again(q *Queue, tx *bbolt.Tx, seq uint64) (func(*memory), error, error) {
-	stored, err := q.read(tx, seq)
+func (q *Queue) again(tx *bbolt.Tx, g *group, pos uint64, a *adding) (refusal, broken error) {
+	is, err := q.read(tx, pos)
 	if err != nil {
-		return nil, err, nil
+		return err, nil
 	}
-	if !sameContent(stored, a.record) {
-		return nil, conflict(), nil
+	if is.ID != a.record.ID {
+		return nil, errWalk
 	}
-	a.record = stored
-	return nil, nil, q.v.ApplyIn(tx, a.also)
+	if !sameContent(is.Record, a.record) {
+		return conflict(), nil
+	}
+	a.record = is.Record
+	g.wrote = g.wrote || len(a.also) > 0
+	return nil, q.v.ApplyIn(tx, a.also)
 }
 
 // admit refuses a record that would go over a limit. Kept records make room first.
-func (q *Queue) admit(tx *bbolt.Tx, g *group, size int) (full, broken error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	need := q.m.pendingBytes + g.bytes + int64(size)
-	if len(q.m.pending)+g.records >= q.limits.MaxRecords || need > q.limits.MaxBytes {
+func (q *Queue) admit(tx *bbolt.Tx, g *group, size int64) (full, broken error) {
+	need := g.st.Waiting.Bytes + g.st.Dead.Bytes + size
+	if g.st.Waiting.N >= q.limits.MaxRecords || need > q.limits.MaxBytes {
 		return fault.New(fault.QueueFull, "the terminal holds as many unsent records as it can; nothing was dropped"), nil
 	}
-	kept := q.m.keptBytes
-	for len(q.m.kept) > 0 && need+kept > q.limits.MaxBytes {
-		if err := q.remove(tx, q.m.kept[0].seq); err != nil {
-			return nil, err
-		}
-		kept -= int64(q.m.kept[0].size)
-		q.m.forget(1) // a commit that fails after this reloads memory or leaves it smaller than the file, which is safe
+	if over := need + g.st.Kept.Bytes - q.limits.MaxBytes; over > 0 {
+		return nil, q.makeRoom(tx, g, over)
 	}
 	return nil, nil
 }
 
-// forget drops the n oldest kept records from memory.
-func (m *memory) forget(n int) {
-	for _, i := range m.kept[:n] {
-		m.keptBytes -= int64(i.size)
-		delete(m.unanswered, i.id)
+// roomShare is which part of MaxBytes is freed beyond what is needed, so that the marks are
+// not gone through for every record of a queue that stays full of kept ones.
+const roomShare = 64
+
+// makeRoom removes the oldest kept records, of at least so many bytes.
+func (q *Queue) makeRoom(tx *bbolt.Tx, g *group, over int64) error {
+	over += q.limits.MaxBytes / roomShare
+	var old []uint64
+	c := marks(tx).Cursor()
+	for k, sealed := c.First(); k != nil && over > 0; k, sealed = c.Next() {
+		pos := position(k)
+		m, err := q.openMark(pos, sealed)
+		if err != nil {
+			return errWalk
+		}
+		if m.kept() {
+			old = append(old, pos)
+			over -= int64(size(tx, pos))
+		}
 	}
-	m.kept = slices.Delete(m.kept, 0, n)
+	for _, pos := range old {
+		if err := q.remove(tx, g, pos); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove deletes a kept record with its mark and its place in the index.
-func (q *Queue) remove(tx *bbolt.Tx, seq uint64) error {
-	if r, err := q.read(tx, seq); err == nil {
-		if id, err := uuid.Parse(r.ID); err == nil {
-			if err := bucket(tx, idsBucket).Delete(id[:]); err != nil {
-				return err
-			}
+func (q *Queue) remove(tx *bbolt.Tx, g *group, pos uint64) error {
+	m, err := q.look(tx, pos)
+	if err != nil {
+		return errWalk
+	}
+	if m.ID == "" { // of layout 1
+		if r, err := q.read(tx, pos); err == nil {
+			m.ID = r.ID
 		}
 	}
-	return errors.Join(
-		bucket(tx, recordsBucket).Delete(key(seq)),
-		bucket(tx, marksBucket).Delete(key(seq)),
-	)
-}
-
-func (q *Queue) settle(receipt wire.Receipt) act {
-	return func(tx *bbolt.Tx, _ *group) (func(*memory), error, error) {
-		now := q.source.Now()
-		waiting := q.waiting()
-		moved := map[uint64]mark{}
-		for _, res := range receipt.Results {
-			i, ok := waiting[res.ID]
-			if !ok || res.Status == wire.Retry {
-				continue
-			}
-			m := mark{Status: res.Status, Code: short(res.Code), At: now.UnixMilli()}
-			switch res.Status {
-			case wire.Accepted, wire.Duplicate:
-				if r, err := q.read(tx, i.seq); err == nil && r.WantsAnswer() {
-					m.Wanted, m.Answered = r.ID, q.isEarly(r.ID)
-				}
-			case wire.Rejected, wire.Conflict:
-			default:
-				continue
-			}
-			if err := q.putMark(tx, i.seq, m); err != nil {
-				return nil, nil, err
-			}
-			moved[i.seq] = m
-		}
-		return func(m *memory) { m.move(moved) }, nil, nil
+	g.wrote = true
+	g.st.count(pos, m, size(tx, pos), -1)
+	var unlisted error
+	if id, err := uuid.Parse(m.ID); err == nil {
+		unlisted = ids(tx).Delete(id[:])
 	}
+	return errors.Join(unlisted, q.v.Delete(tx, recordsBucket, key(pos)), q.v.Delete(tx, marksBucket, key(pos)))
 }
 
-func (q *Queue) isEarly(id string) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.m.early[id]
-}
-
-func (q *Queue) waiting() map[string]item {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	w := make(map[string]item, len(q.m.pending))
-	for _, i := range q.m.pending {
-		w[i.id] = i
+// remark gives a record another mark.
+func (q *Queue) remark(tx *bbolt.Tx, g *group, pos uint64, from, to mark) error {
+	n := size(tx, pos)
+	g.st.count(pos, from, n, -1)
+	g.st.count(pos, to, n, 1)
+	if to.waits() {
+		g.st.Low = min(g.st.Low, pos)
 	}
-	return w
+	g.wrote, g.moved = true, true
+	return q.putMark(tx, pos, to)
 }
 
-// move takes records that got a mark out of the pending ones.
-func (m *memory) move(marks map[uint64]mark) {
-	m.pending = slices.DeleteFunc(m.pending, func(i item) bool {
-		done, ok := marks[i.seq]
-		if ok {
-			m.pendingBytes -= int64(i.size)
-			done.Answered = done.Answered || m.early[i.id] // it may have come since the mark was written
-			delete(m.early, i.id)
-			m.settled(i, done)
-		}
-		return ok
-	})
-}
-
-// bury makes dead letters of records whose bytes do not open.
-func (q *Queue) bury(seqs []uint64) act {
-	return func(tx *bbolt.Tx, _ *group) (func(*memory), error, error) {
-		marks := map[uint64]mark{}
-		for _, seq := range seqs {
-			marks[seq] = mark{Damaged: true, At: q.source.Now().UnixMilli()}
-		}
-		return func(m *memory) { m.move(marks) }, nil, q.markDamaged(tx, seqs)
+// advance finds the oldest record that waits. Those on the way whose bytes do not open
+// become dead letters.
+func (q *Queue) advance(tx *bbolt.Tx, g *group) error {
+	if !g.moved {
+		return nil
 	}
-}
-
-func (q *Queue) markAnswered(ids []string) act {
-	return func(tx *bbolt.Tx, _ *group) (func(*memory), error, error) {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		for _, id := range ids {
-			seq, ok := q.m.unanswered[id]
-			if !ok {
-				continue
-			}
-			m, ok := q.getMark(seq, bucket(tx, marksBucket).Get(key(seq)))
-			if !ok {
-				continue
-			}
-			m.Answered = true
-			if err := q.putMark(tx, seq, m); err != nil {
-				return nil, nil, err
-			}
+	c := records(tx).Cursor()
+	for k, sealed := c.Seek(key(g.st.Low)); k != nil && g.st.Waiting.N > 0; k, sealed = c.Next() {
+		pos := position(k)
+		m, err := q.look(tx, pos)
+		if err != nil {
+			return errWalk
 		}
-		return func(m *memory) {
-			for _, id := range ids {
-				delete(m.unanswered, id)
-			}
-		}, nil, nil
+		if !m.waits() {
+			continue
+		}
+		r, err := q.open(pos, sealed)
+		if err == nil {
+			g.st.Low, g.st.OldestAt = pos, r.At
+			return nil
+		}
+		if err := q.remark(tx, g, pos, m, g.damaged(m)); err != nil {
+			return err
+		}
 	}
-}
-
-func (q *Queue) saveAnswers(cursor uint64, puts []vault.Put) act {
-	return func(tx *bbolt.Tx, _ *group) (func(*memory), error, error) {
-		if cursor < q.Cursor() {
-			return nil, fault.At(fault.Conflict, "cursor", "must not go back"), nil
-		}
-		broken := errors.Join(
-			q.putState(tx, cursorKey, binary.BigEndian.AppendUint64(nil, cursor)),
-			q.v.ApplyIn(tx, puts),
-		)
-		return func(m *memory) { m.cursor = max(m.cursor, cursor) }, nil, broken
+	if g.st.Waiting.N > 0 {
+		return errWalk
 	}
+	g.st.Low, g.st.OldestAt = g.st.Last+1, time.Time{}
+	return nil
 }
 
-func (q *Queue) trim(before time.Time, removed *int) act {
-	return func(tx *bbolt.Tx, _ *group) (func(*memory), error, error) {
-		q.mu.Lock()
-		old := make([]uint64, 0, trimGroup)
-		for _, i := range q.m.kept {
-			if i.at.Before(before) && len(old) < trimGroup {
-				old = append(old, i.seq)
-			}
-		}
-		q.mu.Unlock()
-		for _, seq := range old {
-			if err := q.remove(tx, seq); err != nil {
-				return nil, nil, err
-			}
-		}
-		*removed = len(old)
-		return func(m *memory) { m.drop(old) }, nil, nil
-	}
+// damaged is the mark of a record whose bytes do not open.
+func (g *group) damaged(m mark) mark {
+	return mark{ID: m.ID, Damaged: true, At: g.now.UnixMilli(), Lived: g.st.Lived}
 }
-
-// drop forgets the kept records with these sequences, which rise.
-func (m *memory) drop(seqs []uint64) {
-	m.kept = slices.DeleteFunc(m.kept, func(i item) bool {
-		_, gone := slices.BinarySearch(seqs, i.seq)
-		if gone {
-			m.keptBytes -= int64(i.size)
-			delete(m.unanswered, i.id)
-		}
-		return gone
-	})
-}
-
-// short keeps a code from outside within bounds.
-func short(code string) string { return code[:min(len(code), 64)] }
