@@ -47,6 +47,14 @@ func TestValidateTellsEveryFaultAtOnce(t *testing.T) {
 		"payer twice":     {func(p *profile.Profile) { p.Payers = append(p.Payers, p.Payers[0]) }, []string{"payers[1].id"}},
 		"bad payer": {func(p *profile.Profile) { p.Payers[0] = profile.Payer{ID: "X Y", Recipient: "age1"} },
 			[]string{"payers[0].id", "payers[0].name", "payers[0].recipient"}},
+		"sync keys": {func(p *profile.Profile) {
+			p.ReceiptKeys = []profile.ReceiptKey{{ID: "rcp_1", PublicKey: make([]byte, 32)}, {ID: "rcp_1", PublicKey: make([]byte, 31)}, {ID: "A"}}
+			p.ExportRecipient, p.SpreadMS = "age1", profile.MaxSpreadMS+1
+		}, []string{"receipt_keys[1].id", "receipt_keys[1].public_key", "receipt_keys[2].id", "receipt_keys[2].public_key", "export_recipient", "spread_ms"}},
+		"in sync": {func(p *profile.Profile) {
+			p.ReceiptKeys = []profile.ReceiptKey{{ID: "rcp_1", PublicKey: make([]byte, 32)}}
+			p.ExportRecipient, p.SpreadMS = recipient, profile.DefaultSpreadMS
+		}, nil},
 		"slow":     {func(p *profile.Profile) { p.AnswerTimeoutMS = 10_001; p.LockAfterMS = 29_999 }, []string{"answer_timeout_ms", "lock_after_ms"}},
 		"many":     {func(p *profile.Profile) { p.Payers = make([]profile.Payer, 17) }, nil},
 		"long":     {func(p *profile.Profile) { p.OfficeName = strings.Repeat("あ", 101) }, []string{"office_name"}},

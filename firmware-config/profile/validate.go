@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"regexp"
@@ -23,16 +24,20 @@ const (
 	MaxAnswerTimeoutMS = 10_000 // past ten seconds a receptionist records and goes on
 	MinLockAfterMS     = 30_000
 	MaxLockAfterMS     = 3_600_000
+	MaxReceiptKeys     = 8
+	MaxSpreadMS        = 3_600_000
 )
 
 // The times that a backend publishes where nobody chose others.
 const (
 	DefaultAnswerTimeoutMS = 10_000
 	DefaultLockAfterMS     = 300_000
+	DefaultSpreadMS        = 300_000
 )
 
 var (
 	payerID      = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	keyID        = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 	institution  = regexp.MustCompile(`^[0-9]{10}$`)
 	municipality = regexp.MustCompile(`^[0-9]{6}$`)
 )
@@ -61,6 +66,7 @@ func (p Profile) Validate() error {
 	c.between(p.AnswerTimeoutMS, MinAnswerTimeoutMS, MaxAnswerTimeoutMS, "answer_timeout_ms")
 	c.between(p.LockAfterMS, MinLockAfterMS, MaxLockAfterMS, "lock_after_ms")
 	p.validatePayers(&c)
+	p.validateSync(&c)
 	return errors.Join(c...)
 }
 
@@ -77,6 +83,24 @@ func (p Profile) validatePayers(c *collector) {
 		_, err := age.ParseX25519Recipient(payer.Recipient)
 		c.that(err == nil, at+".recipient", "must be an age X25519 recipient (age1…)")
 	}
+}
+
+// validateSync checks what the sync of records needs.
+func (p Profile) validateSync(c *collector) {
+	c.that(len(p.ReceiptKeys) <= MaxReceiptKeys, "receipt_keys", "must be at most %d", MaxReceiptKeys)
+	seen := map[string]bool{}
+	for i, key := range p.ReceiptKeys[:min(len(p.ReceiptKeys), MaxReceiptKeys)] {
+		at := fmt.Sprintf("receipt_keys[%d]", i)
+		c.that(keyID.MatchString(key.ID), at+".id", "must be 1 to 64 small letters, digits, underlines or hyphens")
+		c.that(!seen[key.ID], at+".id", "stands twice")
+		seen[key.ID] = true
+		c.that(len(key.PublicKey) == ed25519.PublicKeySize, at+".public_key", "must have %d bytes", ed25519.PublicKeySize)
+	}
+	if p.ExportRecipient != "" {
+		_, err := age.ParseX25519Recipient(p.ExportRecipient)
+		c.that(err == nil, "export_recipient", "must be an age X25519 recipient (age1…)")
+	}
+	c.between(p.SpreadMS, 0, MaxSpreadMS, "spread_ms")
 }
 
 func isName(s string) bool {

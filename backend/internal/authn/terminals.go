@@ -54,7 +54,8 @@ type Granted struct {
 var errAssertion = fault.New(fault.Unauthenticated, "the terminal's assertion cannot be used")
 
 // Grant answers a client-credentials request (RFC 6749 section 4.4) whose client proves
-// itself by private_key_jwt (RFC 7523 section 2.2) with ES256.
+// itself by private_key_jwt (RFC 7523 section 2.2) with ES256. With a fresh nonce of ours in
+// the assertion the terminal's own times are not looked at.
 func (s *Terminals) Grant(ctx context.Context, form url.Values) (Granted, error) {
 	for _, values := range form {
 		if len(values) != 1 {
@@ -103,24 +104,51 @@ func (s *Terminals) authenticate(ctx context.Context, raw string) (actor.Termina
 	return who, s.spend(ctx, id, claims)
 }
 
-func (s *Terminals) parse(raw, id string, key *ecdsa.PublicKey) (jwt.RegisteredClaims, error) {
-	var c jwt.RegisteredClaims
-	_, err := strictParser(s.Now, id, s.audience).ParseWithClaims(raw, &c, func(token *jwt.Token) (any, error) {
+// assertionClaims are the claims of RFC 7523 and, for a terminal whose clock is wrong, a
+// nonce of ours in place of a time.
+type assertionClaims struct {
+	jwt.RegisteredClaims
+	Nonce *string `json:"nonce,omitempty"`
+
+	until time.Time // how long the assertion must not come again
+}
+
+func (s *Terminals) parse(raw, id string, key *ecdsa.PublicKey) (assertionClaims, error) {
+	var c assertionClaims
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
+	if _, err := parser.ParseWithClaims(raw, &c, func(token *jwt.Token) (any, error) {
 		return key, assertionHeaders(token)
-	})
-	if err != nil {
+	}); err != nil {
 		return c, err
 	}
-	now := s.Now()
-	switch {
-	case c.Subject != id, c.ID == "", len(c.ID) > 200, len(c.Audience) != 1:
-		return c, errors.New("a claim is missing")
-	case c.ExpiresAt.Sub(now) > AssertionLimit:
-		return c, errors.New("the assertion lives too long")
-	case c.IssuedAt != nil && c.IssuedAt.After(now):
-		return c, errors.New("the assertion comes from the future")
+	if c.Issuer != id || c.Subject != id || c.ID == "" || len(c.ID) > 200 || len(c.Audience) != 1 || c.Audience[0] != s.audience {
+		return c, errors.New("a claim is missing or wrong")
 	}
+	if c.Nonce == nil {
+		return c, s.checkTimes(&c)
+	}
+	until, ok := s.nonceLives(*c.Nonce)
+	if !ok {
+		return c, errors.New("the nonce is not ours or too old")
+	}
+	c.until = until
 	return c, nil
+}
+
+// checkTimes holds an assertion without a nonce to our clock.
+func (s *Terminals) checkTimes(c *assertionClaims) error {
+	now := s.Now()
+	err := jwt.NewValidator(jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithTimeFunc(s.Now)).Validate(c.RegisteredClaims)
+	switch {
+	case err != nil:
+		return err
+	case c.ExpiresAt.Sub(now) > AssertionLimit:
+		return errors.New("the assertion lives too long")
+	case c.IssuedAt != nil && c.IssuedAt.After(now):
+		return errors.New("the assertion comes from the future")
+	}
+	c.until = c.ExpiresAt.Time
+	return nil
 }
 
 // assertionHeaders allows alg, typ and kid alone; typ says nothing, "JWT" or what RFC
@@ -140,11 +168,15 @@ func assertionHeaders(token *jwt.Token) error {
 	return nil
 }
 
-// spend lets an assertion be used once.
-func (s *Terminals) spend(ctx context.Context, id string, c jwt.RegisteredClaims) error {
+// spend lets an assertion, and the nonce in it, be used once.
+func (s *Terminals) spend(ctx context.Context, id string, c assertionClaims) error {
 	var fresh bool
 	err := s.Run.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
-		fresh, err = s.Rows.SpendAssertion(ctx, t, id, hashOf(c.ID), c.ExpiresAt.Time)
+		fresh, err = s.Rows.SpendAssertion(ctx, t, id, hashOf(c.ID), c.until)
+		if err != nil || !fresh || c.Nonce == nil {
+			return err
+		}
+		fresh, err = s.Rows.SpendAssertion(ctx, t, id, hashOf("nonce "+*c.Nonce), c.until)
 		return err
 	})
 	if err != nil {

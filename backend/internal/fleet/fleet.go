@@ -1,5 +1,6 @@
 // Package fleet keeps the offices of a cell and the terminals in them: who may enrol one,
-// which key it proves itself with, what it is told, and when it was last heard of.
+// which key it proves itself with, what it is told, when it was last heard of and what it
+// then said of its own health.
 //
 // It promises: a one-time code has at least 80 secret bits, is shown once, kept as a hash,
 // lives at most 15 minutes, belongs to one office, dies after five wrong secrets and
@@ -91,6 +92,13 @@ type Rows interface {
 	Disable(ctx context.Context, t tx.Tx, m identity.MunicipalityCode, id string, now time.Time) (bool, error)
 	// Contact notes when the terminal was heard of.
 	Contact(ctx context.Context, t tx.Tx, id string, at time.Time) error
+	// PutHealth keeps the health in place of the one before.
+	PutHealth(ctx context.Context, t tx.Tx, terminal string, h Health) error
+	// Health gives what these terminals said last; those that said nothing are absent.
+	Health(ctx context.Context, terminals []string) (map[string]Health, error)
+	// Silent counts the terminals in use, those of them not heard of since the time, and the
+	// records that terminals said they hold.
+	Silent(ctx context.Context, since time.Time) (Silence, error)
 }
 
 // Limits of lists and of writing down contacts.
@@ -99,7 +107,7 @@ const (
 	ContactEvery = 30 * time.Second // one write per terminal in this time
 )
 
-// Deps are what a Fleet works with; all are needed but Payers.
+// Deps are what a Fleet works with; all are needed down to Rand.
 type Deps struct {
 	Runner tx.Runner
 	Rows   Rows
@@ -110,6 +118,10 @@ type Deps struct {
 	Payers []profile.Payer
 	// TokenAudience is told to a terminal at its enrolment: the "aud" of its assertions.
 	TokenAudience string
+	// ReceiptKeys, ExportRecipient and SpreadMS are published to all terminals; see profile.
+	ReceiptKeys     []profile.ReceiptKey
+	ExportRecipient string
+	SpreadMS        int64
 }
 
 // Fleet is safe for concurrent use.
@@ -119,11 +131,12 @@ type Fleet struct {
 
 	mu       sync.Mutex
 	contacts map[string]time.Time // last written, by terminal
+	healths  map[string]written   // last written, by terminal
 }
 
 // New makes a Fleet.
 func New(d Deps) *Fleet {
-	return &Fleet{Deps: d, ids: handle.Source{Now: d.Now, Rand: d.Rand}, contacts: map[string]time.Time{}}
+	return &Fleet{Deps: d, ids: handle.Source{Now: d.Now, Rand: d.Rand}, contacts: map[string]time.Time{}, healths: map[string]written{}}
 }
 
 // IssueCode makes a one-time code for an office of the officer's municipality.
@@ -332,6 +345,7 @@ func (f *Fleet) Profile(ctx context.Context, who actor.Terminal, _ audit.Purpose
 		OfficeName: x.Office.Name, Institution: x.Office.Institution, Municipality: string(x.Office.Municipality),
 		Payers:          []profile.Payer{},
 		AnswerTimeoutMS: profile.DefaultAnswerTimeoutMS, LockAfterMS: profile.DefaultLockAfterMS,
+		ReceiptKeys: f.ReceiptKeys, ExportRecipient: f.ExportRecipient, SpreadMS: f.SpreadMS,
 	}
 	if p.Class.MayCheckInsurance() {
 		p.Payers = append(p.Payers, f.Payers...)

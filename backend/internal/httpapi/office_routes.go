@@ -135,6 +135,9 @@ func protectionPages(o *office.Office) []Route {
 // OfficeErrorPage shows faults in the console's own words.
 func OfficeErrorPage(o *office.Office) ErrorPage {
 	return func(r office.Request, p *apiv1.Problem) office.Page {
+		if p.Reason != "" {
+			return o.FailedFor(r, p.Status, p.Reason, p.Trace)
+		}
 		return o.Failed(r, p.Status, fault.Code(p.Code), p.Trace)
 	}
 }

@@ -3,9 +3,13 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -22,6 +26,8 @@ type Request struct {
 	Header http.Header
 	Query  url.Values
 	Body   []byte // at most the route's limit, not decompressed
+	// From is the address of the connection; behind a proxy that is the proxy's.
+	From netip.Addr
 }
 
 // Response is what a Raw handler answers. Status 0 means 200.
@@ -41,12 +47,26 @@ func Raw[A any](method, path string, rule Rule[A], h func(context.Context, A, Re
 			out, err := raw(s, ctx, r, c, rule, h)
 			if err != nil {
 				s.answer(c, s.problemOf(ctx, r, err))
+				setSlot(c, err)
 				return nil
 			}
 			write(c, out)
 			return nil
 		})
 	})
+}
+
+// slotted is what an error of any package implements to say when to come again.
+type slotted interface {
+	error
+	RetryAfter() time.Duration
+}
+
+// setSlot names the caller's own time in place of the usual one.
+func setSlot(c *fiber.Ctx, err error) {
+	if s, ok := errors.AsType[slotted](err); ok {
+		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(int64((s.RetryAfter()+time.Second-1)/time.Second), 10))
+	}
 }
 
 func raw[A any](s *Server, ctx context.Context, r Route, c *fiber.Ctx, rule Rule[A], h func(context.Context, A, Request) (Response, error)) (Response, error) {
@@ -76,7 +96,13 @@ func requestOf(c *fiber.Ctx, r Route) (Request, error) {
 		Header: headersOf(c),
 		Query:  query,
 		Body:   bytes.Clone(body),
+		From:   addressOf(c),
 	}, nil
+}
+
+func addressOf(c *fiber.Ctx) netip.Addr {
+	from, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	return from
 }
 
 func paramsOf(c *fiber.Ctx) map[string]string {

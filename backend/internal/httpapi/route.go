@@ -26,6 +26,8 @@ type Route struct {
 	deadline  time.Duration
 	limit     int
 	install   func(*Server, Route)
+	// refuse answers a request that the fence holds; nil: a problem.
+	refuse func(*Server, *fiber.Ctx, Route, error)
 }
 
 // Within gives the route its own deadline.

@@ -23,7 +23,7 @@ const officePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; i
 // unsafe method is refused unless the browser says that our own page sent it.
 func Screen[A any](method, path string, rule Rule[A], h func(context.Context, A, office.Request) (office.Page, error)) Route {
 	rule.mustExist(path)
-	return newRoute(method, path, rule.name, func(s *Server, r Route) {
+	r := newRoute(method, path, rule.name, func(s *Server, r Route) {
 		s.handle(r, func(c *fiber.Ctx) error {
 			ctx := c.UserContext()
 			req, err := pageRequest(c, r)
@@ -38,6 +38,11 @@ func Screen[A any](method, path string, rule Rule[A], h func(context.Context, A,
 			return nil
 		})
 	})
+	r.refuse = func(s *Server, c *fiber.Ctx, r Route, held error) {
+		req, _ := pageRequest(c, r) // what cannot be read is not shown
+		writePage(c, s.errorPage(c.UserContext(), r, req, held))
+	}
+	return r
 }
 
 func screen[A any](s *Server, ctx context.Context, r Route, c *fiber.Ctx, rule Rule[A], req office.Request, h func(context.Context, A, office.Request) (office.Page, error)) (office.Page, error) {

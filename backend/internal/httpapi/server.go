@@ -50,6 +50,8 @@ type Config struct {
 	LastMoment time.Duration
 	// TLS, when set, is what the listener speaks.
 	TLS *tls.Config
+	// Fence, when set, is asked before each outward route.
+	Fence Fence
 	// ErrorPage writes the page for a Screen that failed.
 	ErrorPage ErrorPage
 	// Observe, when set, is told about each answered request.
@@ -109,6 +111,7 @@ func New(c Config) (*Server, error) {
 	apiv1.Prepare()
 	s.api = humafiber.New(s.app, s.humaConfig())
 	for _, r := range c.Routes {
+		s.fence(r)
 		r.install(s, r)
 	}
 	return s, nil

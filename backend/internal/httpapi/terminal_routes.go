@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -27,7 +28,7 @@ type TrustBundler interface {
 type TerminalDeps struct {
 	Fleet  *fleet.Fleet
 	Intake *intake.Intake
-	Tokens Granter
+	Tokens TokenDesk
 	Trust  TrustBundler
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -37,12 +38,14 @@ type TerminalDeps struct {
 func TerminalRoutes(d TerminalDeps) []Route {
 	t := terminalFace{
 		TerminalDeps: d,
-		perTerminal:  newLimiter(terminalBurst, terminalRefill, d.Now),
-		enrolments:   newLimiter(enrolBurst, enrolRefill, d.Now),
+		perTerminal:  newLimiter(terminalBurst, terminalRefill, maxCallers, d.Now),
+		enrolments:   newPublicLimiter(enrolBurst, enrolRefill, enrolAllBurst, enrolAllRefill, d.Now),
+		nonces:       newPublicLimiter(nonceBurst, nonceRefill, nonceAllBurst, nonceAllRefill, d.Now),
 	}
 	return []Route{
 		Raw(http.MethodPost, "/terminal/v1/enrol", Public, t.enrol).Limit(wire.MaxEnrolmentBytes),
 		TerminalTokenRoute(d.Tokens),
+		Raw(http.MethodGet, "/terminal/v1/nonce", Public, t.nonce),
 		Raw(http.MethodPost, "/terminal/v1/batches", TerminalOnly, t.limited(t.batch)).Limit(wire.MaxCompressedBatch),
 		Raw(http.MethodGet, "/terminal/v1/answers", TerminalOnly, t.limited(t.answers)).Within(intake.MaxWait + DefaultDeadline),
 		Raw(http.MethodGet, "/terminal/v1/profile", TerminalOnly, t.limited(t.profile)),
@@ -53,7 +56,34 @@ func TerminalRoutes(d TerminalDeps) []Route {
 type terminalFace struct {
 	TerminalDeps
 	perTerminal *limiter
-	enrolments  *limiter
+	enrolments  *publicLimiter
+	nonces      *publicLimiter
+}
+
+// publicLimiter bounds what nobody proved: each address, and all together.
+type publicLimiter struct{ each, all *limiter }
+
+func newPublicLimiter(burst int, refill time.Duration, allBurst int, allRefill time.Duration, now func() time.Time) *publicLimiter {
+	return &publicLimiter{each: newLimiter(burst, refill, maxAddresses, now), all: newLimiter(allBurst, allRefill, 1, now)}
+}
+
+// take asks the address first: one that is over its limit takes nothing from the others.
+func (l *publicLimiter) take(from netip.Addr) error {
+	if err := l.each.take(network(from)); err != nil {
+		return err
+	}
+	return l.all.take("")
+}
+
+// network is whom an address counts as: of IPv6 a household or an office has the first 64 bits.
+func network(from netip.Addr) string {
+	from = from.Unmap()
+	if from.Is6() {
+		if p, err := from.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return from.String()
 }
 
 type terminalHandler = func(context.Context, actor.Terminal, Request) (Response, error)
@@ -74,7 +104,7 @@ func (t terminalFace) limited(h terminalHandler) terminalHandler {
 }
 
 func (t terminalFace) enrol(ctx context.Context, who actor.Anyone, in Request) (Response, error) {
-	if err := t.enrolments.take(""); err != nil {
+	if err := t.enrolments.take(in.From); err != nil {
 		return Response{}, err
 	}
 	if err := mustBe(in, "application/json"); err != nil {
@@ -91,6 +121,17 @@ func (t terminalFace) enrol(ctx context.Context, who actor.Anyone, in Request) (
 	return jsonResponse(done)
 }
 
+func (t terminalFace) nonce(ctx context.Context, _ actor.Anyone, in Request) (Response, error) {
+	if err := t.nonces.take(in.From); err != nil {
+		return Response{}, err
+	}
+	n, err := t.Tokens.Nonce(ctx)
+	if err != nil {
+		return Response{}, err
+	}
+	return jsonResponse(n)
+}
+
 func (t terminalFace) batch(ctx context.Context, who actor.Terminal, in Request) (Response, error) {
 	if err := mustBe(in, wire.BatchContentType); err != nil {
 		return Response{}, err
@@ -103,7 +144,20 @@ func (t terminalFace) batch(ctx context.Context, who actor.Terminal, in Request)
 	if err != nil {
 		return Response{}, err
 	}
+	t.health(ctx, who, b.Health)
 	return jsonResponse(receipt)
+}
+
+// health keeps what the terminal said of itself. What cannot be kept does not stop its
+// records.
+func (t terminalFace) health(ctx context.Context, who actor.Terminal, jws string) {
+	if jws == "" {
+		return
+	}
+	if err := t.Fleet.NoteHealth(ctx, who, audit.TerminalOperation, jws); err != nil {
+		t.Log.LogAttrs(ctx, slog.LevelWarn, "cannot note a terminal's health",
+			slog.String("terminal", who.ID), slog.String("error", withoutValues(err.Error())))
+	}
 }
 
 func mustBe(in Request, want string) error {

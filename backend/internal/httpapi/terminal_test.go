@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ import (
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/civil"
+	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/wire"
 )
@@ -491,16 +493,67 @@ func TestATerminalThatAsksTooOftenWaits(t *testing.T) {
 	}
 }
 
-func TestTheLimiterForgetsCallers(t *testing.T) {
+func TestTheLimiterKeepsItsWordInAFlood(t *testing.T) {
 	now := storetest.Now()
-	l := newLimiter(2, time.Second, func() time.Time { return now })
-	for i := range maxBuckets {
+	const most = 50
+	l := newLimiter(2, time.Second, most, func() time.Time { return now })
+	for range 2 {
+		if err := l.take("greedy"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range most - 1 {
 		if err := l.take(fmt.Sprint(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := l.take("one more"); err != nil || len(l.buckets) > maxBuckets {
-		t.Errorf("%d callers, error %v", len(l.buckets), err)
+	through := 0
+	for i := range 20 * most {
+		if l.take(fmt.Sprint("stranger ", i)) == nil {
+			through++
+		}
+	}
+	if n := len(l.young) + len(l.old); through != 2 || n > most {
+		t.Errorf("%d strangers came through, %d callers are kept", through, n)
+	}
+	if err := l.take("greedy"); fault.CodeOf(err) != fault.RateLimited {
+		t.Errorf("the flood freed one who was over the limit: %v", err)
+	}
+	if err := l.take("7"); err != nil {
+		t.Errorf("the flood stopped one who was known: %v", err)
+	}
+	now = now.Add(time.Second) // half of a while: one request each
+	if l.take("greedy") != nil || l.take("greedy") == nil {
+		t.Error("a second gives one request")
+	}
+	now = now.Add(time.Hour)
+	for i := range most {
+		if err := l.take(fmt.Sprint("later ", i)); err != nil {
+			t.Fatalf("caller %d after all buckets are full: %v", i, err)
+		}
+	}
+}
+
+func TestAddressesAreLimitedEachAndTogether(t *testing.T) {
+	now := storetest.Now()
+	l := newPublicLimiter(2, time.Second, 5, time.Second, func() time.Time { return now })
+	through := func(address string, times int) (n int) {
+		for range times {
+			if l.take(netip.MustParseAddr(address)) == nil {
+				n++
+			}
+		}
+		return n
+	}
+	for i, c := range []struct {
+		address string
+		want    int
+	}{
+		{"192.0.2.1", 2}, {"::ffff:192.0.2.1", 0}, {"2001:db8::1", 2}, {"2001:db8::2:1", 0}, {"2001:db8:0:1::1", 1}, {"192.0.2.9", 0},
+	} {
+		if got := through(c.address, 3); got != c.want {
+			t.Errorf("%d, %s: %d requests, want %d", i, c.address, got, c.want)
+		}
 	}
 }
 

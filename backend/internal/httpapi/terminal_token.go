@@ -8,6 +8,7 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/authn"
+	"madoguchi.example/shared/wire"
 )
 
 // maxTokenForm is the largest form that the token endpoint reads.
@@ -16,6 +17,13 @@ const maxTokenForm = 16 << 10
 // Granter gives terminals tokens. *authn.Terminals implements it.
 type Granter interface {
 	Grant(ctx context.Context, form url.Values) (authn.Granted, error)
+}
+
+// TokenDesk gives terminals tokens, and nonces for those whose clock is wrong.
+// *authn.Terminals implements it.
+type TokenDesk interface {
+	Granter
+	Nonce(ctx context.Context) (wire.Nonce, error)
 }
 
 // TerminalTokenRoute binds the terminals' token endpoint.

@@ -54,7 +54,7 @@ func limitedCitizen[I, O any](l *limiter, h func(context.Context, actor.Citizen,
 // CitizenRoutes binds everything that a signed-in citizen does.
 func CitizenRoutes(d CitizenDeps) []Route {
 	f := citizenFace{d}
-	all, issues := newLimiter(citizenBurst, citizenRefill, d.Now), newLimiter(issueBurst, issueRefill, d.Now)
+	all, issues := newLimiter(citizenBurst, citizenRefill, maxCallers, d.Now), newLimiter(issueBurst, issueRefill, maxCallers, d.Now)
 	routes := []Route{
 		Bind(apiv1.GetMe, CitizenOnly, limitedCitizen(all, f.me)),
 		Bind(apiv1.IssueCert, CitizenOnly, limitedCitizen(issues, f.issue)),

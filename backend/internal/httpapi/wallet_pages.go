@@ -33,7 +33,7 @@ func (f walletFace) pages() []Route {
 // in its cookie. An answer is refused unless the browser says that our own page sent it.
 func (f walletFace) page(method, path string, h consentPage) Route {
 	Public.mustExist(path)
-	return newRoute(method, path, Public.name, func(s *Server, r Route) {
+	route := newRoute(method, path, Public.name, func(s *Server, r Route) {
 		s.handle(r, func(c *fiber.Ctx) error {
 			ctx := c.UserContext()
 			in, err := consentRequest(c, r)
@@ -52,6 +52,12 @@ func (f walletFace) page(method, path string, h consentPage) Route {
 			return nil
 		})
 	})
+	route.refuse = func(s *Server, c *fiber.Ctx, r Route, held error) {
+		in, _ := consentRequest(c, r) // what cannot be read is not shown
+		p := s.problemOf(c.UserContext(), r, held)
+		writeConsent(c, f.Pages.Failed(in, p.Status, fault.Code(p.Code), p.Trace))
+	}
+	return route
 }
 
 func consentRequest(c *fiber.Ctx, r Route) (consent.Request, error) {

@@ -35,8 +35,8 @@ const (
 
 // WalletRoutes binds the offer, the endpoints of OpenID4VCI and the consent pages.
 func WalletRoutes(d WalletDeps) ([]Route, error) {
-	f := walletFace{d, newLimiter(walletBurst, walletRefill, d.Now)}
-	offers := newLimiter(offerBurst, offerRefill, d.Now)
+	f := walletFace{d, newLimiter(walletBurst, walletRefill, maxCallers, d.Now)}
+	offers := newLimiter(offerBurst, offerRefill, maxCallers, d.Now)
 	routes := []Route{
 		Bind(apiv1.OfferToWallet, CitizenOnly, limitedCitizen(offers, f.offer)),
 		Raw(http.MethodPost, wallet.TokenPath, Public, f.limited(wallet.TokenPath, f.token)).Limit(maxWalletForm),

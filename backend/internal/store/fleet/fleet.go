@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"madoguchi.example/backend/internal/fleet"
+	"madoguchi.example/backend/internal/store/bulk"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/identity"
+	"madoguchi.example/shared/wire"
 )
 
 // Rows implements fleet.Rows on both engines.
@@ -176,4 +178,57 @@ func (r *Rows) Contact(ctx context.Context, t tx.Tx, id string, at time.Time) er
 		UPDATE terminal SET last_contact_at = $1 WHERE terminal_id = $2 AND last_contact_at < $1`,
 		sqltx.Micros(at), id)
 	return err
+}
+
+// PutHealth implements fleet.Rows.
+func (r *Rows) PutHealth(ctx context.Context, t tx.Tx, terminal string, h fleet.Health) error {
+	summary, err := wire.EncodeHealth(h.Health)
+	if err != nil {
+		return err
+	}
+	_, err = sqltx.Of(t).Exec(ctx, `
+		INSERT INTO terminal_health (terminal_id, received_at, pending, summary) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (terminal_id) DO UPDATE
+		   SET received_at = excluded.received_at, pending = excluded.pending, summary = excluded.summary`,
+		terminal, sqltx.Micros(h.ReceivedAt), h.Pending, string(summary))
+	return err
+}
+
+// Health implements fleet.Rows.
+func (r *Rows) Health(ctx context.Context, terminals []string) (map[string]fleet.Health, error) {
+	found := make(map[string]fleet.Health, len(terminals))
+	if len(terminals) == 0 {
+		return found, nil
+	}
+	args := make([]any, len(terminals))
+	for i, id := range terminals {
+		args[i] = id
+	}
+	err := r.reads.Each(ctx, `
+		SELECT terminal_id, received_at, summary FROM terminal_health WHERE terminal_id IN `+bulk.List(1, len(args)),
+		args, func(scan func(...any) error) error {
+			var id, summary string
+			var received int64
+			if err := scan(&id, &received, &summary); err != nil {
+				return err
+			}
+			h, err := wire.DecodeHealth([]byte(summary))
+			found[id] = fleet.Health{Health: h, ReceivedAt: sqltx.Time(received)}
+			return err
+		})
+	return found, err
+}
+
+// Silent implements fleet.Rows.
+func (r *Rows) Silent(ctx context.Context, since time.Time) (fleet.Silence, error) {
+	var s fleet.Silence
+	err := r.reads.Each(ctx, `
+		SELECT count(*), count(*) FILTER (WHERE last_contact_at < $1) FROM terminal WHERE disabled_at = 0`,
+		[]any{sqltx.Micros(since)}, func(scan func(...any) error) error { return scan(&s.InUse, &s.Silent) })
+	if err != nil {
+		return s, err
+	}
+	err = r.reads.Each(ctx, `SELECT CAST(COALESCE(SUM(pending), 0) AS BIGINT) FROM terminal_health WHERE pending > 0`, nil,
+		func(scan func(...any) error) error { return scan(&s.Pending) })
+	return s, err
 }

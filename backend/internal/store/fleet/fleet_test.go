@@ -28,6 +28,10 @@ func TestTablesRefuseWhatTheyMust(t *testing.T) {
 			Values: func(n int) []any {
 				return []any{fmt.Sprint("trm_", n), "ofc_1", "{}", "age1", int64(1), int64(0), int64(0)}
 			},
+		}, storetest.Table{
+			Name: "terminal_health", Keys: []string{"terminal_id"},
+			Columns: []string{"terminal_id", "received_at", "pending", "summary"},
+			Values:  func(n int) []any { return []any{fmt.Sprint("trm_", n), int64(1), int64(0), "{}"} },
 		})
 	})
 }
