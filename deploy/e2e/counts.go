@@ -19,6 +19,9 @@ type Counts struct {
 	AgentKills     int `toml:"agent_kills"`
 	BackendKills   int `toml:"backend_kills"`
 	RecordsPerKill int `toml:"records_per_kill"`
+	PowerCuts      int `toml:"power_cuts"`
+	AnswerStep     int `toml:"answer_step"`
+	LinkFlaps      int `toml:"link_flaps"`
 }
 
 // ReadCounts gives the small counts, or the full ones for a soak.
@@ -37,6 +40,9 @@ func ReadCounts(soak bool) (Counts, error) {
 	}
 	if c.AgentKills < 20 || c.BackendKills < 20 || c.RecordsPerKill < 2 {
 		return c, errors.New("counts.toml asks for less than 20 kills or 2 records")
+	}
+	if c.PowerCuts < 9 || c.AnswerStep < 1 || c.LinkFlaps < 1 {
+		return c, errors.New("counts.toml asks for less than 9 power cuts, for no step within an answer, or for no flap")
 	}
 	return c, nil
 }

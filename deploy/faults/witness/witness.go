@@ -70,19 +70,17 @@ func (w *Witness) throughTap() {
 // Start starts the terminal and signs in at its desk.
 func (w *Witness) Start() {
 	w.t.Helper()
-	if err := w.Terminal.Start(w.ctx); err != nil {
+	if err := w.TryStart(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.SignIn()
 }
 
-// SignIn signs in at the desk that runs.
-func (w *Witness) SignIn() {
-	w.t.Helper()
-	var err error
-	if w.http, w.csrf, err = w.Terminal.Open(w.ctx); err != nil {
-		w.t.Fatal(err)
+// TryStart is Start where a terminal that does not start, or lets nobody in, is no fault.
+func (w *Witness) TryStart() (err error) {
+	if err = w.Terminal.Start(w.ctx); err == nil {
+		w.http, w.csrf, err = w.Terminal.Open(w.ctx)
 	}
+	return err
 }
 
 // Kill ends the terminal at once.
@@ -174,6 +172,27 @@ func (w *Witness) RecordUntil(enough int, then func()) {
 					if w.Confirmed() >= goal+enough {
 						return // whoever was to be killed is not the agent
 					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TryUntil records from four hands, each so many entries at most, until done or until the
+// agent is gone. Refusals are no fault.
+func (w *Witness) TryUntil(entries int, done <-chan struct{}) {
+	var all sync.WaitGroup
+	for range hands {
+		all.Go(func() {
+			for range entries {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if w.ctx.Err() != nil || w.Try().Status == 0 {
+					return
 				}
 			}
 		})
