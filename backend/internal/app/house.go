@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +25,7 @@ import (
 	"madoguchi.example/backend/internal/citizen"
 	"madoguchi.example/backend/internal/config"
 	"madoguchi.example/backend/internal/correction"
+	"madoguchi.example/backend/internal/fence"
 	"madoguchi.example/backend/internal/fleet"
 	"madoguchi.example/backend/internal/idempotency"
 	"madoguchi.example/backend/internal/importing"
@@ -70,6 +72,7 @@ type house struct {
 	jobs   *job.Engine
 	record *audit.Log
 	repeat *idempotency.Keeper
+	fence  *fence.Fence
 
 	citizens    *citizen.Registry
 	protection  *protection.Register
@@ -107,6 +110,8 @@ type keys struct {
 	revoke   []byte
 	wallet   []byte // from it come the codes of offers and the nonces
 	children []byte // from it come the pseudonyms of linked items
+	receipt  ed25519.PrivateKey  // countersigns how far terminals' records came
+	export   *age.X25519Identity // opens what a terminal's queue was exported as
 }
 
 func (p *program) logger(c config.Config) *slog.Logger { return logmask.New(p.stderr, c.Level()) }
@@ -141,10 +146,11 @@ func (h *house) close() {
 func (h *house) furnish(ctx context.Context, p *program) error {
 	var err error
 	run, reads := h.db.Runner(), h.db.Reads()
-	if h.jobs, err = job.Open(h.db, job.Config{Now: h.now, Log: h.log}); err != nil {
+	if h.jobs, err = job.Open(h.db, job.Config{Now: h.now, Log: h.log, Hold: h.holds}); err != nil {
 		return err
 	}
 	h.record = audit.New(auditrows.New(reads), audit.Register(), h.now, p.rand)
+	h.fence = h.newFence()
 	h.repeat = idempotency.New(idempotencyrows.New(reads), h.now)
 	h.review = review.New(run, reviewrows.New(reads), h.record)
 	h.citizens = citizen.New(citizen.Deps{
@@ -156,6 +162,7 @@ func (h *house) furnish(ctx context.Context, p *program) error {
 	if err := h.furnishNotices(ctx); err != nil {
 		return err
 	}
+	h.fence.Pushes = h.notices
 	if err := h.furnishCertificates(ctx, p); err != nil {
 		return err
 	}
@@ -193,10 +200,13 @@ func (h *house) furnishTerminals(p *program) error {
 	h.fleet = fleet.New(fleet.Deps{
 		Runner: run, Rows: fleetrows.New(reads), Audit: h.record, Now: h.now, Rand: p.rand,
 		Payers: profilePayers(payers), TokenAudience: h.config.PublicURL + authn.TokenPath,
+		ReceiptKeys: h.receiptKeys(), ExportRecipient: h.keys.export.Recipient().String(),
+		SpreadMS: h.config.Terminals.Spread.Milliseconds(),
 	})
 	h.intake = intake.New(intake.Deps{
 		Runner: run, Rows: intakerows.New(reads), Queue: h.jobs, Log: h.log, Now: h.now, Rand: p.rand,
-		ServerEpoch: h.db.ServerEpoch(),
+		ServerEpoch: h.db.ServerEpoch(), Receipts: intake.ReceiptKey{ID: receiptKeyID(h.keys.receipt), Private: h.keys.receipt},
+		Limits: h.intakeLimits(),
 	})
 	h.payers = payer.New(payer.Deps{
 		Inbox: h.intake, Terminals: h.fleet, Record: h.record, Payers: answering(payers), Log: h.log, Now: h.now,
@@ -251,6 +261,12 @@ func (p *program) openKeys(c config.Config) (k keys, err error) {
 	secret(&k.children, "child-support.key")
 	if err == nil {
 		k.payer, err = keyfile.X25519(c.Payer.Registry.KeyFile)
+	}
+	if err == nil {
+		k.receipt, err = keyfile.Ed25519(filepath.Join(c.KeyDir, "receipt.key"), p.rand)
+	}
+	if err == nil {
+		k.export, err = keyfile.X25519(filepath.Join(c.KeyDir, "export.key"))
 	}
 	return k, err
 }

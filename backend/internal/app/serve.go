@@ -50,6 +50,9 @@ func (p *program) serve(ctx context.Context, args []string) error {
 	if err := h.warnOfOldKeys(ctx); err != nil {
 		return err
 	}
+	if err := h.fence.Check(ctx); err != nil {
+		h.log.Warn("the store was restored: nothing goes out before restore reconcile", "server_epoch", h.db.ServerEpoch())
+	}
 	if c.Has(config.RoleWorker) {
 		if err := h.startWorker(ctx); err != nil {
 			return err
@@ -118,6 +121,7 @@ func (h *house) serveHTTP(ctx context.Context, p *program) error {
 	}
 	metrics.Gauge("madoguchi_http_abandoned_handlers", "Handlers that outlived their deadline.",
 		func() float64 { return float64(server.Abandoned()) })
+	h.watchTerminals(metrics)
 	stopMetrics, err := h.serveMetrics(metrics)
 	if err != nil {
 		return err
@@ -176,7 +180,7 @@ func (h *house) server(p *program, m *observe.Metrics) (*httpapi.Server, error) 
 	c := httpapi.Config{
 		Log: h.log, Now: h.now, Rand: p.rand, TLS: reload, Observe: m.Request,
 		ReadTimeout: h.config.HTTP.ReadTimeout, WriteTimeout: h.config.HTTP.WriteTimeout,
-		IdleTimeout: h.config.HTTP.IdleTimeout, Grace: h.config.HTTP.Grace,
+		IdleTimeout: h.config.HTTP.IdleTimeout, Grace: h.config.HTTP.Grace, Fence: h.fence,
 	}
 	if err := h.faces(p, &c); err != nil {
 		return nil, err
@@ -184,7 +188,10 @@ func (h *house) server(p *program, m *observe.Metrics) (*httpapi.Server, error) 
 	return httpapi.New(c)
 }
 
-// ready tells whether the store takes transactions.
+// ready tells whether the store takes transactions and is the one that was opened.
 func (h *house) ready(ctx context.Context) error {
+	if err := h.fence.Current(ctx); err != nil {
+		return err
+	}
 	return h.db.Runner().Do(ctx, func(context.Context, tx.Tx) error { return nil })
 }

@@ -28,6 +28,7 @@ const (
 	ChildSupport        Purpose = "child_support"    // items, indicators, cases, offers
 	Protection          Purpose = "protection"       // who must not be contacted, and what was withheld
 	SigningKeys         Purpose = "signing_keys"     // making, following and withdrawing the keys of certificates
+	Restoration         Purpose = "restoration"      // backups, restorations, and what is looked at after one
 )
 
 // Rule is one line of the register: what the purpose is called and who may learn of it.
@@ -59,6 +60,7 @@ func Register() Purposes {
 		BenefitDecision:     atOnce("給付の決定", "お金の きゅうふを きめる", "Deciding a benefit"),
 		ChildSupport:        never("こども支援", "子どもを たすける しごと", "Child support"),
 		SigningKeys:         atOnce("証明書の署名鍵の管理", "しょうめいしょの かぎの かんり", "Keeping the keys of certificates"),
+		Restoration:         atOnce("記録の復元と照合", "きろくを もどして たしかめる", "Restoring and checking the records"),
 		Protection:          never("支援措置の対応", "ひとを まもる しごと", "Protective measures"),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ const (
 
 	DefaultWorkers     = 8
 	DefaultMaxAttempts = 25
+	DefaultHoldTime    = 15 * time.Second
 
 	// hardStop is how long Stop waits for handlers whose context it had to cancel.
 	hardStop = 10 * time.Second
@@ -46,8 +48,13 @@ type Config struct {
 	// Retry is how long to wait after the given number of failed runs (1 …). Default: the
 	// fourth power of it, in seconds.
 	Retry func(failed int) time.Duration
-	Now   func() time.Time
-	Log   *slog.Logger // nil: silent
+	// Hold, when set, is asked before each run whether jobs of the kind have to wait. One that
+	// has to is asked about again after HoldTime; no attempt is counted.
+	Hold func(ctx context.Context, kind string) bool
+	// HoldTime is how long a held job waits. Default 15 s.
+	HoldTime time.Duration
+	Now      func() time.Time
+	Log      *slog.Logger // nil: silent
 }
 
 // Engine stores jobs and, once started, runs them. It is safe for concurrent use.
@@ -59,6 +66,7 @@ type Engine struct {
 	mu       sync.Mutex // guards what follows
 	workers  *river.Workers
 	handlers int
+	kinds    []string
 	periodic []*river.PeriodicJob
 	running  *river.Client[*sql.Tx]
 	started  bool
@@ -80,6 +88,9 @@ func Open(db *store.DB, cfg Config) (*Engine, error) {
 	}
 	if cfg.MaxAttempts == 0 {
 		cfg.MaxAttempts = DefaultMaxAttempts
+	}
+	if cfg.HoldTime == 0 {
+		cfg.HoldTime = DefaultHoldTime
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -128,13 +139,30 @@ func Register[A Args](e *Engine, work func(ctx context.Context, a A) error) erro
 		return fmt.Errorf("cannot register a handler: %w", err)
 	}
 	run := func(ctx context.Context, j *river.Job[A]) error {
+		if e.cfg.Hold != nil && e.cfg.Hold(ctx, j.Kind) {
+			return river.JobSnooze(e.cfg.HoldTime)
+		}
 		return guarded(ctx, e.cfg.Log, j.Kind, func() error { return work(ctx, j.Args) })
 	}
 	if err := river.AddWorkerSafely(e.workers, river.WorkFunc(run)); err != nil {
 		return fmt.Errorf("cannot register a handler: %w", err)
 	}
 	e.handlers++
+	e.kinds = append(e.kinds, (*new(A)).Kind())
 	return nil
+}
+
+// Kinds lists the kinds that have a handler, in the order of their registration.
+func (e *Engine) Kinds() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.kinds)
+}
+
+// Drop takes the jobs of a kind that wait out of the queue, in the caller's transaction, and
+// tells how many. One that runs is left alone.
+func (e *Engine) Drop(ctx context.Context, t tx.Tx, kind string) (int64, error) {
+	return sqltx.Of(t).Exec(ctx, `DELETE FROM river_job WHERE kind = $1 AND finalized_at IS NULL AND state <> 'running'`, kind)
 }
 
 // guarded turns a panic into an error that does not repeat the panic's value: the engine

@@ -54,3 +54,43 @@ func (x *Office) askAgain(ctx context.Context, t tx.Tx, who actor.System, purpos
 	}
 	return x.Queue.Enqueue(ctx, t, batch)
 }
+
+// AskAgainAll asks for every push that is owed, however old its notice is, and tells for how
+// many notices and postings. It is for a store that was restored without its queue.
+func (x *Office) AskAgainAll(ctx context.Context, who actor.System, purpose audit.Purpose) (int, error) {
+	return x.eachOwed(ctx, func(ctx context.Context, t tx.Tx, l Lost) error { return x.askAgain(ctx, t, who, purpose, l) })
+}
+
+// DropAll gives up every push that is owed: the notices lie in the mailboxes, and nobody is
+// woken for them. It tells for how many notices and postings.
+func (x *Office) DropAll(ctx context.Context, who actor.System, purpose audit.Purpose) (int, error) {
+	return x.eachOwed(ctx, func(ctx context.Context, t tx.Tx, l Lost) error {
+		mine, err := x.Rows.Swept(ctx, t, l.ID, x.Now())
+		if err != nil || !mine {
+			return err
+		}
+		return x.Record.Append(ctx, t, who, audit.Event{Purpose: purpose, Action: "push.give_up", Municipality: l.Municipality, Object: l.ID})
+	})
+}
+
+// eachOwed does something with each notice and posting whose pushes are owed; do marks it as
+// swept, so that it is not found again.
+func (x *Office) eachOwed(ctx context.Context, do func(ctx context.Context, t tx.Tx, l Lost) error) (int, error) {
+	n := 0
+	for {
+		var some []Lost
+		err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) (err error) {
+			some, err = x.Rows.Lost(ctx, t, time.Time{}, x.Now().Add(time.Second), sweepLimit)
+			return err
+		})
+		if err != nil || len(some) == 0 {
+			return n, err
+		}
+		for _, l := range some {
+			if err := x.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return do(ctx, t, l) }); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}

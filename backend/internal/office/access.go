@@ -96,6 +96,20 @@ func (o *Office) Failed(r Request, status int, code fault.Code, trace string) Pa
 	if !o.words.has(key) {
 		key = "error.internal"
 	}
+	return o.failedPage(r, status, key, trace)
+}
+
+// FailedFor shows what happened for a reason that has words of its own, else by the status.
+func (o *Office) FailedFor(r Request, status int, reason, trace string) Page {
+	key := "error.reason." + reason
+	if !o.words.has(key) {
+		key = "error.internal"
+	}
+	return o.failedPage(r, status, key, trace)
+}
+
+func (o *Office) failedPage(r Request, status int, key, trace string) Page {
+	signedOut := status == http.StatusUnauthorized
 	r.Partial, r.Param = false, nil // nothing of what was asked for comes back
 	page, err := o.render(context.Background(), r, nil, "failed", failed{key, trace, signedOut || r.Path == callbackPath})
 	if err != nil {

@@ -205,6 +205,24 @@ func (db *DB) ServerEpoch() string { return db.epoch }
 // connection, which River must share; a second one would starve.
 func (db *DB) Writer() *sql.DB { return db.write }
 
+// BeginRead opens a read transaction that sees one moment of the store until it is rolled
+// back. It is for dump: a long reader keeps SQLite's log from being emptied.
+func (db *DB) BeginRead(ctx context.Context) (*sql.Tx, error) {
+	options := &sql.TxOptions{ReadOnly: true}
+	if db.engine == Postgres {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	t, err := db.read.BeginTx(ctx, options)
+	if err != nil || db.engine != Postgres {
+		return t, err
+	}
+	// Who reads a table may be slow to take the next one.
+	if _, err := t.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+		return nil, errors.Join(err, t.Rollback())
+	}
+	return t, nil
+}
+
 // Close waits for the transactions in progress, refuses later ones with ErrClosed, and
 // closes the files or connections. Stop the job engine first.
 func (db *DB) Close() error {

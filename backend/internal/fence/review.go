@@ -1,0 +1,254 @@
+package fence
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"madoguchi.example/backend/internal/actor"
+	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/fault"
+)
+
+// Word is what a person says about a payment list that was open in the copy.
+type Word string
+
+// The words.
+const (
+	Sent    Word = "sent"     // its file left the house: it is booked, and never leaves again
+	NotSent Word = "not_sent" // it stays where it is
+)
+
+// PushWord is what happens to the pushes that waited.
+type PushWord string
+
+// The words.
+const (
+	Kept    PushWord = "kept"    // they are sent once the fence has lifted
+	Dropped PushWord = "dropped" // the notices lie in the mailboxes; nobody is woken for them
+)
+
+// List is a payment list that may have left the house after the copy was made.
+type List struct {
+	ID           string `json:"id"`
+	Municipality string `json:"municipality"`
+	State        string `json:"state"` // gathering, waiting or approved
+	Count        int    `json:"count"`
+	Total        int64  `json:"total"` // yen
+	Word         Word   `json:"word,omitempty"`
+}
+
+// Terminals counts terminals since the restoration.
+type Terminals struct {
+	All      int `json:"all"`       // in use
+	Heard    int `json:"heard"`     // that were heard of
+	CaughtUp int `json:"caught_up"` // of those, that know the new epoch and have nothing waiting
+}
+
+// Status is what is to be looked at before the fence lifts.
+type Status struct {
+	Fenced    bool      `json:"fenced"`
+	Epoch     string    `json:"server_epoch"`
+	Prior     string    `json:"prior_epoch,omitempty"`
+	How       How       `json:"how,omitempty"`
+	CopiedAt  time.Time `json:"copied_at,omitzero"`
+	RaisedAt  time.Time `json:"raised_at,omitzero"`
+	Lists     []List    `json:"payment_lists"`
+	Pushes    int       `json:"pushes"`               // notices and postings whose pushes are owed
+	Revoked   int       `json:"revoked_certificates"` // in the copy
+	RevokedAt time.Time `json:"revoked_at,omitzero"`  // the newest of them
+	Terminals Terminals `json:"terminals"`
+}
+
+// Review is the storage of what people look at.
+type Review interface {
+	// OpenLists gives the lists that are neither returned nor empty nor exported, with what
+	// was said about them in this life of the store, by ID.
+	OpenLists(ctx context.Context, t tx.Tx, epoch string) ([]List, error)
+	// Counts fills the numbers of a Status.
+	Counts(ctx context.Context, t tx.Tx, since time.Time, s *Status) error
+	Say(ctx context.Context, t tx.Tx, epoch, list string, w Word, by string, at time.Time) error
+	// BookSent makes a list an approved one that has left: its awards end as approved, the
+	// ledger gets its entries, and it is marked as exported. It is a Conflict when an award
+	// on it ended otherwise.
+	BookSent(ctx context.Context, t tx.Tx, list, by string, at time.Time) error
+	// Standing gives the newest epoch whose restoration stands, "" for none.
+	Standing(ctx context.Context, t tx.Tx) (string, error)
+	// Lift ends every restoration that stands.
+	Lift(ctx context.Context, t tx.Tx, by string, pushes PushWord, at time.Time) error
+}
+
+// Pushes are the pushes that are owed. *mailbox.Office implements it.
+type Pushes interface {
+	// AskAgainAll asks for every push that is owed, however old; DropAll for none of them.
+	AskAgainAll(ctx context.Context, who actor.System, purpose audit.Purpose) (int, error)
+	DropAll(ctx context.Context, who actor.System, purpose audit.Purpose) (int, error)
+}
+
+// Dropper takes jobs of a kind out of the queue. *job.Engine implements it.
+type Dropper interface {
+	Drop(ctx context.Context, t tx.Tx, kind string) (int64, error)
+}
+
+// pushKind is the job that wakes phones.
+const pushKind = "push_send"
+
+// Status tells what is to be looked at.
+func (f *Fence) Status(ctx context.Context) (s Status, err error) {
+	state, err := f.Rows.State(ctx)
+	if err != nil {
+		return s, err
+	}
+	s = Status{Fenced: state.Open != nil, Epoch: state.Epoch}
+	if r := state.Open; r != nil {
+		s.Epoch, s.Prior, s.How, s.CopiedAt, s.RaisedAt = r.Epoch, r.Prior, r.How, r.CopiedAt, r.At
+	}
+	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		if !s.Fenced {
+			return nil
+		}
+		if s.Lists, err = f.Rows.OpenLists(ctx, t, s.Epoch); err != nil {
+			return err
+		}
+		return f.Rows.Counts(ctx, t, s.RaisedAt, &s)
+	})
+	return s, err
+}
+
+// Decision is a person's word on what Status showed.
+type Decision struct {
+	By            string   // who says so
+	Sent, NotSent []string // payment lists
+	Pushes        PushWord
+}
+
+// MaxName is the longest name in bytes of who reconciles.
+const MaxName = 100
+
+var (
+	errNobody    = fault.At(fault.InvalidArgument, "by", "say who looked: a name of at most %d bytes", MaxName)
+	errPushes    = fault.At(fault.InvalidArgument, "pushes", "say whether waiting pushes are kept or dropped")
+	errNotFenced = fault.New(fault.Conflict, "the store is not fenced: there is nothing to reconcile")
+)
+
+// Reconcile takes a person's words. Each counts at once; with the last one, when every open
+// list has one, the fence lifts. Lists without a word are the answer: then it stands.
+func (f *Fence) Reconcile(ctx context.Context, d Decision) (open []List, err error) {
+	if d.By == "" || len(d.By) > MaxName {
+		return nil, errNobody
+	}
+	if d.Pushes != Kept && d.Pushes != Dropped {
+		return nil, errPushes
+	}
+	who := actor.System{Name: "restore reconcile"}
+	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		open, err = f.say(ctx, t, who, d)
+		return err
+	})
+	if err != nil || len(open) > 0 {
+		return open, err
+	}
+	if err := f.pushes(ctx, who, d.Pushes); err != nil {
+		return nil, err
+	}
+	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return f.lift(ctx, t, who, d) })
+	return open, err
+}
+
+// say notes the words and gives the lists that have none.
+func (f *Fence) say(ctx context.Context, t tx.Tx, who actor.System, d Decision) ([]List, error) {
+	epoch, err := f.standing(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	lists, err := f.Rows.OpenLists(ctx, t, epoch)
+	if err != nil {
+		return nil, err
+	}
+	words := map[string]Word{}
+	for w, ids := range map[Word][]string{Sent: d.Sent, NotSent: d.NotSent} {
+		for _, id := range ids {
+			if _, twice := words[id]; twice {
+				return nil, fault.At(fault.InvalidArgument, "list", "%s was named twice", id)
+			}
+			if !slices.ContainsFunc(lists, func(l List) bool { return l.ID == id }) {
+				return nil, fault.At(fault.NotFound, "list", "%s is no open payment list of the copy", id)
+			}
+			words[id] = w
+		}
+	}
+	var open []List
+	for _, l := range lists {
+		w, said := words[l.ID]
+		switch {
+		case said && w == Sent && l.State == "gathering":
+			return nil, fault.At(fault.Conflict, "list", "%s was still being gathered in the copy: what it paid is not known here, see the runbook", l.ID)
+		case said:
+			if err := f.note(ctx, t, who, epoch, l.ID, w, d.By); err != nil {
+				return nil, err
+			}
+		case l.Word == "":
+			open = append(open, l)
+		}
+	}
+	return open, nil
+}
+
+func (f *Fence) note(ctx context.Context, t tx.Tx, who actor.System, epoch, list string, w Word, by string) error {
+	if err := f.Rows.Say(ctx, t, epoch, list, w, by, f.Now().UTC()); err != nil {
+		return err
+	}
+	return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "payment_list." + string(w), Object: list, Items: []string{"by: " + by}})
+}
+
+func (f *Fence) pushes(ctx context.Context, who actor.System, w PushWord) (err error) {
+	if w == Kept {
+		_, err = f.Pushes.AskAgainAll(ctx, who, audit.Restoration)
+		return err
+	}
+	if err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		_, err := f.Queue.Drop(ctx, t, pushKind)
+		return err
+	}); err != nil {
+		return err
+	}
+	_, err = f.Pushes.DropAll(ctx, who, audit.Restoration)
+	return err
+}
+
+// lift books what was sent and lifts the fence, unless a list has appeared that has no word.
+func (f *Fence) lift(ctx context.Context, t tx.Tx, who actor.System, d Decision) error {
+	epoch, err := f.standing(ctx, t)
+	if err != nil {
+		return err
+	}
+	lists, err := f.Rows.OpenLists(ctx, t, epoch)
+	if err != nil {
+		return err
+	}
+	for _, l := range lists {
+		switch l.Word {
+		case "":
+			return fault.At(fault.Conflict, "list", "%s has appeared meanwhile: name it too", l.ID)
+		case Sent:
+			if err := f.Rows.BookSent(ctx, t, l.ID, d.By, f.Now().UTC()); err != nil {
+				return err
+			}
+		}
+	}
+	if err := f.Rows.Lift(ctx, t, d.By, d.Pushes, f.Now().UTC()); err != nil {
+		return err
+	}
+	return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "store.reconciled", Object: epoch,
+		Items: []string{"by: " + d.By, "pushes: " + string(d.Pushes)}})
+}
+
+// standing gives the epoch of the restoration that stands.
+func (f *Fence) standing(ctx context.Context, t tx.Tx) (string, error) {
+	epoch, err := f.Rows.Standing(ctx, t)
+	if err == nil && epoch == "" {
+		err = errNotFenced
+	}
+	return epoch, err
+}
