@@ -79,9 +79,10 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		bad, again func(*amnesia.FS)
+		cause      string // as a terminal that cannot start says it
 	}{
-		{"full", func(d *amnesia.FS) { d.SetCapacity(max(1, d.Used())) }, func(d *amnesia.FS) { d.SetCapacity(0) }},
-		{"read-only", func(d *amnesia.FS) { d.SetReadOnly(true) }, func(d *amnesia.FS) { d.SetReadOnly(false) }},
+		{"full", func(d *amnesia.FS) { d.SetCapacity(max(1, d.Used())) }, func(d *amnesia.FS) { d.SetCapacity(0) }, "no space left"},
+		{"read-only", func(d *amnesia.FS) { d.SetReadOnly(true) }, func(d *amnesia.FS) { d.SetReadOnly(false) }, "read-only file system"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := limit(t, 5*time.Minute)
@@ -97,11 +98,10 @@ func TestADiskThatTakesNothing(t *testing.T) {
 			c.bad(disk)
 			w.Kill()
 			restart(t, disk, false)
-			if err := w.TryStart(); err != nil {
-				t.Logf("it does not start: %v\n%s", err, w.Terminal.Process().Output())
-				w.Kill()
-			} else {
+			if err := w.TryStart(); err == nil {
 				refuses(t, untilRefused(t, w))
+			} else if said := w.Terminal.Process().Output(); !strings.Contains(said, c.cause) {
+				t.Errorf("it does not start and does not say why: %v\n%s", err, said)
 			}
 			c.again(disk)
 			w.Kill()
