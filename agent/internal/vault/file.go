@@ -2,17 +2,18 @@ package vault
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -20,209 +21,130 @@ import (
 
 const (
 	openSuffix    = ".open"    // exists while a process has the file; left behind by a crash
+	newSuffix     = ".new"     // a copy that is to take the file's place
 	damagedSuffix = ".damaged" // with the time, of files put aside
 )
 
-// alwaysChecked is the size in bytes up to which every start walks all pages (some
-// milliseconds); a larger file is walked after a crash alone.
-const alwaysChecked = 32 << 20
-
 var errFull = bolterrors.ErrMaxSizeReached
 
+// The vault's own bucket: level and mark of the key, each with a checksum. Its sequence is
+// the newest stamp.
 var (
 	metaBucket = []byte("vault")
 	levelKey   = []byte("level")
 	markKey    = []byte("mark")
-	proofKey   = []byte("proof")
 )
 
-const proofPlace = "vault/proof"
+// stampStep is what a start leaves out, so that a stamp is never given twice: not even
+// where values were written that no commit knows.
+const stampStep = 1 << 20
 
 // damage is an error that means: put the file aside and begin a new one.
 type damage struct{ reason string }
 
 func (d damage) Error() string { return d.reason }
 
-func (v *Vault) open(mark []byte) error {
+func (v *Vault) open(ctx context.Context) error {
 	earlier, err := filepath.Glob(v.path + damagedSuffix + "*")
 	if err != nil {
 		return fmt.Errorf("cannot look for files put aside: %w", err)
 	}
 	slices.Sort(earlier)
-	v.report.Earlier = earlier
-	err = v.try(mark)
+	v.note(func(r *Report) { r.Earlier = earlier })
+	return v.attach(ctx, exists(v.path+openSuffix))
+}
+
+// attach opens the file, whatever its state: a damaged one is replaced by what could be
+// salvaged of it. All pages are walked where thorough is set, as after a crash. The caller
+// holds mu or is Open.
+func (v *Vault) attach(ctx context.Context, thorough bool) error {
+	if err := v.finishReplacing(); err != nil {
+		return err
+	}
+	err := v.try(ctx, thorough)
 	if d, ok := errors.AsType[damage](err); ok {
-		if err := v.putAside(d.reason); err != nil {
+		if err := v.replace(d); err != nil {
 			return err
 		}
-		err = v.try(mark)
+		err = v.try(ctx, false)
 	}
 	return err
 }
 
+// finishReplacing ends what a crash cut off: a copy beside the file is not finished, one
+// without the file is what was to take its place.
+func (v *Vault) finishReplacing() error {
+	next := v.path + newSuffix
+	if !exists(next) {
+		return nil
+	}
+	if exists(v.path) {
+		if err := os.Remove(next); err != nil && !errors.Is(err, syscall.EROFS) {
+			return fmt.Errorf("cannot remove an unfinished copy: %w", err)
+		}
+		return nil
+	}
+	if err := os.Rename(next, v.path); err != nil {
+		return fmt.Errorf("cannot put a copy in its place: %w", err)
+	}
+	return syncDir(filepath.Dir(v.path), v.sync)
+}
+
 // try opens the file and proves that it is whole and ours.
-func (v *Vault) try(mark []byte) error {
-	crashed := exists(v.path + openSuffix)
-	if err := inspect(v.path); err != nil {
+func (v *Vault) try(ctx context.Context, thorough bool) error {
+	if err := v.inspect(thorough); err != nil {
 		return err
 	}
-	db, err := v.openBolt()
+	db, readOnly, err := v.openBolt()
 	if err != nil {
 		return err
 	}
-	if crashed || size(v.path) <= alwaysChecked {
-		err = checkPages(db)
+	level, err := v.introduce(ctx, db, readOnly)
+	if err == nil && level < Level {
+		if err := db.Close(); err != nil {
+			return fmt.Errorf("cannot close the file: %w", err)
+		}
+		if err := v.patch(ctx, level); err != nil {
+			return err
+		}
+		if db, readOnly, err = v.openBolt(); err == nil {
+			_, err = v.introduce(ctx, db, readOnly)
+		}
 	}
-	if err == nil {
-		err = v.introduce(db, mark)
+	if err == nil && !readOnly {
+		err = v.markOpen()
 	}
-	if err == nil {
-		err = os.WriteFile(v.path+openSuffix, nil, 0o600)
-	}
-	if err != nil {
+	if err != nil && db != nil {
 		return errors.Join(err, db.Close())
 	}
-	v.db = db
+	v.db, v.readOnly = db, readOnly
+	v.note(func(r *Report) { r.ReadOnly = readOnly })
+	return err
+}
+
+// markOpen leaves the sign by which the next start knows of a crash. A full disk is no
+// reason to keep out: then the next start trusts the file until Check has walked it.
+func (v *Vault) markOpen() error {
+	err := os.WriteFile(v.path+openSuffix, nil, 0o600)
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil
+	}
+	return err
+}
+
+func (v *Vault) unmark() error {
+	if err := os.Remove(v.path + openSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot close the vault: %w", err)
+	}
 	return nil
 }
 
-// openBolt opens the file. bbolt panics on some damage; the file is then let go of, for it
-// to be put aside. A damaged meta page is mended from the good one, under the file's lock.
-func (v *Vault) openBolt() (db *bbolt.DB, err error) {
-	var file *os.File
-	o := v.boltOptions()
-	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
-		f, err := v.opts.OpenFile(name, flag, mode)
-		file = f
-		return f, err
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			db, err = nil, damage{fmt.Sprintf("bbolt cannot open the file: %v", r)}
-			_ = file.Close()
-		}
-	}()
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	db, err = bbolt.Open(v.path, 0o600, o)
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, ErrLocked
-	case refusedBySystem(err):
-		return nil, err
-	case err != nil:
-		return nil, damage{"bbolt refuses the file: " + err.Error()}
-	}
-	if err := mendMeta(file, int64(db.Info().PageSize)); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-// refusedBySystem tells an error of the operating system (no permission, a read-only or
-// full disk, no memory, too many files) from one of the file's content: the file may be
-// whole, so it stays where it is.
-func refusedBySystem(err error) bool {
-	_, ok := errors.AsType[syscall.Errno](err)
-	return ok
-}
-
-// introduce writes the vault's marks into a new file and checks them in an old one.
-func (v *Vault) introduce(db *bbolt.DB, mark []byte) (err error) {
-	defer recoverDamage(&err)
-	known := false
-	err = db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(metaBucket)
-		if known = b != nil; known {
-			return v.recognise(b, mark)
-		}
-		return nil
-	})
-	if known || err != nil {
+// inspect looks at the file before it is mapped, since touching a missing page of a mapped
+// file kills the process. A missing or empty file is fine: it will be begun.
+func (v *Vault) inspect(thorough bool) error {
+	f, err := holdFile(v.path, v.opts.LockTimeout)
+	if f == nil || err != nil {
 		return err
-	}
-	return db.Update(func(tx *bbolt.Tx) error {
-		if k, _ := tx.Cursor().First(); k != nil {
-			return damage{"the file holds data but no marks of the vault"}
-		}
-		b, err := tx.CreateBucket(metaBucket)
-		if err != nil {
-			return fmt.Errorf("cannot begin the file: %w", err)
-		}
-		return errors.Join(
-			b.Put(levelKey, binary.BigEndian.AppendUint32(nil, Level)),
-			b.Put(markKey, mark),
-			b.Put(proofKey, v.Seal(proofPlace, mark)),
-		)
-	})
-}
-
-func (v *Vault) recognise(b *bbolt.Bucket, mark []byte) error {
-	level := b.Get(levelKey)
-	if len(level) != 4 {
-		return damage{"the file does not tell its level"}
-	}
-	if n := binary.BigEndian.Uint32(level); n > Level {
-		return fmt.Errorf("the file has level %d, this program knows %d: use a newer program", n, Level)
-	}
-	if !bytes.Equal(b.Get(markKey), mark) {
-		return ErrWrongKey
-	}
-	if plain, err := v.Unseal(proofPlace, b.Get(proofKey)); err != nil || !bytes.Equal(plain, mark) {
-		return damage{"the file's proof does not open under its own key"}
-	}
-	return nil
-}
-
-func (v *Vault) putAside(reason string) error {
-	to := v.path + damagedSuffix + v.opts.Now().UTC().Format("-20060102T150405.000000000Z")
-	if err := os.Rename(v.path, to); err != nil {
-		return fmt.Errorf("cannot put the damaged file aside: %w", err)
-	}
-	_ = os.Remove(v.path + openSuffix) // the mark of the file that is gone
-	v.report.PutAside, v.report.Reason = to, reason
-	return syncDir(filepath.Dir(v.path))
-}
-
-// checkPages walks every page. bbolt panics on some damage, and a page that is not there
-// is a fault of memory; both become damage here.
-func checkPages(db *bbolt.DB) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverDamage(&err)
-	return db.View(func(tx *bbolt.Tx) error {
-		var first error
-		for e := range tx.Check() {
-			if first == nil {
-				first = damage{"a page check failed: " + e.Error()}
-			}
-		}
-		return first
-	})
-}
-
-func recoverDamage(err *error) {
-	if r := recover(); r != nil {
-		*err = damage{fmt.Sprintf("reading the file failed: %v", r)}
-	}
-}
-
-// The layout of a bbolt meta page, version 2 (bbolt internal/common: Page, Meta). Only
-// what tells a truncated file from a whole one is read; bbolt checks the rest.
-const (
-	pageHeader  = 16
-	metaLength  = 64
-	boltMagic   = 0xED0CDAED
-	boltVersion = 2
-)
-
-// inspect finds a truncated file before it is mapped, since touching a missing page of a
-// mapped file kills the process. A missing or empty file is fine: it will be begun.
-func inspect(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("cannot read the file: %w", err)
 	}
 	defer f.Close()
 	i, err := f.Stat()
@@ -235,59 +157,267 @@ func inspect(path string) error {
 	if i.Size() == 0 {
 		return nil
 	}
-	need, ok := bytesNeeded(f)
+	m, alone, ok := newestMeta(f)
 	if !ok {
 		return damage{"both meta pages are damaged"}
 	}
-	if i.Size() < need {
+	if need := int64(m.pages) * int64(m.pageSize); i.Size() < need {
 		return damage{fmt.Sprintf("the file is cut short: %d of %d bytes", i.Size(), need)}
+	}
+	if alone {
+		if err := v.lonelyMeta(f); err != nil {
+			return err
+		}
+	}
+	if !thorough {
+		return nil
+	}
+	return asDamage(checkImage(image{f, m}, nil))
+}
+
+// lonelyMeta decides what one damaged meta page means: where it told of a later commit, whose
+// values are there, it is damage; else the good page is the newest.
+func (v *Vault) lonelyMeta(f *os.File) error {
+	s, err := v.look(f)
+	if err != nil {
+		return err
+	}
+	if s.after() {
+		return damage{"the meta page of the last commit is damaged"}
 	}
 	return nil
 }
 
-// meta is what a meta page tells.
-type meta struct {
-	pageSize uint32
-	pages    uint64
-	txid     uint64
+// asDamage makes damage of what a page check found, and leaves errors of the system.
+func asDamage(err error) error {
+	if errors.Is(err, errPages) {
+		return damage{err.Error()}
+	}
+	return err
 }
 
-// readMeta reads the meta page at an offset; ok is false where there is no good one.
-func readMeta(f io.ReaderAt, at int64) (m meta, ok bool) {
-	var page [pageHeader + metaLength]byte
-	if _, err := f.ReadAt(page[:], at); err != nil {
-		return m, false
+// openBolt opens the file; where the disk takes no writes, for reading alone. bbolt panics
+// on some damage; the file is then let go of, for it to be put aside. A damaged meta page
+// is mended from the good one, under the file's lock.
+func (v *Vault) openBolt() (db *bbolt.DB, readOnly bool, err error) {
+	o := v.boltOptions()
+	db, file, err := v.openWith(o)
+	if errors.Is(err, syscall.EROFS) && size(v.path) > 0 {
+		o.ReadOnly = true
+		db, _, err = v.openWith(o)
+		return db, true, err
 	}
-	b, n := page[pageHeader:], binary.NativeEndian
-	sum := fnv.New64a()
-	_, _ = sum.Write(b[:metaLength-8])
-	if n.Uint32(b) != boltMagic || n.Uint32(b[4:]) != boltVersion || n.Uint64(b[56:]) != sum.Sum64() {
-		return m, false
+	if err != nil {
+		return nil, false, err
 	}
-	m = meta{pageSize: n.Uint32(b[8:]), pages: n.Uint64(b[40:]), txid: n.Uint64(b[48:])}
-	return m, m.pages <= 1<<40 && m.pageSize >= 1024 && m.pageSize <= 1<<20
+	if err := v.mendMeta(file, int64(db.Info().PageSize)); err != nil {
+		return nil, false, errors.Join(err, db.Close())
+	}
+	return db, false, nil
 }
 
-// bytesNeeded gives the size that the newer good meta page implies.
-func bytesNeeded(f io.ReaderAt) (need int64, ok bool) {
-	first, ok0 := readMeta(f, 0)
-	second, ok1 := meta{}, false
-	if ok0 {
-		second, ok1 = readMeta(f, int64(first.pageSize))
+func (v *Vault) openWith(o *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f, err := v.opts.OpenFile(name, flag, mode)
+		file = f
+		return f, err
 	}
-	for size := int64(1024); !ok0 && !ok1 && size <= 64<<10; size *= 2 { // the first is gone: look where the second may be
-		second, ok1 = readMeta(f, size)
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, damage{fmt.Sprintf("bbolt cannot open the file: %v", r)}
+			_ = file.Close()
+		}
+	}()
+	db, err = bbolt.Open(v.path, 0o600, o)
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, nil, ErrLocked
+	case refusedBySystem(err):
+		return nil, nil, err
+	case err != nil:
+		return nil, nil, damage{"bbolt refuses the file: " + err.Error()}
 	}
-	newest := first
-	if ok1 && (!ok0 || second.txid > first.txid) {
-		newest = second
+	return db, file, nil
+}
+
+// refusedBySystem tells an error of the operating system (no permission, a read-only or
+// full disk, no memory, too many files) from one of the file's content: the file may be
+// whole, so it stays where it is.
+func refusedBySystem(err error) bool {
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok
+}
+
+// introduce writes the vault's marks into a new file and checks them in an old one.
+func (v *Vault) introduce(ctx context.Context, db *bbolt.DB, readOnly bool) (level int, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recoverDamage(&err)
+	known, right := false, false
+	err = db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(metaBucket)
+		if known = b != nil; known {
+			v.riseTo(b.Sequence() + stampStep)
+			level, right, err = v.recognise(ctx, b)
+			return err
+		}
+		if k, _ := tx.Cursor().First(); k != nil {
+			return damage{"the file holds data but no marks of the vault"}
+		}
+		return nil
+	})
+	if err != nil || readOnly || right || level == 1 {
+		return level, err
 	}
-	return int64(newest.pages) * int64(newest.pageSize), ok0 || ok1
+	_, err = v.update(db, v.writeMarks)
+	return Level, err
+}
+
+func (v *Vault) writeMarks(tx *bbolt.Tx) error {
+	b, err := tx.CreateBucketIfNotExists(metaBucket)
+	if err != nil {
+		return fmt.Errorf("cannot begin the file: %w", err)
+	}
+	return errors.Join(
+		b.Put(levelKey, summed(binary.BigEndian.AppendUint32(nil, Level))),
+		b.Put(markKey, summed(v.ring.wrapped.mark[:])),
+	)
+}
+
+// recognise reads level and mark. right is false where the mark must be written anew: the
+// file was under an earlier key, or its mark is damaged.
+func (v *Vault) recognise(ctx context.Context, b *bbolt.Bucket) (level int, right bool, err error) {
+	raw := b.Get(levelKey)
+	if len(raw) == 4 { // as level 1 wrote it
+		if n := binary.BigEndian.Uint32(raw); n != 1 {
+			return 0, false, newer(n)
+		}
+		_, err := v.oldMaster(ctx, b.Get(markKey))
+		return 1, false, err
+	}
+	raw, ok := unsummed(raw)
+	if !ok || len(raw) != 4 {
+		return 0, false, damage{"the file does not tell its level"}
+	}
+	if n := binary.BigEndian.Uint32(raw); n > Level {
+		return 0, false, newer(n)
+	}
+	mark, ok := unsummed(b.Get(markKey))
+	switch {
+	case !ok:
+		return Level, false, nil
+	case bytes.Equal(mark, v.ring.wrapped.mark[:]):
+		return Level, true, nil
+	}
+	for _, w := range v.earlier(ctx) {
+		if bytes.Equal(mark, w.mark[:]) {
+			return Level, false, nil
+		}
+	}
+	return 0, false, ErrWrongKey
+}
+
+func newer(level uint32) error {
+	return fmt.Errorf("the file has level %d, this program knows %d: use a newer program", level, Level)
+}
+
+// summed adds a checksum: a flipped bit in a mark must not look like another mark.
+func summed(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return append(bytes.Clone(b), sum[:4]...)
+}
+
+func unsummed(b []byte) (plain []byte, ok bool) {
+	if len(b) < 4 {
+		return nil, false
+	}
+	plain = b[:len(b)-4]
+	return plain, bytes.Equal(summed(plain), b)
+}
+
+// riseTo lets stamps go on from s.
+func (v *Vault) riseTo(s uint64) {
+	for {
+		old := v.stamp.Load()
+		if old >= s || v.stamp.CompareAndSwap(old, s) {
+			return
+		}
+	}
+}
+
+// replace puts the damaged file aside, and what could be salvaged of it in its place. A
+// crash on the way leaves the damaged file, or the new one to be put in place.
+func (v *Vault) replace(d damage) error {
+	f, err := holdFile(v.path, v.opts.LockTimeout)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		return errors.New("cannot find the damaged file any more")
+	}
+	defer f.Close()
+	s, err := v.look(f)
+	if err != nil {
+		return err
+	}
+	next := v.path + newSuffix
+	if err := v.build(next, s.writeTo); err != nil {
+		return fmt.Errorf("cannot salvage the damaged file: %w", err)
+	}
+	to := v.path + damagedSuffix + v.opts.Now().UTC().Format("-20060102T150405.000000000Z")
+	for n := 2; exists(to); n++ {
+		to = fmt.Sprintf("%s%s%s-%d", v.path, damagedSuffix, v.opts.Now().UTC().Format("-20060102T150405.000000000Z"), n)
+	}
+	_ = f.Close() // a file in use cannot be renamed everywhere
+	if err := os.Rename(v.path, to); err != nil {
+		return fmt.Errorf("cannot put the damaged file aside: %w", errors.Join(err, os.Remove(next)))
+	}
+	if err := os.Rename(next, v.path); err != nil {
+		return fmt.Errorf("cannot put the new file in its place: %w", err)
+	}
+	_ = os.Remove(v.path + openSuffix) // the mark of the file that is gone
+	v.note(func(r *Report) { r.PutAside, r.Reason, r.Salvaged = to, d.reason, s.report() })
+	return syncDir(filepath.Dir(v.path), v.sync)
+}
+
+// build makes a whole file at path, durably; fill writes what it holds.
+func (v *Vault) build(path string, fill func(*bbolt.DB) error) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("cannot begin a copy: %w", err)
+	}
+	o := v.boltOptions()
+	o.NoSync, o.NoGrowSync, o.MaxSize = true, true, 0 // synced as a whole; no larger than its source
+	var file *os.File
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		file, err = v.opts.OpenFile(name, flag, mode)
+		return file, err
+	}
+	db, err := bbolt.Open(path, 0o600, o)
+	if err != nil {
+		return fmt.Errorf("cannot begin a copy: %w", err)
+	}
+	err = fill(db)
+	if err == nil {
+		err = db.Update(func(tx *bbolt.Tx) error { return errors.Join(v.writeMarks(tx), v.noteStamp(tx)) })
+	}
+	if err == nil {
+		err = v.sync(file)
+	}
+	if err = errors.Join(err, db.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+func recoverDamage(err *error) {
+	if r := recover(); r != nil {
+		*err = damage{fmt.Sprintf("reading the file failed: %v", r)}
+	}
 }
 
 // mendMeta writes a damaged meta page anew from the good one. Until then the file opens,
-// but every later page check would fail on it.
-func mendMeta(f *os.File, pageSize int64) error {
+// but has only one page to lose.
+func (v *Vault) mendMeta(f *os.File, pageSize int64) error {
 	_, ok0 := readMeta(f, 0)
 	_, ok1 := readMeta(f, pageSize)
 	if ok0 == ok1 {
@@ -305,7 +435,30 @@ func mendMeta(f *os.File, pageSize int64) error {
 	if _, err := f.WriteAt(page, to); err != nil {
 		return fmt.Errorf("cannot mend a meta page: %w", err)
 	}
-	return f.Sync()
+	return v.sync(f)
+}
+
+// holdPoll is how often a file that another process holds is tried again.
+const holdPoll = 10 * time.Millisecond
+
+// holdFile opens the file for reading and holds it against other processes until it is
+// closed; nil without an error where there is none.
+func holdFile(path string, patience time.Duration) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the file: %w", err)
+	}
+	for ; !lockFile(f); patience -= holdPoll {
+		if patience <= 0 {
+			_ = f.Close()
+			return nil, ErrLocked
+		}
+		<-time.After(holdPoll)
+	}
+	return f, nil
 }
 
 func size(path string) int64 {
@@ -321,7 +474,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func syncDir(dir string) error {
+// syncDir makes renames in a directory durable.
+func syncDir(dir string, sync func(*os.File) error) error {
 	if strings.HasPrefix(dir, `\\`) {
 		return nil
 	}
@@ -330,6 +484,8 @@ func syncDir(dir string) error {
 		return fmt.Errorf("cannot open the state directory: %w", err)
 	}
 	defer d.Close()
-	_ = d.Sync() // not every system can sync a directory; the rename itself is atomic
+	if err := sync(d); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("cannot sync the state directory: %w", err)
+	}
 	return nil
 }

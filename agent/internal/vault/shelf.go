@@ -14,6 +14,7 @@ import (
 const (
 	MaxKey   = 256
 	MaxValue = 1 << 20
+	maxShelf = 200
 )
 
 // Put is one write to a shelf that can ride in another commit, such as a queue record's.
@@ -59,19 +60,10 @@ func (s *Shelf) Delete(_ context.Context, key string) error {
 // is an error with ErrDamaged.
 func (s *Shelf) Get(_ context.Context, key string) (value []byte, ok bool, err error) {
 	err = s.v.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(shelfBucket(s.name))
-		if b == nil {
-			return nil
-		}
-		sealed := b.Get([]byte(key))
-		if sealed == nil {
-			return nil
-		}
-		ok = true
-		value, err = s.v.Unseal(shelfPlace(s.name, key), sealed)
+		value, err = s.v.Get(tx, shelfBucket(s.name), []byte(key))
 		return err
 	})
-	return value, ok && err == nil, err
+	return value, value != nil && err == nil, err
 }
 
 // Each calls visit for every key in order of bytes, from one consistent state. A value
@@ -79,7 +71,7 @@ func (s *Shelf) Get(_ context.Context, key string) (value []byte, ok bool, err e
 // visit may not call the vault.
 func (s *Shelf) Each(ctx context.Context, visit func(key string, value []byte) error) error {
 	return s.v.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(shelfBucket(s.name))
+		b := tx.Bucket([]byte(shelfBucket(s.name)))
 		if b == nil {
 			return nil
 		}
@@ -87,7 +79,7 @@ func (s *Shelf) Each(ctx context.Context, visit func(key string, value []byte) e
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			value, err := s.v.Unseal(shelfPlace(s.name, string(k)), sealed)
+			value, err := s.v.Open(shelfBucket(s.name), k, sealed)
 			if err != nil {
 				value = nil
 			}
@@ -107,16 +99,11 @@ func (v *Vault) Apply(puts ...Put) error {
 // ApplyIn writes puts inside a transaction under way. The caller has used CheckPuts.
 func (v *Vault) ApplyIn(tx *bbolt.Tx, puts []Put) error {
 	for _, p := range puts {
-		b, err := tx.CreateBucketIfNotExists(shelfBucket(p.Shelf))
-		if err != nil {
-			return fmt.Errorf("cannot open shelf %s: %w", p.Shelf, err)
-		}
+		write := func() error { return v.Put(tx, shelfBucket(p.Shelf), []byte(p.Key), p.Value) }
 		if p.Delete {
-			err = b.Delete([]byte(p.Key))
-		} else {
-			err = b.Put([]byte(p.Key), v.Seal(shelfPlace(p.Shelf, p.Key), p.Value))
+			write = func() error { return v.Delete(tx, shelfBucket(p.Shelf), []byte(p.Key)) }
 		}
-		if err != nil {
+		if err := write(); err != nil {
 			return fmt.Errorf("cannot write to shelf %s: %w", p.Shelf, err)
 		}
 	}
@@ -129,8 +116,8 @@ func CheckPuts(puts []Put) error {
 		switch {
 		case p.Shelf == "" || p.Key == "":
 			return errors.New("cannot write to a shelf: shelf and key must be named")
-		case len(p.Shelf) > MaxKey || len(p.Key) > MaxKey:
-			return fault.At(fault.TooLarge, "key", "must be at most %d bytes", MaxKey)
+		case len(p.Shelf) > maxShelf || len(p.Key) > MaxKey:
+			return fault.At(fault.TooLarge, "key", "must be at most %d bytes, its shelf's name %d", MaxKey, maxShelf)
 		case len(p.Value) > MaxValue:
 			return fault.At(fault.TooLarge, "value", "must be at most %d bytes", MaxValue)
 		}
@@ -138,6 +125,4 @@ func CheckPuts(puts []Put) error {
 	return nil
 }
 
-func shelfBucket(name string) []byte { return []byte("shelf/" + name) }
-
-func shelfPlace(name, key string) string { return "shelf/" + name + "\x00" + key }
+func shelfBucket(name string) string { return "shelf/" + name }

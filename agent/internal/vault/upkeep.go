@@ -1,32 +1,249 @@
 package vault
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
-// Class says what guards the key-encryption key, strongest first: tpm2,
-// systemd_credential, passphrase, key_file.
-type Class string
+	"go.etcd.io/bbolt"
+
+	"madoguchi.example/shared/fault"
+)
+
+// Check walks all pages of the open file, beside other work and without keeping them in
+// memory. On damage it replaces the file by what could be salvaged (Report, Generation)
+// and returns nil; its errors mean that the file could not be read or replaced.
+func (v *Vault) Check(ctx context.Context) error {
+	v.mu.RLock()
+	db := v.db
+	if db == nil {
+		v.mu.RUnlock()
+		return errClosed()
+	}
+	err := v.walkOpen(ctx, db, nil)
+	if err == nil {
+		err = view(db, dropPages)
+	}
+	v.mu.RUnlock()
+	d, damaged := errors.AsType[damage](err)
+	if !damaged {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.db != db {
+		return nil // somebody came before
+	}
+	return v.swap(d)
+}
+
+// imageTries is how often a state is looked for that both a transaction and the file show:
+// each commit replaces one of the two meta pages.
+const imageTries = 20
+
+// walkOpen walks the pages of the open file as one transaction sees them.
+func (v *Vault) walkOpen(ctx context.Context, db *bbolt.DB, visit func(bucket string, sequence uint64, key, value []byte) error) error {
+	f, err := os.Open(v.path)
+	if err != nil {
+		return fmt.Errorf("cannot read the file: %w", err)
+	}
+	defer f.Close()
+	for range imageTries {
+		found := false
+		err := view(db, func(tx *bbolt.Tx) error {
+			var im image
+			if im, found = imageOf(f, tx); !found {
+				return nil
+			}
+			return checkImage(im, func(bucket string, sequence uint64, key, value []byte) error {
+				if err := ctx.Err(); err != nil || visit == nil {
+					return err
+				}
+				return visit(bucket, sequence, key, value)
+			})
+		})
+		if found || err != nil {
+			return asDamage(err)
+		}
+	}
+	if _, _, ok := newestMeta(f); !ok {
+		return damage{"both meta pages are damaged"}
+	}
+	return fault.New(fault.Unavailable, "the terminal's file is too busy to be checked")
+}
+
+// checkFile walks the pages of a file that nobody uses.
+func (v *Vault) checkFile() error {
+	f, err := os.Open(v.path)
+	if err != nil {
+		return fmt.Errorf("cannot read the file: %w", err)
+	}
+	defer f.Close()
+	m, _, ok := newestMeta(f)
+	if !ok {
+		return damage{"both meta pages are damaged"}
+	}
+	if i, err := f.Stat(); err == nil && i.Size() < int64(m.pages)*int64(m.pageSize) {
+		return damage{"the file was cut short"}
+	}
+	return asDamage(checkImage(image{f, m}, nil))
+}
+
+// swap replaces the open file by what can be salvaged of it. The caller holds mu.
+func (v *Vault) swap(d damage) error {
+	v.letGo()
+	if err := v.replace(d); err != nil {
+		return err
+	}
+	v.swaps.Add(1)
+	return v.attach(context.Background(), false)
+}
+
+// Usage tells the file's size and how much of it is in use, in bytes.
+func (v *Vault) Usage() (file, used int64) {
+	file = v.FileBytes()
+	used = file
+	f, err := os.Open(v.path)
+	if err != nil {
+		return file, used
+	}
+	defer f.Close()
+	m, _, ok := newestMeta(f)
+	if !ok {
+		return file, used
+	}
+	free, err := image{f, m}.freeCount()
+	if err != nil || free > m.pages {
+		return file, used
+	}
+	return file, int64(m.pages-free) * int64(m.pageSize)
+}
 
 // Compaction tells the file's size before and after Compact, in bytes.
 type Compaction struct{ Before, After int64 }
 
-// Class is the class of the key source that the vault was opened with.
-func (v *Vault) Class() Class { return "key_file" }
+// compactGroup is how many bytes ride in one transaction of a compaction.
+const compactGroup = 4 << 20
 
-// Usage tells the file's size and how much of it is in use, in bytes.
-func (v *Vault) Usage() (file, used int64) { return v.FileBytes(), v.FileBytes() }
-
-// Generation rises each time the file was replaced by one that was salvaged while the
-// vault was open: what was remembered of the file must be read anew.
-func (v *Vault) Generation() uint64 { return 0 }
-
-// Compact copies what is in use to a new file and puts it in the old one's place.
-func (v *Vault) Compact(context.Context) (Compaction, error) {
-	return Compaction{Before: v.FileBytes(), After: v.FileBytes()}, nil
+// Compact copies what is in use to a new file and puts it in the old one's place. Other
+// work waits. A crash at any step leaves one whole file.
+func (v *Vault) Compact(ctx context.Context) (c Compaction, err error) {
+	if err := ctx.Err(); err != nil {
+		return c, fault.Wrap(fault.Unavailable, err, "gave up before anything was done")
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.db == nil || v.readOnly {
+		return c, errClosed()
+	}
+	c.Before, c.After = size(v.path), size(v.path)
+	next := v.path + newSuffix
+	if err := v.build(next, func(to *bbolt.DB) error { return compact(to, v.db) }); err != nil {
+		if over, ok := errors.AsType[felt](err); ok {
+			return c, errors.Join(over, v.swap(damage{over.Error()}))
+		}
+		return c, fmt.Errorf("cannot compact the file: %w", err)
+	}
+	v.letGo()
+	err = os.Rename(next, v.path)
+	if err == nil {
+		err = syncDir(filepath.Dir(v.path), v.sync)
+	}
+	if err = errors.Join(err, v.attach(ctx, false)); err != nil {
+		return c, fmt.Errorf("cannot put the compacted file in its place: %w", err)
+	}
+	c.After = size(v.path)
+	return c, nil
 }
 
-// Shred seals what lies under old day keys anew and deletes day keys that nothing is
-// sealed under any more. It tells how many it deleted.
-func (v *Vault) Shred(context.Context) (keys int, err error) { return 0, nil }
+func compact(to, from *bbolt.DB) (err error) {
+	defer catch(&err)
+	return bbolt.Compact(to, from, compactGroup)
+}
 
-// Check walks all pages and, on damage, replaces the file by what could be salvaged.
-func (v *Vault) Check(context.Context) error { return nil }
+// straggler is a value under an old day key.
+type straggler struct{ bucket, key string }
+
+// resealGroup is how many values are sealed anew in one commit.
+const resealGroup = 200
+
+// Shred seals what lies under keys of days more than Options.KeyDays ago anew, and deletes
+// the day keys that nothing is sealed under any more: their values are gone for good, in
+// freed pages and in files put aside as well. Values that do not open hold no key. It
+// tells how many keys were deleted.
+func (v *Vault) Shred(ctx context.Context) (keys int, err error) {
+	today := dayOf(v.opts.Now())
+	old := v.ring.retire(dayOf(v.opts.Now().AddDate(0, 0, -v.opts.KeyDays)))
+	past := v.ring.retire(today)
+	if len(past) == 0 {
+		return 0, nil
+	}
+	used, late, err := v.referred(ctx, old)
+	if err != nil {
+		return 0, fmt.Errorf("cannot look for what old keys seal: %w", err)
+	}
+	for len(late) > 0 {
+		n := min(len(late), resealGroup)
+		if err := ctx.Err(); err != nil {
+			return 0, fault.Wrap(fault.Unavailable, err, "gave up before all was sealed anew")
+		}
+		if err := v.Update(func(tx *bbolt.Tx) error { return v.reseal(tx, late[:n], old) }); err != nil {
+			return 0, fmt.Errorf("cannot seal anew what old keys seal: %w", err)
+		}
+		late = late[n:]
+	}
+	var unused []keyID
+	for id := range past {
+		if !used[id] {
+			unused = append(unused, id)
+		}
+	}
+	return v.ring.remove(unused)
+}
+
+// referred walks the file and tells which keys are used, and what lies under old ones. An
+// old key itself counts as used by what cannot be sealed anew alone.
+func (v *Vault) referred(ctx context.Context, old map[keyID]bool) (used map[keyID]bool, late []straggler, err error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.db == nil || v.readOnly {
+		return nil, nil, errClosed()
+	}
+	used = map[keyID]bool{}
+	err = v.walkOpen(ctx, v.db, func(bucket string, _ uint64, key, value []byte) error {
+		if len(value) < sealedMin || bucket == string(metaBucket) {
+			return nil
+		}
+		if id := keyID(value[:idSize]); old[id] {
+			late = append(late, straggler{bucket, string(key)})
+		} else {
+			used[id] = true
+		}
+		return nil
+	})
+	return used, late, err
+}
+
+// reseal seals values anew that are still under an old key.
+func (v *Vault) reseal(tx *bbolt.Tx, late []straggler, old map[keyID]bool) error {
+	for _, s := range late {
+		b := tx.Bucket([]byte(s.bucket))
+		if b == nil {
+			continue
+		}
+		sealed := b.Get([]byte(s.key))
+		if len(sealed) < sealedMin || !old[keyID(sealed[:idSize])] {
+			continue
+		}
+		plain, err := v.Open(s.bucket, []byte(s.key), sealed)
+		if err != nil {
+			continue // nobody can read it, with the key or without
+		}
+		if err := v.Put(tx, s.bucket, []byte(s.key), plain); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -2,26 +2,32 @@
 // is in it is encrypted, bound to its place, and never the reason why the agent cannot
 // start.
 //
-// Every value is sealed with AES-256-GCM under a random nonce; the associated data names
-// the terminal, the level of the layout and the place, so that a value that was changed,
-// moved, or copied from another terminal does not open. This is also the checksum that
-// bbolt does not have. Keys (names of places) are not encrypted: use opaque handles.
+// Every value is sealed with AES-256-GCM under the key of its day; terminal, bucket and
+// key are bound to it, so that a value that was changed, moved, or copied from another
+// terminal does not open. This is also the checksum that bbolt does not have. Keys (names
+// of places) are not encrypted: use opaque handles.
 //
-// A file that cannot be read is put aside with a report and a new one is begun. A file
-// held by another process, or one that belongs to another key, is an error instead:
-// nothing is wrong with it.
+// Day keys lie outside the file, in keys/, wrapped by a key-encryption key from a TPM, a
+// systemd credential, a passphrase or a key file (Choose). A day key is on disk before its
+// first use. Shred deletes those that nothing is sealed under any more: what was deleted
+// from the file, and lies in its freed pages still, can then be read by nobody. A day key
+// that is damaged or missing makes its values ErrDamaged and nothing more.
+//
+// A file that cannot be read is put aside with a report, and a new one holds all values
+// that could be salvaged. A file held by another process, or one that belongs to another
+// key or to a newer program, is an error instead: nothing is wrong with it.
 package vault
 
 import (
 	"context"
-	"crypto/cipher"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -32,9 +38,9 @@ import (
 // FileName is the file's name below the state directory.
 const FileName = "agent.db"
 
-// Level is the layout of the file that this code writes. A file of a newer level is
-// refused, untouched.
-const Level = 1
+// Level is the layout of the file that this code writes. Files of lower levels are patched
+// by copy when they are opened; a file of a newer level is refused, untouched.
+const Level = 2
 
 // DefaultMaxBytes is where the file stops growing unless Options says otherwise.
 const DefaultMaxBytes = 256 << 20
@@ -46,11 +52,14 @@ const fillPercent = 0.95
 // DefaultLockTimeout is how long Open waits for another process to let go of the file.
 const DefaultLockTimeout = time.Second
 
+// DefaultKeyDays is after how many days Shred seals anew what is sealed under a day's key.
+const DefaultKeyDays = 14
+
 // ErrLocked is in the chain of Open's error when another process holds the file.
 var ErrLocked = errors.New("another process holds the file")
 
-// ErrWrongKey is in the chain of Open's error when the file was written under another key
-// or for another terminal.
+// ErrWrongKey is in the chain of Open's error when file or day keys were written under
+// another key or for another terminal.
 var ErrWrongKey = errors.New("the file belongs to another key or terminal")
 
 // ErrDamaged is in the chain of an error for a value that does not open at its place.
@@ -63,80 +72,131 @@ type Options struct {
 	Rand     io.Reader
 	Terminal string // handle; bound into every value
 
+	// Before is an older source that the day keys may still be wrapped under; they are
+	// wrapped anew under Key. It is asked only then. See Earlier.
+	Before KeySource
+
 	MaxBytes    int           // the file's largest size, 0: DefaultMaxBytes
 	LockTimeout time.Duration // 0: DefaultLockTimeout
-	// Before is an older source whose key the file may still be under; it is used once, to
-	// wrap the day keys anew under Key.
-	Before KeySource
-	// NoSync counts syncs (Synced) instead of issuing them: for tests alone.
-	NoSync bool
-	// Synced is called at each sync, issued or not; it may be nil.
-	Synced func()
+	KeyDays     int           // 0: DefaultKeyDays
 	// OpenFile opens the file, for tests that make it fail; nil: os.OpenFile.
 	OpenFile func(name string, flag int, mode os.FileMode) (*os.File, error)
+	// NoSync lets syncs out, for tests that count them.
+	NoSync bool
+	// Synced is called before each sync, issued or let out. It may be nil.
+	Synced func()
+	// FailSync is asked before each sync, for tests that make one fail: the first of a
+	// commit fails before anything can be seen, the second when all can. It may be nil.
+	FailSync func() error
 }
 
-// Report tells what Open had to do.
+// Report tells what the vault had to do to open the file, at the start or since.
 type Report struct {
-	PutAside string   // path of the damaged file that Open put aside, or ""
+	PutAside string   // path of the damaged file that was put aside, or ""
 	Reason   string   // why, in words for the operator
 	Earlier  []string // damaged files that earlier starts put aside, for the operator to look at
-	Class    Class    // what guards the key-encryption key
-	Level    int      // level that the file was patched from, 0: it was not patched
-	Salvaged Salvaged
-}
-
-// Salvaged tells what was brought over from a damaged file.
-type Salvaged struct {
-	Values int            // that opened and are in the new file
-	Lost   int            // values that do not open and pages that could not be read
-	By     map[string]int // Values by bucket
+	Salvaged Salvaged // what the new file holds of the one put aside
+	Level    int      // that the file was patched from; 0: it was not
+	Keys     int      // day keys that open
+	LostKeys int      // files of day keys that do not
+	ReadOnly bool     // the disk takes no writes
 }
 
 // Vault is the open file. Its methods are safe for concurrent use.
 type Vault struct {
-	path   string
-	opts   Options
-	aead   cipher.AEAD
-	report Report
+	path  string
+	opts  Options
+	ring  *ring
+	stamp atomic.Uint64 // of the newest value
+	swaps atomic.Uint64
 
-	mu     sync.RWMutex // held shared by a transaction, exclusively by Close and Reopen
-	db     *bbolt.DB    // nil after Close, or when reopening failed
-	closed bool
+	earlier func(context.Context) []*wrapping
+
+	reportMu sync.Mutex
+	report   Report
+
+	mu       sync.RWMutex // held shared by a transaction, exclusively by what replaces db
+	db       *bbolt.DB    // nil after Close, or when reopening failed
+	readOnly bool
+	closed   bool
 }
 
 // Open opens <dir>/agent.db, or begins it. See the package comment for what happens to a
-// damaged file; Report tells of it. ctx bounds the key source alone.
+// damaged file; Report tells of it. ctx bounds the key sources alone.
 func Open(ctx context.Context, dir string, o Options) (*Vault, error) {
 	if o.Key == nil || o.Now == nil || o.Rand == nil || o.Terminal == "" {
 		return nil, errors.New("cannot open the vault: key, clock, randomness and terminal must be given")
 	}
+	o = o.withDefaults()
+	v := &Vault{path: filepath.Join(dir, FileName), opts: o}
+	if err := v.openKeys(ctx, filepath.Join(dir, KeysDir)); err != nil {
+		return nil, fmt.Errorf("cannot open the vault: %w", err)
+	}
+	if err := v.open(ctx); err != nil {
+		return nil, fmt.Errorf("cannot open the vault: %w", err)
+	}
+	return v, nil
+}
+
+func (o Options) withDefaults() Options {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultMaxBytes
 	}
 	if o.LockTimeout <= 0 {
 		o.LockTimeout = DefaultLockTimeout
 	}
+	if o.KeyDays <= 0 {
+		o.KeyDays = DefaultKeyDays
+	}
 	if o.OpenFile == nil {
 		o.OpenFile = os.OpenFile
 	}
-	key, err := o.Key.Key(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the vault: %w", err)
-	}
-	aead, mark, err := keys(key, o.Terminal)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the vault: %w", err)
-	}
-	v := &Vault{path: filepath.Join(dir, FileName), opts: o, aead: aead}
-	if err := v.open(mark); err != nil {
-		return nil, fmt.Errorf("cannot open the vault: %w", err)
-	}
-	return v, nil
+	return o
 }
 
-// Report tells what Open had to do.
-func (v *Vault) Report() Report { return v.report }
+// openKeys asks the key source and reads the day keys.
+func (v *Vault) openKeys(ctx context.Context, dir string) error {
+	key, err := v.opts.Key.Key(ctx)
+	if err != nil {
+		return err
+	}
+	w, err := newWrapping(key, v.opts.Terminal)
+	if err != nil {
+		return err
+	}
+	var once sync.Once
+	var older []*wrapping
+	v.earlier = func(ctx context.Context) []*wrapping {
+		once.Do(func() { older = wrappings(ctx, v.opts.Before, v.opts.Terminal) })
+		return older
+	}
+	v.ring = &ring{dir: dir, wrapped: w, now: v.opts.Now, random: v.opts.Rand, sync: v.sync, keys: map[keyID]*dayKey{}}
+	if err := v.ring.load(ctx, v.earlier); err != nil {
+		return err
+	}
+	v.note(func(r *Report) { r.Keys, r.LostKeys = len(v.ring.keys), v.ring.damaged })
+	return nil
+}
+
+// Report tells what had to be done to open the file.
+func (v *Vault) Report() Report {
+	v.reportMu.Lock()
+	defer v.reportMu.Unlock()
+	return v.report
+}
+
+func (v *Vault) note(change func(*Report)) {
+	v.reportMu.Lock()
+	defer v.reportMu.Unlock()
+	change(&v.report)
+}
+
+// Class says what guards the key-encryption key.
+func (v *Vault) Class() Class { return v.opts.Key.Class() }
+
+// Generation rises each time that the open file was replaced by what was salvaged of it:
+// what was remembered of the file must be read anew.
+func (v *Vault) Generation() uint64 { return v.swaps.Load() }
 
 // Terminal is the handle that values are bound to.
 func (v *Vault) Terminal() string { return v.opts.Terminal }
@@ -162,17 +222,34 @@ func (v *Vault) Close() error {
 		return fmt.Errorf("cannot close the vault: %w", err)
 	}
 	v.db = nil
-	return os.Remove(v.path + openSuffix)
+	if v.readOnly {
+		return nil
+	}
+	return v.unmark()
 }
 
-// View runs fn in a read transaction. fn copies what it keeps and does not call the vault.
+// View runs fn in a read transaction. fn copies what it keeps and does not call the vault
+// but for Get and Open. Where fn comes upon a damaged page, the file is replaced by what
+// could be salvaged of it, and the error is fault.Unavailable: it is safe to repeat.
 func (v *Vault) View(fn func(*bbolt.Tx) error) error {
 	v.mu.RLock()
-	defer v.mu.RUnlock()
-	if v.db == nil {
+	db := v.db
+	if db == nil {
+		v.mu.RUnlock()
 		return errClosed()
 	}
-	return v.db.View(fn)
+	err := view(db, fn)
+	v.mu.RUnlock()
+	if over, ok := errors.AsType[felt](err); ok {
+		return v.fellOver(db, over, fault.Unavailable)
+	}
+	return err
+}
+
+func view(db *bbolt.DB, fn func(*bbolt.Tx) error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
+	return db.View(fn)
 }
 
 // Update runs fn in a write transaction and returns when its outcome is on disk. An error
@@ -182,13 +259,16 @@ func (v *Vault) View(fn func(*bbolt.Tx) error) error {
 func (v *Vault) Update(fn func(*bbolt.Tx) error) error {
 	v.mu.RLock()
 	db := v.db
-	if db == nil {
+	if db == nil || v.readOnly {
 		v.mu.RUnlock()
-		return v.revive(errClosed())
+		return v.revive(db)
 	}
-	committed, err := update(db, fn)
+	atCommit, err := v.update(db, fn)
 	v.mu.RUnlock()
-	if err == nil || !committed {
+	if over, ok := errors.AsType[felt](err); ok {
+		return v.fellOver(db, over, fault.Unknown)
+	}
+	if err == nil || !atCommit {
 		return err
 	}
 	unknown := fault.Wrap(fault.Unknown, err, "the terminal's file did not confirm the write")
@@ -196,7 +276,9 @@ func (v *Vault) Update(fn func(*bbolt.Tx) error) error {
 }
 
 // update tells whether the failing step was the commit.
-func update(db *bbolt.DB, fn func(*bbolt.Tx) error) (atCommit bool, err error) {
+func (v *Vault) update(db *bbolt.DB, fn func(*bbolt.Tx) error) (atCommit bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer catch(&err)
 	tx, err := db.Begin(true)
 	if err != nil {
 		return false, fmt.Errorf("cannot begin a write: %w", err)
@@ -205,6 +287,12 @@ func update(db *bbolt.DB, fn func(*bbolt.Tx) error) (atCommit bool, err error) {
 	if err := fn(tx); err != nil {
 		return false, err
 	}
+	if err := v.noteStamp(tx); err != nil {
+		return false, err
+	}
+	if err := v.beforeSync(); err != nil {
+		return true, err
+	}
 	if err := tx.Commit(); err != nil {
 		if errors.Is(err, errFull) {
 			// The file cannot grow: nothing was written yet, see bbolt's tx.Commit.
@@ -212,13 +300,86 @@ func update(db *bbolt.DB, fn func(*bbolt.Tx) error) (atCommit bool, err error) {
 		}
 		return true, err
 	}
-	return false, nil
+	return true, v.beforeSync()
 }
 
-// revive opens the file again where an earlier reopening failed.
-func (v *Vault) revive(otherwise error) error {
-	if err := v.reopen(nil); err != nil {
-		return otherwise
+// noteStamp keeps the newest stamp as the sequence of the vault's own bucket, which costs
+// no page: the page that leads to all buckets is written in any case.
+func (v *Vault) noteStamp(tx *bbolt.Tx) error {
+	b := tx.Bucket(metaBucket)
+	if b == nil {
+		return errors.New("cannot write: the file has lost its marks")
+	}
+	if s := v.stamp.Load(); s > b.Sequence() {
+		return b.SetSequence(s)
+	}
+	return nil
+}
+
+// beforeSync stands before each sync that bbolt makes, or would make.
+func (v *Vault) beforeSync() error {
+	if v.opts.FailSync != nil {
+		if err := v.opts.FailSync(); err != nil {
+			return err
+		}
+	}
+	if v.opts.Synced != nil {
+		v.opts.Synced()
+	}
+	return nil
+}
+
+// sync makes a file of ours durable.
+func (v *Vault) sync(f *os.File) error {
+	if err := v.beforeSync(); err != nil || v.opts.NoSync {
+		return err
+	}
+	return f.Sync()
+}
+
+// felt is a panic on the way through the file's pages.
+type felt struct {
+	cause any
+	stack []byte
+}
+
+func (f felt) Error() string { return fmt.Sprintf("reading the file failed: %v", f.cause) }
+
+func catch(err *error) {
+	if r := recover(); r != nil {
+		*err = felt{r, debug.Stack()}
+	}
+}
+
+// fellOver finds out whether a panic came of damage. If it did, the file is replaced; if
+// not, it was a fault of the program, and goes on.
+func (v *Vault) fellOver(db *bbolt.DB, over felt, code fault.Code) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.db == db && db != nil {
+		err := v.checkFile()
+		if d, ok := errors.AsType[damage](err); ok {
+			err = v.swap(d)
+		} else if err == nil {
+			panic(fmt.Sprintf("%v\n%s", over.cause, over.stack))
+		}
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "the terminal's file is damaged")
+		}
+	}
+	return fault.Wrap(code, over, "the terminal's file was damaged and was replaced: repeat")
+}
+
+// revive opens the file again where an earlier reopening failed, or where the disk took no
+// writes.
+func (v *Vault) revive(db *bbolt.DB) error {
+	if err := v.reopen(db); err != nil {
+		return err
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.readOnly {
+		return fault.New(fault.Unavailable, "the terminal's disk takes no writes")
 	}
 	return fault.New(fault.Unavailable, "the terminal's file was opened again: repeat")
 }
@@ -233,20 +394,19 @@ func (v *Vault) reopen(failed *bbolt.DB) error {
 	if v.db != failed {
 		return nil
 	}
+	v.letGo()
+	if err := v.attach(context.Background(), true); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the terminal's file cannot be opened again")
+	}
+	return nil
+}
+
+// letGo closes the handle; its error adds nothing to the one that brought us here.
+func (v *Vault) letGo() {
 	if v.db != nil {
-		_ = v.db.Close() // its error adds nothing to the one that brought us here
+		_ = v.db.Close()
 		v.db = nil
 	}
-	db, err := v.openBolt()
-	if err != nil {
-		return fmt.Errorf("cannot open the file again: %w", err)
-	}
-	if err := checkPages(db); err != nil {
-		_ = db.Close()
-		return fmt.Errorf("cannot use the file again: %w", err)
-	}
-	v.db = db
-	return nil
 }
 
 func (v *Vault) boltOptions() *bbolt.Options {
@@ -264,30 +424,6 @@ func (v *Vault) boltOptions() *bbolt.Options {
 func Fill(b *bbolt.Bucket) *bbolt.Bucket {
 	b.FillPercent = fillPercent
 	return b
-}
-
-// Seal encrypts plain for its place.
-func (v *Vault) Seal(place string, plain []byte) []byte {
-	return v.aead.Seal(nil, nil, plain, v.bound(place))
-}
-
-// Unseal decrypts what Seal made for the same place. Its error is ErrDamaged.
-func (v *Vault) Unseal(place string, sealed []byte) ([]byte, error) {
-	plain, err := v.aead.Open(nil, nil, sealed, v.bound(place))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", place, ErrDamaged)
-	}
-	return plain, nil
-}
-
-// bound is the associated data: terminal, level and place, each after its length.
-func (v *Vault) bound(place string) []byte { return associate(v.opts.Terminal, place) }
-
-func associate(terminal, place string) []byte {
-	b := binary.BigEndian.AppendUint32(nil, uint32(len(terminal)))
-	b = append(b, terminal...)
-	b = binary.BigEndian.AppendUint32(b, Level)
-	return append(b, place...)
 }
 
 func errClosed() error { return fault.New(fault.Unavailable, "the terminal's file is not open") }
