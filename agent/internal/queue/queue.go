@@ -98,6 +98,7 @@ type Queue struct {
 	seen      time.Time // when st.Lived was taken
 	file      uint64    // the vault's Generation that st is of
 	broken    bool      // a commit failed and the file could not be read again yet
+	recount   bool      // a reader met what does not agree with st
 }
 
 // Open reads the queue in v, or begins it with a new epoch. A file that was salvaged, or
@@ -250,8 +251,8 @@ func (q *Queue) append(ctx context.Context, r wire.Record, also []vault.Put) (wi
 	if err := vault.CheckPuts(also); err != nil {
 		return wire.Record{}, err
 	}
-	a := &adding{record: r, also: also}
-	if err := q.do(ctx, q.adding(a), r.ID); err != nil {
+	a := &adding{record: r, also: also, stores: r.ID}
+	if err := q.hand(ctx, &request{act: q.adding(a), stores: &a.stores, result: make(chan error, 1)}); err != nil {
 		return wire.Record{}, err
 	}
 	return a.record, nil

@@ -1,7 +1,6 @@
 package queue_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -480,7 +479,7 @@ func TestDamagedRecord(t *testing.T) {
 		for i := range 3 {
 			add(t, q, i)
 		}
-		harm(t, p, "records", binary.BigEndian.AppendUint64(nil, 2))
+		harm(t, p, "records", bigEndian(2))
 		if !live {
 			q = p.again(q)
 		}
@@ -512,7 +511,7 @@ func TestFates(t *testing.T) {
 	}
 	settle(t, q, wire.Accepted, taken)
 	settle(t, q, wire.Rejected, refused)
-	harm(t, p, "records", binary.BigEndian.AppendUint64(nil, lost.Sequence))
+	harm(t, p, "records", bigEndian(lost.Sequence))
 	q = p.again(q)
 	fates, err := q.Fates(t.Context(), []string{waits.ID, taken.ID, refused.ID, lost.ID, trimmed.ID})
 	if err != nil {
@@ -550,16 +549,12 @@ func TestDamagedEpoch(t *testing.T) {
 // harm flips a bit of a value of the queue.
 func harm(t *testing.T, p *place, bucket string, key []byte) {
 	t.Helper()
-	err := p.v.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket([]byte("queue/" + bucket))
-		sealed := bytes.Clone(b.Get(key))
-		sealed[len(sealed)/2] ^= 1
-		return b.Put(key, sealed)
-	})
-	if err != nil {
+	if err := p.v.Update(func(tx *bbolt.Tx) error { return flip(tx, bucket, key) }); err != nil {
 		t.Fatal(err)
 	}
 }
+
+func bigEndian(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 // A commit that fails is not a success, is found out, and the queue works again.
 func TestFailedCommit(t *testing.T) {

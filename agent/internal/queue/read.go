@@ -71,8 +71,8 @@ type Entry struct {
 	Bytes    int       `json:"bytes"`          // stored
 }
 
-// view runs fn in a read transaction on a file that holds the queue: one that was salvaged
-// meanwhile is gone through first.
+// view runs fn in a read transaction. Where fn or the file asks for it (errWalk: it was
+// salvaged meanwhile, or a mark does not open), the file is gone through first, once.
 func (q *Queue) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	look := func() error {
 		return q.v.View(func(tx *bbolt.Tx) error {
@@ -84,6 +84,9 @@ func (q *Queue) view(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	}
 	err := look()
 	if errors.Is(err, errWalk) {
+		q.mu.Lock()
+		q.recount = true
+		q.mu.Unlock()
 		nothing := func(*bbolt.Tx, *group) (error, error) { return nil, nil }
 		if err = q.do(ctx, nothing); err == nil {
 			err = look()

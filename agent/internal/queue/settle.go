@@ -50,12 +50,13 @@ func (q *Queue) word(tx *bbolt.Tx, g *group, res wire.Result) (done bool, err er
 	if !from.waits() {
 		return false, nil
 	}
+	to.Answered = from.Answered
 	if r, err := q.read(tx, pos); err == nil {
 		switch {
 		case r.ID != res.ID:
 			return false, errWalk
 		case to.kept() && r.WantsAnswer():
-			to.Wanted, to.Answered = r.ID, from.Answered
+			to.Wanted = r.ID
 		}
 	}
 	g.st.newer(g.now)
@@ -241,7 +242,7 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 		case g.st.Waiting.N >= q.limits.MaxRecords:
 			return fault.New(fault.QueueFull, "the terminal holds as many unsent records as it can"), nil
 		}
-		return nil, q.remark(tx, g, pos, m, mark{ID: r.ID})
+		return nil, q.remark(tx, g, pos, m, mark{ID: r.ID, Answered: m.Answered})
 	})
 }
 

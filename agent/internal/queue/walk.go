@@ -22,6 +22,12 @@ func (q *Queue) load() error {
 		c = q.getConfirmed(tx)
 		return err
 	}
+	q.mu.Lock()
+	recount := q.recount
+	q.mu.Unlock()
+	if recount {
+		return q.walk()
+	}
 	err := error(nil)
 	if q.outdated() { // a commit that stands makes durable what is visible
 		err = q.v.Update(func(tx *bbolt.Tx) error {
@@ -52,7 +58,7 @@ func (q *Queue) replace(s state, c Confirmed, file uint64) {
 		s.resume(now)
 	}
 	s.Lived = max(s.Lived, q.st.Lived)
-	q.st, q.confirmed, q.file, q.broken = s, c, file, false
+	q.st, q.confirmed, q.file, q.broken, q.recount = s, c, file, false, false
 }
 
 // walk goes through the whole file once, counts anew and makes the index. Where the state

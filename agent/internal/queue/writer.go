@@ -27,7 +27,7 @@ type act func(tx *bbolt.Tx, g *group) (refusal, broken error)
 // group is one commit's worth of requests: the state as its acts leave it.
 type group struct {
 	now       time.Time
-	st        state
+	st        state // as the acts so far leave it
 	confirmed Confirmed
 	wrote     bool // something is to be kept
 	moved     bool // the oldest record that waits may be another
@@ -35,16 +35,16 @@ type group struct {
 
 type request struct {
 	act    act
-	id     string // of the record that an append stores, to look for after a failed commit
+	stores *string // ID of a record that is stored if and only if the act's commit stood; may be nil or empty
 	result chan error
 }
 
 // do hands the act to the writer and waits for its outcome.
-func (q *Queue) do(ctx context.Context, a act, id ...string) error {
-	r := &request{act: a, result: make(chan error, 1)}
-	if len(id) > 0 {
-		r.id = id[0]
-	}
+func (q *Queue) do(ctx context.Context, a act) error {
+	return q.hand(ctx, &request{act: a, result: make(chan error, 1)})
+}
+
+func (q *Queue) hand(ctx context.Context, r *request) error {
 	select {
 	case <-q.quit:
 		return errClosed()
@@ -196,10 +196,10 @@ func (q *Queue) resolve(all []*request, refused []error, cause error) {
 		switch {
 		case len(refused) == len(all) && refused[i] != nil:
 			r.result <- refused[i]
-		case err != nil || r.id == "":
+		case err != nil || r.stores == nil || *r.stores == "":
 			r.result <- cause
 		default:
-			r.result <- q.lookAgain(r.id, cause)
+			r.result <- q.lookAgain(*r.stores, cause)
 		}
 	}
 }
@@ -224,13 +224,14 @@ func answer(all []*request, err error) {
 func (q *Queue) outdated() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.broken || q.file != q.v.Generation()
+	return q.broken || q.recount || q.file != q.v.Generation()
 }
 
 // adding is one Append on its way.
 type adding struct {
 	record wire.Record
 	also   []vault.Put
+	stores string // the record's ID, while it is not stored yet
 }
 
 func (q *Queue) adding(a *adding) act {
@@ -284,7 +285,7 @@ func (q *Queue) again(tx *bbolt.Tx, g *group, pos uint64, a *adding) (refusal, b
 	if !sameContent(is.Record, a.record) {
 		return conflict(), nil
 	}
-	a.record = is.Record
+	a.record, a.stores = is.Record, ""
 	g.wrote = g.wrote || len(a.also) > 0
 	return nil, q.v.ApplyIn(tx, a.also)
 }
