@@ -38,6 +38,17 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
                                                                   publish the next key; it signs one cache lifetime later.
                                                                   --now: the key in force is compromised
   madoguchi-backend keys withdraw [--config FILE] ID              take a compromised key out of use at once
+  madoguchi-backend backup          [--config FILE] --to FILE [--recipient AGE | --unsealed] [--json]
+                                                                  write all of the store to one sealed file, while it serves
+  madoguchi-backend backup verify   [--identity FILE] [--json] FILE
+                                                                  prove that a backup is whole and can be read
+  madoguchi-backend restore         [--config FILE] --from FILE [--identity FILE]
+                                                                  fill an empty store; nothing goes out before reconcile
+  madoguchi-backend restore --adopt [--config FILE] [--at RFC3339]
+                                                                  fence a store that came back by other means
+  madoguchi-backend restore status  [--config FILE] [--json]      tell what is to be looked at before the fence lifts
+  madoguchi-backend restore reconcile [--config FILE] --by NAME [--sent LIST]… [--not-sent LIST]… --pushes keep|drop
+                                                                  say what was found; with the last open list the fence lifts
   madoguchi-backend benefit evaluate [--programs DIR] FILE|-      decide benefits, JSON Lines in and out
 
 Settings come from the file and from MADOGUCHI_BACKEND_… variables, which win.
@@ -77,6 +88,10 @@ func (p *program) command(ctx context.Context, args []string) error {
 		return p.checkConfig(args)
 	case "import":
 		return p.importFiles(ctx, args)
+	case "backup":
+		return p.backup(ctx, args)
+	case "restore":
+		return p.restore(ctx, args)
 	case "terminal", "keys", "benefit":
 		return p.group(ctx, name, args)
 	case "help", "--help", "-h":

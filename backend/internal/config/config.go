@@ -62,8 +62,29 @@ type Config struct {
 	Benefit      Benefit `toml:"benefit"`
 	// Certificates says with which keys they are signed and what terminals trust.
 	Certificates Certificates `toml:"certificates"`
+	// Backup says to whom backups are sealed.
+	Backup Backup `toml:"backup"`
 	// Wallet says which wallet apps may ask for certificates on their own.
 	Wallet Wallet `toml:"wallet"`
+	// Terminals bounds what is taken in from terminals at once.
+	Terminals Terminals `toml:"terminals"`
+}
+
+// Terminals says how terminals' records are let in, so that those who stand at a counter
+// come before what others gathered during an outage. Each process counts for itself.
+type Terminals struct {
+	// LiveRecords is how many records a batch has at most that goes before the backlog.
+	LiveRecords int `toml:"live_records"`
+	// LiveAtOnce and BacklogAtOnce are how many batches of each kind are taken in at a time.
+	LiveAtOnce    int `toml:"live_at_once"`
+	BacklogAtOnce int `toml:"backlog_at_once"`
+	// BacklogRate is how many records of the backlog a second are reckoned with before the
+	// rate was measured.
+	BacklogRate int `toml:"backlog_rate"`
+	// LongestSlot is the longest that a terminal is told to wait with its backlog.
+	LongestSlot time.Duration `toml:"longest_slot"`
+	// Spread is within what time terminals begin with their backlog after an outage.
+	Spread time.Duration `toml:"spread"`
 }
 
 // Store says where the data are.
@@ -180,6 +201,12 @@ type Certificates struct {
 	PKCS11   PKCS11 `toml:"pkcs11"`
 }
 
+// Backup says to whom backups are sealed.
+type Backup struct {
+	// Recipient is an age X25519 recipient ("age1…"), whose identity is kept elsewhere.
+	Recipient string `toml:"recipient"`
+}
+
 // VDSNC names the signer that the passport authority certified. Without one, VDS-NC
 // documents are specimens.
 type VDSNC struct {
@@ -216,6 +243,9 @@ func Default() Config {
 		CitizenLogin: Login{Issuer: PracticeIssuer, ClientID: "madoguchi-citizen"},
 		StaffLogin:   Login{Issuer: PracticeIssuer, ClientID: "madoguchi-staff"},
 		Certificates: Certificates{CacheLifetime: 7 * 24 * time.Hour},
+		Terminals: Terminals{
+			LiveRecords: 16, LiveAtOnce: 64, BacklogAtOnce: 4, BacklogRate: 2_000, LongestSlot: 6 * time.Hour, Spread: 5 * time.Minute,
+		},
 	}
 }
 
@@ -316,6 +346,7 @@ func (c Config) checkData(v *validator) {
 	v.check("public_url", webURL(c.PublicURL), "must be a URL that begins with https://; http:// only on this machine")
 	v.certificates(c.Certificates)
 	v.fhir(c.Payer.FHIR)
+	v.terminals(c.Terminals)
 }
 
 // Validate tells every fault at once; each names its key and never the value.
@@ -350,6 +381,15 @@ func (v *validator) check(key string, ok bool, message string) {
 	if !ok {
 		v.faults = append(v.faults, fault.At(fault.InvalidArgument, key, "%s", message))
 	}
+}
+
+func (v *validator) terminals(t Terminals) {
+	v.check("terminals.live_records", t.LiveRecords >= 1 && t.LiveRecords <= 200, "must be 1 to 200")
+	v.check("terminals.live_at_once", t.LiveAtOnce >= 1 && t.LiveAtOnce <= 10_000, "must be 1 to 10000")
+	v.check("terminals.backlog_at_once", t.BacklogAtOnce >= 1 && t.BacklogAtOnce <= 1_000, "must be 1 to 1000")
+	v.check("terminals.backlog_rate", t.BacklogRate >= 1 && t.BacklogRate <= 1_000_000, "must be 1 to 1000000")
+	v.check("terminals.longest_slot", t.LongestSlot >= time.Minute && t.LongestSlot <= 24*time.Hour, "must be between 1m and 24h")
+	v.check("terminals.spread", t.Spread >= 0 && t.Spread <= time.Hour, "must be between 0s and 1h")
 }
 
 func (v *validator) login(section string, l Login) {

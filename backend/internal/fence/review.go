@@ -100,7 +100,7 @@ func (f *Fence) Status(ctx context.Context) (s Status, err error) {
 	if err != nil {
 		return s, err
 	}
-	s = Status{Fenced: state.Open != nil, Epoch: state.Epoch}
+	s = Status{Fenced: state.Open != nil, Epoch: state.Epoch, Lists: []List{}}
 	if r := state.Open; r != nil {
 		s.Epoch, s.Prior, s.How, s.CopiedAt, s.RaisedAt = r.Epoch, r.Prior, r.How, r.CopiedAt, r.At
 	}
@@ -108,9 +108,11 @@ func (f *Fence) Status(ctx context.Context) (s Status, err error) {
 		if !s.Fenced {
 			return nil
 		}
-		if s.Lists, err = f.Rows.OpenLists(ctx, t, s.Epoch); err != nil {
+		lists, err := f.Rows.OpenLists(ctx, t, s.Epoch)
+		if err != nil {
 			return err
 		}
+		s.Lists = append(s.Lists[:0], lists...)
 		return f.Rows.Counts(ctx, t, s.RaisedAt, &s)
 	})
 	return s, err
