@@ -52,7 +52,8 @@ func commands() []command {
 		{"card", cardreader.Usage, cardreader.Help, readCard},
 		{"practice", practiceUsage, "open a desk for practising with invented people, apart from any terminal", practise},
 		{"doctor", doctorcommand.Usage, doctorcommand.Help, examine},
-		{"queue", "queue status [--config FILE]", "show what waits to be sent", queueStatus},
+		{"queue", queueUsage, queueHelp, queueCommand},
+		{"uninstall", uninstallUsage, uninstallHelp, uninstall},
 		{"check-config", "check-config [--config FILE]", "print every fault of the configuration at once", checkConfig},
 		{"version", "version", "print the version", printVersion},
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 
 	"madoguchi.example/agent/internal/card/counter"
@@ -29,7 +30,7 @@ type status struct {
 }
 
 // acts are what a running agent does for programs of its own user.
-func (a *agent) acts(listens string) map[string]control.Act {
+func (a *agent) allActs(listens string) map[string]control.Act {
 	acts := a.door.Acts(func() string { return "http://" + listens })
 	acts[statusAct] = func(context.Context, control.Peer, json.RawMessage) (any, error) {
 		return status{
@@ -37,6 +38,7 @@ func (a *agent) acts(listens string) map[string]control.Act {
 			LineUp: a.uplink.Line().Up, Queue: a.queue.Stats(),
 		}, nil
 	}
+	maps.Copy(acts, a.acts.All())
 	acts[doctorcommand.Act] = func(ctx context.Context, _ control.Peer, _ json.RawMessage) (any, error) {
 		return a.rounds.Examine(ctx), nil
 	}

@@ -17,12 +17,12 @@ import (
 	"madoguchi.example/agent/internal/check"
 	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/config"
-	"madoguchi.example/agent/internal/control"
 	"madoguchi.example/agent/internal/doctor"
 	"madoguchi.example/agent/internal/door"
 	"madoguchi.example/agent/internal/inspect"
 	"madoguchi.example/agent/internal/linkfetch"
 	"madoguchi.example/agent/internal/operator"
+	"madoguchi.example/agent/internal/outbox"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/reception"
 	"madoguchi.example/agent/internal/terminal"
@@ -76,6 +76,8 @@ type agent struct {
 	door      *door.Door
 	practice  practice
 	handler   http.Handler // of the desk, behind the door
+	box       *outbox.Box
+	acts      *outbox.Acts
 }
 
 // open wires the agent's parts. It uses no network.
@@ -91,7 +93,7 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 		return nil, err
 	}
 	if r := a.vault.Report(); r.PutAside != "" {
-		a.log.Error("the terminal's file was damaged and put aside", "file", r.PutAside, "reason", r.Reason)
+		a.log.Error("the terminal's file was damaged and put aside", "file", r.PutAside, "reason", r.Reason, "values", r.Salvaged.Values, "lost", r.Salvaged.Lost)
 	}
 	a.floor = a.openFloor(ctx)
 	a.book = casebook.New(a.vault.Shelf(casebook.ShelfName))
@@ -113,6 +115,11 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 		Queue: a.queue, Backend: a.terminal, Handler: a.desk, Now: w.Now, Rand: w.Rand, Log: a.log,
 		OnLine: func(uplink.Line) { a.desk.Changed() },
 	})
+	a.box = &outbox.Box{
+		Queue: a.queue, Recipient: func() string { return a.terminal.Profile().ExportRecipient }, Now: a.figures,
+		Retried: func() { a.uplink.Kick(); a.desk.Changed() },
+	}
+	a.acts = outbox.NewActs(a.box, c.StateDir)
 	a.probe = &doctor.Probe{URL: a.terminal.State().Backend, Now: w.Now, Timeout: c.Backend.Timeout}
 	if a.probe.Transport, err = transport(c.Backend); err != nil {
 		return nil, errors.Join(err, a.close())
@@ -217,12 +224,8 @@ func links(c config.Links, w World, office func() string) inspect.Fetcher {
 
 // damage counts what the terminal's disk has lost.
 func (a *agent) damage() reception.Damage {
-	r := a.vault.Report()
-	d := reception.Damage{Files: len(r.Earlier), Rows: a.book.Unreadable()}
-	if r.PutAside != "" {
-		d.Files++
-	}
-	return d
+	files, lost := lostOf(a.vault.Report())
+	return reception.Damage{Files: files, Rows: lost + a.book.Unreadable()}
 }
 
 // reconcile brings the desk's rows up to what the queue knows.
@@ -271,11 +274,19 @@ func transport(b config.Backend) (http.RoundTripper, error) {
 }
 
 func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Terminal) (*vault.Vault, *queue.Queue, error) {
-	v, err := vault.Open(ctx, c.StateDir, vault.Options{Key: t.VaultKey(), Now: w.Now, Rand: w.Rand, Terminal: t.ID()})
+	choice := vault.Choice{
+		Kind: c.Vault.Key, Dir: c.StateDir, Terminal: t.ID(), TPM: c.Vault.TPM, CredentialsDir: w.Getenv("CREDENTIALS_DIRECTORY"),
+		PassphraseFile: c.Vault.PassphraseFile, KeyFile: c.Vault.KeyFile, Rand: w.Rand,
+	}
+	key, err := vault.Choose(choice)
 	if err != nil {
 		return nil, nil, err
 	}
-	limits := queue.Limits{MaxRecords: c.Queue.MaxRecords, MaxBytes: c.Queue.MaxBytes}
+	v, err := vault.Open(ctx, c.StateDir, vault.Options{Key: key, Before: vault.Earlier(choice, key), Now: w.Now, Rand: w.Rand, Terminal: t.ID()})
+	if err != nil {
+		return nil, nil, err
+	}
+	limits := queue.Limits{MaxRecords: c.Queue.MaxRecords, MaxBytes: c.Queue.MaxBytes, MaxAge: c.Queue.MaxAge, KeepAccepted: c.Queue.KeepAccepted}
 	q, err := queue.Open(v, limits, handle.Source{Now: w.Now, Rand: w.Rand})
 	if err != nil {
 		return nil, nil, errors.Join(err, v.Close())
@@ -283,7 +294,12 @@ func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Termin
 	return v, q, nil
 }
 
-func (a *agent) close() error { return errors.Join(a.queue.Close(), a.vault.Close()) }
+func (a *agent) close() error {
+	if a.acts != nil {
+		a.acts.Close()
+	}
+	return errors.Join(a.queue.Close(), a.vault.Close())
+}
 
 // refresh asks for profile and trust snapshot at the start and then every RefreshEvery;
 // what is in use stays in use when it cannot.
@@ -348,52 +364,4 @@ func enroll(ctx context.Context, w World, args []string) error {
 		return fmt.Errorf("enrolled, but profile or trust snapshot could not be fetched; the agent will try again: %w", err)
 	}
 	return nil
-}
-
-// queueStatus prints how the queue stands.
-func queueStatus(ctx context.Context, w World, args []string) error {
-	if len(args) == 0 || args[0] != "status" {
-		return usage("say `queue status`")
-	}
-	set, path := flags("queue status")
-	if err := parse(set, args[1:]); err != nil {
-		return err
-	}
-	c, err := load(w, *path)
-	if err != nil {
-		return err
-	}
-	var stats queue.Stats
-	if err := statsOf(ctx, c, w, &stats); err != nil {
-		return err
-	}
-	oldest := "-"
-	if stats.Pending > 0 {
-		oldest = stats.OldestAt.UTC().Format(time.RFC3339)
-	}
-	_, err = fmt.Fprintf(w.Stdout, "pending %d\noldest %s\nbytes %d\ndead %d\nunanswered %d\n", stats.Pending, oldest, stats.Bytes, stats.Dead, stats.SentUnanswered)
-	return err
-}
-
-// statsOf asks the running agent, or looks into the queue where none runs.
-func statsOf(ctx context.Context, c config.Config, w World, stats *queue.Stats) error {
-	var running status
-	err := control.Call(ctx, controlPath(c), statusAct, nil, &running)
-	if err == nil {
-		*stats = running.Queue
-		return nil
-	}
-	if fault.CodeOf(err) != fault.Unavailable {
-		return err
-	}
-	t, err := loadTerminal(c, w, nil, nil)
-	if err != nil {
-		return err
-	}
-	v, q, err := openQueue(ctx, c, w, t)
-	if err != nil {
-		return err
-	}
-	*stats = q.Stats()
-	return errors.Join(q.Close(), v.Close())
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"madoguchi.example/agent/internal/control"
+	"madoguchi.example/agent/internal/metrics"
 )
 
 // Bounds of the desk's servers and of how the agent ends.
@@ -61,7 +62,7 @@ func (a *agent) serve(ctx context.Context) error {
 	}
 	var work sync.WaitGroup
 	work.Go(func() {
-		if err := socket.Serve(ctx, a.acts(desk.Addr().String())); err != nil {
+		if err := socket.Serve(ctx, a.allActs(desk.Addr().String())); err != nil {
 			a.log.Error("the desk can not be opened any more", "error", err)
 		}
 	})
@@ -73,6 +74,7 @@ func (a *agent) serve(ctx context.Context) error {
 	work.Go(func() { a.runBeside(ctx) })
 	work.Go(func() { _ = a.door.Run(ctx) })
 	work.Go(func() { _ = a.rounds.Run(ctx) })
+	work.Go(func() { a.lookAfter(ctx) })
 	err = serveSites(ctx, sites, a.log)
 	stop()
 	work.Wait()
@@ -108,6 +110,15 @@ func (a *agent) more() []site {
 			a.practice.address.set(ln.Addr().String())
 			a.log.Info("listening for practice", "address", ln.Addr().String())
 			all = append(all, site{ln, patient(a.practice.handler, callTime)})
+		}
+	}
+	if listen := a.config.Metrics.Listen; listen != "" {
+		ln, err := net.Listen("tcp", listen)
+		if err != nil {
+			a.log.Error("the metrics cannot be served", "key", "metrics.listen", "error", err)
+		} else {
+			a.log.Info("listening for the metrics", "address", ln.Addr().String())
+			all = append(all, site{ln, patient(metrics.Handler(a.figures, a.world.Now), callTime)})
 		}
 	}
 	return all

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -158,8 +157,6 @@ type Vault struct {
 	Key string `toml:"key"`
 	// TPM is the device, or unix:PATH of a simulator's socket. Empty: /dev/tpmrm0.
 	TPM string `toml:"tpm"`
-	// Credential is the name of the credential in systemd's unit.
-	Credential string `toml:"credential"`
 	// PassphraseFile holds the passphrase in its first line; best on another disk.
 	PassphraseFile string `toml:"passphrase_file"`
 	// KeyFile is the file of 32 bytes. Empty: vault.key in the state folder.
@@ -214,7 +211,7 @@ func Default() Config {
 			CopyOrder: []string{"insurer_number", "symbol", "number", "branch", "insured_kind", "valid_from", "valid_to", "copayment_percent"},
 		},
 		Backend:  Backend{URL: "https://madoguchi.example", Timeout: 10 * time.Second, RefreshEvery: 15 * time.Minute},
-		Vault:    Vault{Key: KeyAuto, Credential: "madoguchi-agent.key"},
+		Vault:    Vault{Key: KeyAuto},
 		Queue:    Queue{MaxRecords: 50_000, MaxBytes: 128 << 20, MaxAge: 30 * 24 * time.Hour, KeepAccepted: 7 * 24 * time.Hour},
 		Sync:     Sync{Beat: 10 * time.Minute},
 		Links:    Links{Timeout: 30 * time.Second},
@@ -270,15 +267,11 @@ const (
 	maxSpread = 12 * time.Hour
 )
 
-// credentialName is what systemd takes for a name.
-var credentialName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$`)
-
 func (v Vault) validate(bad func(ok bool, key, format string, args ...any)) {
 	bad(slices.Contains([]string{KeyAuto, KeyTPM, KeyCredential, KeyPassphrase, KeyOwnFile}, v.Key), "vault.key",
 		"must be auto, tpm2, systemd_credential, passphrase or key_file")
 	device, socket := strings.CutPrefix(v.TPM, "unix:")
 	bad(v.TPM == "" || filepath.IsAbs(device) || (!socket && runtime.GOOS == "windows"), "vault.tpm", "must be a device or unix:PATH")
-	bad(credentialName.MatchString(v.Credential), "vault.credential", "must be a name of letters, digits, dots, hyphens and underscores")
 	bad(v.PassphraseFile == "" || filepath.IsAbs(v.PassphraseFile), "vault.passphrase_file", "must be an absolute path")
 	bad(v.Key != KeyPassphrase || v.PassphraseFile != "", "vault.passphrase_file", "must be given with key = \"passphrase\"")
 	bad(v.KeyFile == "" || filepath.IsAbs(v.KeyFile), "vault.key_file", "must be an absolute path")
