@@ -125,6 +125,10 @@ func (o officeTerminals) List(ctx context.Context, who actor.Staff) ([]office.Te
 	if err != nil {
 		return nil, err
 	}
+	healths, err := o.health(ctx, who, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]office.Terminal, 0, len(all))
 	for _, t := range all {
 		shown := office.Terminal{
@@ -134,6 +138,9 @@ func (o officeTerminals) List(ctx context.Context, who actor.Staff) ([]office.Te
 		if t.Office.Class.MayCheckInsurance() {
 			c := checks[t.ID]
 			shown.Checks = &office.Checks{Open: c.Open, Late: c.Late, Voided: c.Voided}
+		}
+		if h, ok := healths[t.ID]; ok {
+			shown.Health = &h
 		}
 		out = append(out, shown)
 	}

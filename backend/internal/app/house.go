@@ -108,8 +108,8 @@ type keys struct {
 	cursor   []byte
 	flow     []byte
 	revoke   []byte
-	wallet   []byte // from it come the codes of offers and the nonces
-	children []byte // from it come the pseudonyms of linked items
+	wallet   []byte              // from it come the codes of offers and the nonces
+	children []byte              // from it come the pseudonyms of linked items
 	receipt  ed25519.PrivateKey  // countersigns how far terminals' records came
 	export   *age.X25519Identity // opens what a terminal's queue was exported as
 }

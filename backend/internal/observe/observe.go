@@ -43,6 +43,32 @@ func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
+// Numbers registers numbers under one name that differ by one label, read together when
+// somebody asks. grows tells a counter from a gauge.
+func (m *Metrics) Numbers(name, help, label string, grows bool, read func() map[string]float64) {
+	kind := prometheus.GaugeValue
+	if grows {
+		kind = prometheus.CounterValue
+	}
+	m.registry.MustRegister(&numbers{prometheus.NewDesc(name, help, []string{label}, nil), kind, read})
+}
+
+type numbers struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func() map[string]float64
+}
+
+// Describe implements prometheus.Collector.
+func (n *numbers) Describe(to chan<- *prometheus.Desc) { to <- n.desc }
+
+// Collect implements prometheus.Collector.
+func (n *numbers) Collect(to chan<- prometheus.Metric) {
+	for label, value := range n.read() {
+		to <- prometheus.MustNewConstMetric(n.desc, n.kind, value, label)
+	}
+}
+
 // Handler answers in Prometheus' text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

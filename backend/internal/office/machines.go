@@ -2,7 +2,10 @@ package office
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/shared/auditlog"
@@ -11,6 +14,7 @@ import (
 
 type machines struct {
 	Terminals []line
+	Told      bool // some said how they are
 	Places    []Place
 	Issued    *Code
 	Place     string
@@ -20,6 +24,32 @@ type machines struct {
 type line struct {
 	Terminal
 	State string // in_use, quiet, disabled
+	Key   string // the class of what guards the terminal's file
+	Clock string // ok, off, unknown
+	Room  string // of its file, used against all, in MB
+}
+
+// clockOff is how far off a terminal's clock is said to be wrong.
+const clockOff = time.Minute
+
+// told adds what the terminal said of itself.
+func (l line) told() line {
+	h := l.Health
+	if h == nil || h.Said.IsZero() {
+		return l
+	}
+	l.Key, l.Clock = "other", "ok"
+	if slices.Contains([]string{"tpm2", "systemd_credential", "passphrase", "key_file"}, h.KeyClass) {
+		l.Key = h.KeyClass
+	}
+	switch {
+	case !h.ClockTrusted:
+		l.Clock = "unknown"
+	case h.ClockOff.Abs() >= clockOff:
+		l.Clock = "off"
+	}
+	l.Room = fmt.Sprintf("%.1f / %.1f MB", float64(h.Used)/1e6, float64(h.File)/1e6)
+	return l
 }
 
 // TerminalList shows the terminals and offers a code.
@@ -49,7 +79,8 @@ func (o *Office) machines(ctx context.Context, who actor.Staff, r Request, body 
 		return Page{}, err
 	}
 	for _, t := range all {
-		l := line{t, "in_use"}
+		l := line{Terminal: t, State: "in_use"}.told()
+		body.Told = body.Told || t.Health != nil
 		if t.Disabled {
 			l.State = "disabled"
 		} else if o.quiet(t) {

@@ -72,6 +72,34 @@ type Terminal struct {
 	LastContact       time.Time // zero before the first
 	Disabled          bool
 	Checks            *Checks // nil where it may check no insurance
+	Health            *Health // nil where it said nothing and nothing happened
+}
+
+// Health is what a terminal last said of itself, under its own signature, and the security
+// events that the backend noted of it in the last 30 days.
+type Health struct {
+	Said         time.Time // zero where it said nothing
+	Pending      int       // records that wait at the terminal
+	Oldest       time.Time // of those, zero without any
+	Stale        int       // of those, over the age limit
+	LastAck      time.Time
+	DeadLetters  int
+	File, Used   int64 // bytes
+	PutAside     int   // damaged files that lie beside
+	Lost         int   // records that could not be salvaged
+	KeyClass     string
+	ClockTrusted bool
+	ClockOff     time.Duration // the backend's clock less the terminal's
+	Version      string
+	Faults       []string
+	Events       []Happened
+	Cloned       bool // two terminals speak under its name
+}
+
+// Happened is how often something happened, by its word.
+type Happened struct {
+	Word string
+	N    int
 }
 
 // Checks counts a terminal's insurance checks: those that await an answer, those of them
