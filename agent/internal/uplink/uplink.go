@@ -2,21 +2,25 @@
 //
 // It promises: records go in the queue's order; none is settled without the backend's
 // word on that very record; what fails is tried again, with full jitter between a base
-// and a cap, or at once when there is new work; an answer is asked for again until the
-// handler has stored it together with the cursor. It never says that all is synced while
-// anything waits.
+// and a cap, or at once when there is new work, but never before the time that the backend
+// gave; an answer is asked for again until the handler has stored it together with the
+// cursor. A receipt whose countersignature is wrong is no answer. Where the backend's store
+// was restored, what it forgot is sent again. After an outage one small call goes first,
+// and a backlog of more than one batch begins at a random time, so that a region does not
+// come back at once. It never says that all is synced while anything waits.
 package uplink
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"io"
 	"log/slog"
-	"math/bits"
 	"sync"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
+	"madoguchi.example/agent/internal/queue"
+	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/wire"
 )
@@ -27,6 +31,24 @@ const (
 	DefaultCap      = 5 * time.Minute
 	DefaultLongPoll = 25 * time.Second
 	DefaultTrim     = 6 * time.Hour
+	DefaultBeat     = 10 * time.Minute
+	DefaultOutage   = 10 * time.Minute
+	DefaultOpen     = 5 * time.Second
+)
+
+// MaxSpread bounds what a profile can ask for.
+const MaxSpread = 6 * time.Hour
+
+// tripAfter is how many calls in a row do not reach the backend before all calls rest.
+const tripAfter = 5
+
+// Reasons of a Line beside the codes of the backend's own answers.
+const (
+	// ClockWrong: the line is there, but our clock does not let us trust the backend's
+	// certificate.
+	ClockWrong fault.Code = "clock_wrong"
+	// ReceiptUntrusted: a receipt's countersignature is not the backend's.
+	ReceiptUntrusted fault.Code = "receipt_untrusted"
 )
 
 // Backend is the other end. An error with fault.Unavailable means that it could not be
@@ -39,13 +61,21 @@ type Backend interface {
 	Answers(ctx context.Context, after uint64, wait time.Duration) (wire.Answers, error)
 }
 
-// Queue is what the uplink needs of the offline queue.
+// Queue is what the uplink needs of the offline queue; *queue.Queue is one.
 type Queue interface {
+	Epoch() string
+	Stats() queue.Stats
 	Peek(ctx context.Context, maxRecords, maxBytes int) ([]wire.Record, error)
+	// Settle keeps the backend's word, and of a verified receipt the server epoch and marks.
 	Settle(ctx context.Context, receipt wire.Receipt) error
+	// Confirmed is what the backend last countersigned.
+	Confirmed() queue.Confirmed
+	// Reopen lets records wait again that a restored backend forgot.
+	Reopen(ctx context.Context, serverEpoch string, marks []wire.Mark) (again int, err error)
 	MarkAnswered(ctx context.Context, ids ...string) error
 	Cursor() uint64
-	Trim(ctx context.Context) (removed int, err error)
+	// Maintain removes what was kept long enough and gives room back.
+	Maintain(ctx context.Context) (queue.Maintained, error)
 }
 
 // Handler is the desk's part. Both calls may come again for the same thing.
@@ -64,6 +94,10 @@ type Line struct {
 	Since       time.Time  // when Up last changed; zero while nothing was tried since the start
 	LastContact time.Time  // when the backend last answered anything
 	Reason      fault.Code // why it is not up, or why it is up and yet refuses; "" when all is well
+	ClockBehind bool       // of ClockWrong: our clock is behind the backend's, else ahead of it
+	// Until is when records go on that wait for their turn, after an outage of many terminals
+	// or where the backend asked for it; zero where they wait for nothing.
+	Until time.Time
 }
 
 // Config is what an Uplink is made of. Queue, Backend, Handler, Now, Rand and Log are
@@ -77,20 +111,43 @@ type Config struct {
 	Log     *slog.Logger
 	OnLine  func(Line) // told of each change of Up or Reason; may be nil; must not block
 
+	// Clock tells the run of the operating system and for how long it has been (Boot and
+	// MonotonicMS); nil: unknown.
+	Clock func() wire.Clock
+	// Health gives the signed summary that rides in each batch; nil: none.
+	Health func(wire.Clock) (string, error)
+	// Spread is the time within which a backlog begins after an outage; nil or 0: at once.
+	Spread func() time.Duration
+	// Terminal and ReceiptKeys verify marks; without keys none is proven.
+	Terminal    string
+	ReceiptKeys func() []profile.ReceiptKey
+	// UnknownKey is told, at most once in a Beat, that marks name a key that ReceiptKeys does
+	// not know: a newer profile does. It may be nil and must not block.
+	UnknownKey func()
+
 	Base, Cap time.Duration // of the wait after failures
+	Beat      time.Duration // of quiet until a batch without records goes
+	Outage    time.Duration // without contact, after which a backlog begins at a random time
+	Open      time.Duration // how long all calls rest after tripAfter failures in a row
 	LongPoll  time.Duration // how long the backend may hold a question for answers
-	TrimEvery time.Duration // how often old accepted records are removed
+	TrimEvery time.Duration // how often the queue does what is due
 }
 
 // Uplink is the sync loop. Its methods are safe for concurrent use.
 type Uplink struct {
 	Config
-	send wake // new work, or the line came back
-	poll wake // the line came back
-	most int  // records of the next batch, at most; the send loop's own
+	send    wake // new work, or the line came back
+	poll    wake // the line came back
+	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	turn    turn // the send loop's own
 
-	mu   sync.Mutex
-	line Line
+	mu       sync.Mutex // guards what follows
+	line     Line
+	said     [2]fault.Code // why the backend refused each loop's last call
+	contact  time.Time     // the last one, that of an earlier run included
+	returned bool          // contact came back after an outage, and the send loop does not know yet
+	greet    bool          // the other loop found the line up again, and no beat went since
+	measured measure
 }
 
 // New makes an Uplink. It does nothing until Run.
@@ -99,7 +156,18 @@ func New(c Config) *Uplink {
 	c.Cap = or(c.Cap, DefaultCap)
 	c.LongPoll = or(c.LongPoll, DefaultLongPoll)
 	c.TrimEvery = or(c.TrimEvery, DefaultTrim)
-	return &Uplink{Config: c, send: make(wake, 1), poll: make(wake, 1), most: wire.MaxBatchRecords}
+	c.Beat = or(c.Beat, DefaultBeat)
+	c.Outage = or(c.Outage, DefaultOutage)
+	c.Open = or(c.Open, DefaultOpen)
+	return &Uplink{
+		Config: c, send: make(wake, 1), poll: make(wake, 1), turn: turn{most: wire.MaxBatchRecords},
+		breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+			Name: "backend", MaxRequests: 1, Timeout: c.Open,
+			ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= tripAfter },
+			IsSuccessful: func(err error) bool { return fault.CodeOf(err) != fault.Unavailable },
+		}),
+		contact: c.Queue.Confirmed().LastAck,
+	}
 }
 
 func or(d, otherwise time.Duration) time.Duration {
@@ -124,176 +192,38 @@ func (u *Uplink) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { u.sendLoop(ctx) })
 	wg.Go(func() { u.pollLoop(ctx) })
-	wg.Go(func() { u.trimLoop(ctx) })
+	wg.Go(func() { u.upkeepLoop(ctx) })
 	wg.Wait()
 	return nil
 }
 
-// sendLoop sends batches while anything waits, then sleeps until it is kicked.
-func (u *Uplink) sendLoop(ctx context.Context) {
-	failures := 0
-	for ctx.Err() == nil {
-		more, after, err := u.sendOnce(ctx)
-		switch {
-		case err != nil || (more && after > 0):
-			u.send.wait(ctx, max(u.backoff(failures), after), u.Base)
-			failures++
-		case more:
-			failures = 0
-		default:
-			failures = 0
-			u.send.wait(ctx, 0, 0)
-		}
-	}
-}
+// The loops that call the backend, as heard knows them.
+const (
+	sending = iota
+	polling
+)
 
-// sendOnce sends one batch. more tells that records still wait; after, that the backend
-// wants to be left alone for so long (at least, whenever it kept nothing of the batch).
-func (u *Uplink) sendOnce(ctx context.Context) (more bool, after time.Duration, err error) {
-	records, err := u.Queue.Peek(ctx, u.most, wire.BatchBudget)
-	if err != nil {
-		u.complain(ctx, "the queue cannot be read", err)
-		return true, 0, err
-	}
-	if len(records) == 0 {
-		return false, 0, nil
-	}
-	receipt, err := u.Backend.Send(ctx, wire.Batch{Records: records})
-	u.heard(ctx, err)
-	u.size(len(records), err)
-	if err != nil {
-		return true, retryAfter(err), err
-	}
-	receipt, settled := matching(records, receipt)
-	if err := u.Handler.Settled(ctx, receipt); err != nil {
-		u.complain(ctx, "the desk could not store the backend's word", err)
-		return true, 0, err
-	}
-	if err := u.Queue.Settle(ctx, receipt); err != nil {
-		u.complain(ctx, "the queue could not store the backend's word", err)
-		return true, 0, err
-	}
-	if settled == 0 {
-		return true, max(time.Duration(receipt.RetryAfterMS)*time.Millisecond, time.Millisecond), nil
-	}
-	return true, time.Duration(receipt.RetryAfterMS) * time.Millisecond, nil
-}
-
-// size halves the next batch after one that was refused as a whole for what is in it, so
-// that one record, or a proxy's limit, does not hold up all others for ever.
-func (u *Uplink) size(sent int, err error) {
-	switch fault.CodeOf(err) {
-	case fault.TooLarge, fault.InvalidArgument:
-		u.most = max(sent/2, 1)
-	case "":
-		u.most = min(u.most*2, wire.MaxBatchRecords)
-	}
-}
-
-// matching keeps the results that are about the records sent, and counts the final ones.
-// A record that the receipt does not name counts as Retry.
-func matching(records []wire.Record, receipt wire.Receipt) (wire.Receipt, int) {
-	sent := make(map[string]bool, len(records))
-	for _, r := range records {
-		sent[r.ID] = true
-	}
-	settled := 0
-	kept := make([]wire.Result, 0, len(receipt.Results))
-	for _, res := range receipt.Results {
-		if !sent[res.ID] {
-			continue
-		}
-		delete(sent, res.ID) // a second word on the same record is not listened to
-		kept = append(kept, res)
-		if res.Status != wire.Retry {
-			settled++
-		}
-	}
-	receipt.Results = kept
-	return receipt, settled
-}
-
-// pollLoop asks for answers, one question after the other.
-func (u *Uplink) pollLoop(ctx context.Context) {
-	failures := 0
-	for ctx.Err() == nil {
-		err := u.pollOnce(ctx)
-		if err == nil {
-			failures = 0
-			continue
-		}
-		u.poll.wait(ctx, max(u.backoff(failures), retryAfter(err)), u.Base)
-		failures++
-	}
-}
-
-func (u *Uplink) pollOnce(ctx context.Context) error {
-	after := u.Queue.Cursor()
-	asked := u.Now()
-	wait := u.LongPoll
-	if !u.Line().Up {
-		wait = 0 // a held question would leave the desk in doubt about the line for as long
-	}
-	page, err := u.Backend.Answers(ctx, after, wait)
-	u.heard(ctx, err)
-	if err != nil {
-		return err
-	}
-	fresh, ids := page.Answers[:0:0], []string(nil)
-	for _, a := range page.Answers {
-		if a.Cursor > after {
-			fresh, ids = append(fresh, a), append(ids, a.RecordID)
-		}
-	}
-	if len(fresh) == 0 {
-		if u.Now().Sub(asked) < u.LongPoll/2 {
-			u.poll.wait(ctx, u.Base, u.Base) // a backend that does not hold the question is not asked in a circle
-		}
-		return nil
-	}
-	if err := u.Queue.MarkAnswered(ctx, ids...); err != nil {
-		u.complain(ctx, "the queue could not note answers", err)
-		return err
-	}
-	if err := u.Handler.Take(ctx, fresh, max(page.Cursor, fresh[len(fresh)-1].Cursor)); err != nil {
-		u.complain(ctx, "the desk could not store answers", err)
-		return err
-	}
-	return nil
-}
-
-func (u *Uplink) trimLoop(ctx context.Context) {
-	never := make(wake)
-	for ctx.Err() == nil {
-		if n, err := u.Queue.Trim(ctx); err != nil {
-			u.complain(ctx, "old records could not be removed", err)
-		} else if n > 0 {
-			u.Log.InfoContext(ctx, "old accepted records removed", "records", n)
-		}
-		never.wait(ctx, u.TrimEvery, u.TrimEvery)
-	}
-}
-
-// heard notes what a call says about the line, and wakes the loop that waits when the
+// heard notes what a loop's call says about the line, and wakes the loop that waits when the
 // line comes back.
-func (u *Uplink) heard(ctx context.Context, err error) {
+func (u *Uplink) heard(ctx context.Context, loop int, err error) {
 	if ctx.Err() != nil {
 		return // the program ends; that says nothing about the line
 	}
-	now, code := u.Now(), fault.CodeOf(err)
+	now := u.Now()
 	u.mu.Lock()
-	was := u.line
-	u.line.Reason = code
-	u.line.Up = code != fault.Unavailable
-	if u.line.Up {
-		u.line.LastContact = now
+	was, is := u.line, u.judge(loop, err)
+	if is.Up {
+		is.LastContact = now
+		u.returned = u.returned || (!was.Up && now.Sub(u.contact) >= u.Outage)
+		u.greet = loop == polling && (u.greet || (!was.Up && !was.Since.IsZero()))
+		u.contact = now
 	}
-	if u.line.Up != was.Up || was.Since.IsZero() {
-		u.line.Since = now
+	if is.Up != was.Up || was.Since.IsZero() {
+		is.Since = now
 	}
-	is := u.line
+	u.line = is
 	u.mu.Unlock()
-	if is.Up == was.Up && is.Reason == was.Reason && !was.Since.IsZero() {
+	if is.Up == was.Up && is.Reason == was.Reason && is.ClockBehind == was.ClockBehind && !was.Since.IsZero() {
 		return
 	}
 	u.Log.InfoContext(ctx, "line changed", "up", is.Up, "reason", string(is.Reason))
@@ -301,90 +231,76 @@ func (u *Uplink) heard(ctx context.Context, err error) {
 		u.send.kick()
 		u.poll.kick()
 	}
-	if u.OnLine != nil {
-		u.OnLine(is)
+	u.tell(is)
+}
+
+// judge gives the line as it is after a loop's call. What the backend refused one loop stays
+// in sight while the other goes well. The caller holds mu.
+func (u *Uplink) judge(loop int, err error) Line {
+	is, code := u.line, reason(err)
+	is.Up = fault.CodeOf(err) != fault.Unavailable
+	is.Reason, is.ClockBehind = code, code == ClockWrong && behind(err)
+	u.said[loop] = ""
+	if is.Up {
+		u.said[loop] = code
+		if code == "" {
+			is.Reason = u.said[1-loop]
+		}
 	}
+	return is
+}
+
+func (u *Uplink) tell(l Line) {
+	if u.OnLine != nil {
+		u.OnLine(l)
+	}
+}
+
+// reason gives the word for an error: its code, but for the two that name a place of their own.
+func reason(err error) fault.Code {
+	switch fault.PlaceOf(err) {
+	case "clock":
+		return ClockWrong
+	case placeReceipt:
+		return ReceiptUntrusted
+	}
+	return fault.CodeOf(err)
+}
+
+// until says until when records wait for their turn; zero: they do not.
+func (u *Uplink) until(t time.Time) {
+	u.mu.Lock()
+	was := u.line.Until
+	u.line.Until = t
+	is := u.line
+	u.mu.Unlock()
+	if !t.Equal(was) {
+		u.tell(is)
+	}
+}
+
+// outage tells whether contact came back after an outage since it was last asked, and
+// whether there is an outage now; greet, that the line is up again and a beat shall go.
+func (u *Uplink) outage(now time.Time) (over, on, greet bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	over, u.returned = u.returned, false
+	return over, !u.line.Up && now.Sub(u.contact) >= u.Outage, u.greet
+}
+
+// call makes a call unless all calls rest.
+func (u *Uplink) call(ask func() error) error {
+	done, err := u.breaker.Allow()
+	if err != nil {
+		return errResting
+	}
+	err = ask()
+	done(err)
+	return err
 }
 
 func (u *Uplink) complain(ctx context.Context, what string, err error) {
 	if ctx.Err() == nil {
 		u.Log.ErrorContext(ctx, what, "error", err)
-	}
-}
-
-// backoff is full jitter: anything from nothing to the base doubled with each failure, up
-// to the cap.
-func (u *Uplink) backoff(failures int) time.Duration {
-	ceiling := u.Cap
-	if failures < 32 {
-		ceiling = min(u.Cap, u.Base<<failures)
-	}
-	if ceiling <= 0 {
-		ceiling = u.Cap
-	}
-	var b [8]byte
-	if _, err := io.ReadFull(u.Rand, b[:]); err != nil {
-		return ceiling
-	}
-	share, _ := bits.Mul64(binary.BigEndian.Uint64(b[:]), uint64(ceiling)) // a fair share of ceiling
-	return time.Duration(share) + 1
-}
-
-// RetryAfter is in the chain of an error whose sender asked to be left alone for a while.
-type RetryAfter interface{ RetryAfter() time.Duration }
-
-// MaxRetryAfter bounds what a backend can ask for.
-const MaxRetryAfter = time.Hour
-
-func retryAfter(err error) time.Duration {
-	var r interface {
-		error
-		RetryAfter
-	}
-	if errors.As(err, &r) {
-		return min(max(r.RetryAfter(), 0), MaxRetryAfter)
-	}
-	return 0
-}
-
-// wake is a signal that is remembered once.
-type wake chan struct{}
-
-func (w wake) kick() {
-	select {
-	case w <- struct{}{}:
-	default:
-	}
-}
-
-// wait returns after d (never, if d is 0), when ctx ends, or when it is kicked, but then
-// not before atLeast has passed, so that kicks cannot make a storm of failing calls.
-func (w wake) wait(ctx context.Context, d, atLeast time.Duration) {
-	var timer <-chan time.Time
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		timer = t.C
-	}
-	var floor <-chan time.Time
-	if atLeast > 0 {
-		t := time.NewTimer(atLeast)
-		defer t.Stop()
-		floor = t.C
-	}
-	select {
-	case <-ctx.Done():
-		return
-	case <-timer:
-		return
-	case <-w:
-	}
-	if floor == nil {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-timer:
-	case <-floor:
 	}
 }

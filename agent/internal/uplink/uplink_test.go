@@ -42,11 +42,19 @@ type office struct {
 	answers  []wire.Answer
 	news     chan struct{}
 	reply    func([]wire.Record) (wire.Receipt, error) // replaces all of it, when set
+	batches  []wire.Batch
+	epoch    string // of its store; empty: one of version 0, without marks
+	high     map[string]wire.Mark
+	sign     func(wire.Mark) wire.Mark
+	ahead    time.Duration // of its clock
+	delay    time.Duration // of each receipt, half of it on the way there
+	slot     time.Duration // that receipts ask for
 }
 
 func newOffice(seed uint64) *office {
 	return &office{
 		rng: mathrand.New(mathrand.NewPCG(seed, 7)), digests: map[string][32]byte{}, rejected: map[string]bool{}, news: make(chan struct{}, 1),
+		high: map[string]wire.Mark{}, sign: func(m wire.Mark) wire.Mark { return m },
 	}
 }
 
@@ -62,6 +70,7 @@ func (o *office) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
 	records := b.Records
 	o.mu.Lock()
 	o.calls = append(o.calls, time.Now())
+	o.batches = append(o.batches, b)
 	reply, down, hang := o.reply, o.down, o.chance(5)
 	o.mu.Unlock()
 	switch {
@@ -72,9 +81,20 @@ func (o *office) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
 	case hang:
 		return wire.Receipt{}, wait(ctx, 15*time.Second)
 	}
+	if o.delay > 0 {
+		_ = wait(ctx, o.delay/2)
+		defer func() { _ = wait(ctx, o.delay/2) }()
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var receipt wire.Receipt
+	receipt := wire.Receipt{ServerEpoch: o.epoch, ServerTime: time.Now().Add(o.ahead), RetryAfterMS: o.slot.Milliseconds()}
+	if o.epoch != "" && b.ServerEpoch != "" && b.ServerEpoch != o.epoch {
+		for _, r := range records {
+			receipt.Results = append(receipt.Results, wire.Result{ID: r.ID, Status: wire.Retry, Code: "restored"})
+		}
+		receipt.Marks = o.marks(b)
+		return receipt, nil
+	}
 	retrying := false
 	for _, r := range records {
 		retrying = retrying || o.chance(2)
@@ -84,6 +104,7 @@ func (o *office) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
 		}
 		receipt.Results = append(receipt.Results, res)
 	}
+	receipt.Marks = o.marks(b)
 	if o.chance(20) {
 		return wire.Receipt{}, errLost // it happened, but nobody hears of it
 	}
@@ -94,6 +115,23 @@ func (o *office) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
 		receipt.Results = append(receipt.Results, wire.Result{ID: "somebody else's", Status: wire.Accepted})
 	}
 	return receipt, nil
+}
+
+// marks countersigns how far the epochs of a batch are.
+func (o *office) marks(b wire.Batch) []wire.Mark {
+	if o.epoch == "" {
+		return nil
+	}
+	for _, r := range b.Records {
+		if _, ok := o.digests[r.ID]; ok && r.Sequence > o.high[r.Epoch].Through {
+			o.high[r.Epoch] = wire.Mark{Epoch: r.Epoch, Through: r.Sequence, Head: wire.After(r)}
+		}
+	}
+	m, ok := o.high[b.Epoch]
+	if !ok {
+		m = wire.Mark{Epoch: b.Epoch, Head: wire.Genesis("trm_1", b.Epoch)}
+	}
+	return []wire.Mark{o.sign(m)}
 }
 
 func (o *office) take(r wire.Record) wire.Result {
@@ -225,7 +263,7 @@ type world struct {
 }
 
 // newWorld must be called inside a synctest bubble. The uplink runs until the test ends.
-func newWorld(t *testing.T, seed uint64, trouble bool) *world {
+func newWorld(t *testing.T, seed uint64, trouble bool, more ...func(*world, *uplink.Config)) *world {
 	t.Helper()
 	dir := t.TempDir()
 	key := vault.KeyFile(filepath.Join(dir, "k"))
@@ -243,9 +281,13 @@ func newWorld(t *testing.T, seed uint64, trouble bool) *world {
 	w := &world{T: t, v: v, q: q, o: newOffice(seed)}
 	w.o.trouble = trouble
 	w.d = &desk{t: t, q: q, o: w.o, settled: map[string]wire.Status{}}
-	w.u = uplink.New(uplink.Config{
+	c := uplink.Config{
 		Queue: q, Backend: w.o, Handler: w.d, Now: time.Now, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
+	}
+	for _, with := range more {
+		with(w, &c)
+	}
+	w.u = uplink.New(c)
 	w.untried = w.u.Line()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -263,6 +305,14 @@ func newWorld(t *testing.T, seed uint64, trouble bool) *world {
 
 func (w *world) add(n int) wire.Record {
 	w.Helper()
+	r := w.put(n)
+	w.u.Kick()
+	return r
+}
+
+// put adds a record and tells nobody.
+func (w *world) put(n int) wire.Record {
+	w.Helper()
 	kind := wire.KindEligibilityCheck
 	if n%5 == 0 {
 		kind = wire.KindCertificateVerification
@@ -271,7 +321,6 @@ func (w *world) add(n int) wire.Record {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.u.Kick()
 	return r
 }
 
@@ -398,9 +447,9 @@ func TestLine(t *testing.T) {
 		}
 		tick(time.Hour)
 		w.o.set(func() { w.o.down = false })
-		// New work is tried at once, even while the wait after failures is long.
+		// New work is tried as soon as calls do not rest, even while the wait after failures is long.
 		w.add(3)
-		tick(uplink.DefaultBase)
+		tick(uplink.DefaultOpen + 2*uplink.DefaultBase)
 		synctest.Wait()
 		if l, s := w.u.Line(), w.q.Stats(); !l.Up || s.Pending != 0 {
 			t.Errorf("new work did not wake it: %+v %+v", l, s)
@@ -430,7 +479,7 @@ func TestTriesAreSpaced(t *testing.T) {
 		w.o.mu.Lock()
 		day := len(w.o.calls) - storm
 		for i := storm + 1; i < len(w.o.calls); i++ {
-			if gap := w.o.calls[i].Sub(w.o.calls[i-1]); gap > uplink.DefaultCap+time.Second {
+			if gap := w.o.calls[i].Sub(w.o.calls[i-1]); gap > uplink.DefaultCap+uplink.DefaultOpen+2*time.Second {
 				t.Errorf("a gap of %v", gap)
 			}
 		}
