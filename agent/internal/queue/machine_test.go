@@ -344,10 +344,10 @@ func (m *machine) fates(r *rapid.T) {
 
 // TestAnythingCanHappenToTheQueue runs random acts beside a plain list.
 func TestAnythingCanHappenToTheQueue(t *testing.T) {
-	if os.Getenv("MADOGUCHI_SOAK") == "" {
+	if os.Getenv("MADOGUCHI_SOAK") != "" {
 		checks := flag.Lookup("rapid.checks")
 		was := checks.Value.String()
-		if err := checks.Value.Set("40"); err != nil { // each opens files again and again
+		if err := checks.Value.Set("1000"); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = checks.Value.Set(was) }()
@@ -355,6 +355,7 @@ func TestAnythingCanHappenToTheQueue(t *testing.T) {
 	reopened, crashed := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		m := &machine{place: newPlace(t)}
+		m.noSync = true
 		m.q = m.begin()
 		m.record(r)
 		r.Repeat(map[string]func(*rapid.T){

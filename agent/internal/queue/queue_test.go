@@ -34,6 +34,8 @@ type place struct {
 	limits queue.Limits
 	max    int
 	open   func(string, int, os.FileMode) (*os.File, error)
+	noSync bool         // where nothing is about power
+	fail   func() error // asked before each sync
 	v      *vault.Vault
 }
 
@@ -58,7 +60,7 @@ func (p *place) begin() *queue.Queue {
 	p.Helper()
 	v, err := vault.Open(context.Background(), p.dir, vault.Options{
 		Key: vault.KeyFile(filepath.Join(p.dir, "k")), Now: p.clock, Rand: rand.Reader, Terminal: "trm_1",
-		MaxBytes: p.max, LockTimeout: 10 * time.Millisecond, OpenFile: p.open,
+		MaxBytes: p.max, LockTimeout: 10 * time.Millisecond, OpenFile: p.open, NoSync: p.noSync, FailSync: p.fail,
 	})
 	if err != nil {
 		p.Fatal(err)

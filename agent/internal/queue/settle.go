@@ -44,10 +44,10 @@ func (q *Queue) word(tx *bbolt.Tx, g *group, res wire.Result) (done bool, err er
 		return false, err
 	}
 	from, err := q.look(tx, pos)
-	if err != nil {
+	switch {
+	case err != nil, from.ID != "" && from.ID != res.ID:
 		return false, errWalk
-	}
-	if !from.waits() {
+	case !from.waits():
 		return false, nil
 	}
 	to.Answered = from.Answered
