@@ -21,6 +21,7 @@ type Counts struct {
 	RecordsPerKill int `toml:"records_per_kill"`
 	PowerCuts      int `toml:"power_cuts"`
 	AnswerStep     int `toml:"answer_step"`
+	AnswerLines    int `toml:"answer_lines"`
 	LinkFlaps      int `toml:"link_flaps"`
 }
 
@@ -41,7 +42,7 @@ func ReadCounts(soak bool) (Counts, error) {
 	if c.AgentKills < 20 || c.BackendKills < 20 || c.RecordsPerKill < 2 {
 		return c, errors.New("counts.toml asks for less than 20 kills or 2 records")
 	}
-	if c.PowerCuts < 9 || c.AnswerStep < 1 || c.LinkFlaps < 1 {
+	if c.PowerCuts < 9 || c.AnswerStep < 1 || c.AnswerLines < 1 || c.LinkFlaps < 1 {
 		return c, errors.New("counts.toml asks for less than 9 power cuts, for no step within an answer, or for no flap")
 	}
 	return c, nil

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -25,11 +26,13 @@ func recovers(t *testing.T, w *witness.Witness) {
 	t.Errorf("the desk does not recover: %d %.300s", last.Status, last.Text)
 }
 
-// refuses fails the test when the desk does not say clearly that nothing is kept: a refusal,
-// in words, within the page.
+// refuses fails the test when the desk does not say clearly that nothing is kept: as an
+// error, with an alert in the reader's language, and with the form as it was filled in.
 func refuses(t *testing.T, a witness.Answer) {
 	t.Helper()
-	if !a.Refused() || a.Status == 404 || !strings.ContainsAny(a.Text, "んまで") {
+	_, alert, _ := strings.Cut(a.Text, `role="alert"`)
+	alert, _, _ = strings.Cut(alert, "</p>")
+	if a.Status != http.StatusServiceUnavailable || !strings.Contains(alert, "記録") || !strings.Contains(a.Text, `name="number" value="`+a.Number) {
 		t.Errorf("the desk answered %d: %.300s", a.Status, a.Text)
 	}
 }

@@ -97,15 +97,18 @@ func opened(body []byte, identities []age.Identity) (string, error) {
 // Audit compares what was confirmed with what the backend has and names every difference.
 func (w *Witness) Audit() []string {
 	w.t.Helper()
+	stored := w.atBackend()
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
 	var faults []string
 	byID, byNumber := map[string]kept{}, map[string]int{}
-	for _, k := range w.atBackend() {
+	for _, k := range stored {
 		byID[k.id] = k
 		byNumber[k.number]++
 		if !w.ledger.tried[k.number] {
 			faults = append(faults, "the backend has a record that nobody entered")
 		}
-		if sent := w.Tap.forms(k.id); len(sent) != 1 || !bytes.Equal(sent[0], k.body) {
+		if sent := w.ledger.sent[k.id]; len(sent) != 1 || !bytes.Equal(sent[0], k.body) {
 			faults = append(faults, fmt.Sprintf("record %s is not what was sent, byte for byte (%d forms were sent)", k.id, len(sent)))
 		}
 	}

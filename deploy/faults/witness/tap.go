@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"sync"
 	"testing"
 
@@ -19,24 +18,25 @@ import (
 // are safe for concurrent use.
 type Tap struct {
 	listener net.Listener
+	ledger   *ledger
 
 	mu      sync.Mutex
 	target  string
-	sent    map[string][][]byte // record id → each different body that was sent
 	arrived func()
-	stored  func(wire.Batch)
+	stored  func(wire.Batch, <-chan struct{})
+	ended   map[string]chan struct{} // by remote address; closed when the connection is
 	alter   func(*wire.Batch) map[string]string
 }
 
-func newTap(t testing.TB) *Tap {
+func newTap(t testing.TB, l *ledger) *Tap {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Tap{listener: listener, sent: map[string][][]byte{}}
+	p := &Tap{listener: listener, ledger: l, ended: map[string]chan struct{}{}}
 	quiet := log.New(io.Discard, "", 0) // connections that are cut are the test's doing
-	server := &http.Server{ErrorLog: quiet, Handler: &httputil.ReverseProxy{
+	server := &http.Server{ErrorLog: quiet, ConnState: p.connection, Handler: &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
@@ -71,11 +71,35 @@ func (p *Tap) WhenArrived(f func()) {
 }
 
 // WhenStored has f called with each batch to which the backend has answered and before the
-// answer goes on its way; nil ends it.
-func (p *Tap) WhenStored(f func(wire.Batch)) {
+// answer goes on its way. The channel is closed when the connection on which it goes ends.
+func (p *Tap) WhenStored(f func(b wire.Batch, ended <-chan struct{})) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stored = f
+}
+
+// connection notes that one begins or ends.
+func (p *Tap) connection(c net.Conn, state http.ConnState) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch name := c.RemoteAddr().String(); state {
+	case http.StateNew:
+		p.ended[name] = make(chan struct{})
+	case http.StateClosed, http.StateHijacked:
+		close(p.ended[name])
+		delete(p.ended, name)
+	}
+}
+
+func (p *Tap) endOf(name string) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.ended[name]; c != nil {
+		return c
+	}
+	ended := make(chan struct{})
+	close(ended)
+	return ended
 }
 
 // Alter has f change each batch before the backend has it. f gives the ids that it made,
@@ -120,7 +144,7 @@ func (p passing) RoundTrip(r *http.Request) (*http.Response, error) {
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	resp, err := http.DefaultTransport.RoundTrip(out)
 	if err == nil && resp.StatusCode == http.StatusOK && stored != nil {
-		stored(batch)
+		stored(batch, p.endOf(r.RemoteAddr))
 	}
 	if err != nil || len(own) == 0 {
 		return resp, err
@@ -129,24 +153,14 @@ func (p passing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // note keeps what the batch holds and gives what is to be called.
-func (p *Tap) note(batch wire.Batch) (arrived func(), stored func(wire.Batch), alter func(*wire.Batch) map[string]string) {
+func (p *Tap) note(batch wire.Batch) (arrived func(), stored func(wire.Batch, <-chan struct{}), alter func(*wire.Batch) map[string]string) {
+	for _, rec := range batch.Records {
+		p.ledger.note(rec.ID, rec.Body)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, rec := range batch.Records {
-		same := func(b []byte) bool { return bytes.Equal(b, rec.Body) }
-		if !slices.ContainsFunc(p.sent[rec.ID], same) {
-			p.sent[rec.ID] = append(p.sent[rec.ID], rec.Body)
-		}
-	}
 	arrived, p.arrived = p.arrived, nil
 	return arrived, p.stored, p.alter
-}
-
-// forms gives each different body that was sent under an id.
-func (p *Tap) forms(id string) [][]byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sent[id]
 }
 
 // renamed gives the terminal the ids that it knows.

@@ -10,11 +10,13 @@
 package witness
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,14 +48,21 @@ type Witness struct {
 // New leads the stage's line through a tap and opens a ledger.
 func New(t testing.TB, ctx context.Context, s *stage.Stage, terminal *stage.Terminal) *Witness {
 	t.Helper()
-	w := &Witness{Stage: s, Terminal: terminal, Tap: newTap(t), t: t, ctx: ctx, ledger: newLedger()}
-	w.throughTap()
-	return w
+	return begin(t, ctx, s, terminal, newLedger())
 }
 
-// At gives a witness at another terminal of the stage, with the same ledger and tap.
+// At gives a witness at another terminal of the stage, with the same ledger and a tap of
+// its own on the stage's line.
 func (w *Witness) At(terminal *stage.Terminal) *Witness {
-	return &Witness{Stage: w.Stage, Terminal: terminal, Tap: w.Tap, t: w.t, ctx: w.ctx, ledger: w.ledger}
+	w.t.Helper()
+	return begin(w.t, w.ctx, w.Stage, terminal, w.ledger)
+}
+
+func begin(t testing.TB, ctx context.Context, s *stage.Stage, terminal *stage.Terminal, l *ledger) *Witness {
+	t.Helper()
+	w := &Witness{Stage: s, Terminal: terminal, Tap: newTap(t, l), t: t, ctx: ctx, ledger: l}
+	w.throughTap()
+	return w
 }
 
 // throughTap leads the terminals' line through the tap to the backend that runs now.
@@ -105,6 +114,7 @@ func (w *Witness) Restore() {
 
 // Answer is what the desk said to one entry.
 type Answer struct {
+	Number string // that was typed
 	ID     string // of the record, when it was confirmed
 	Status int    // 0: nothing was said, the program is gone
 	Text   string
@@ -139,7 +149,7 @@ func (w *Witness) Try() Answer {
 	if err != nil {
 		return Answer{}
 	}
-	a := Answer{ID: resp.Header.Get("X-Record-Id"), Status: resp.StatusCode, Text: string(text)}
+	a := Answer{Number: number, ID: resp.Header.Get("X-Record-Id"), Status: resp.StatusCode, Text: string(text)}
 	if a.Confirmed() {
 		w.ledger.confirm(a.ID, number)
 	}
@@ -222,16 +232,27 @@ func (w *Witness) AllSent() {
 	}
 }
 
-// ledger is what the receptionists saw: which entries were tried, which were confirmed.
+// ledger is what the receptionists saw: which entries were tried, which were confirmed; and
+// what went over the line.
 type ledger struct {
 	mu        sync.Mutex
 	next      int
-	tried     map[string]bool   // by the number that was typed
-	confirmed map[string]string // record id → typed number
+	tried     map[string]bool     // by the number that was typed
+	confirmed map[string]string   // record id → typed number
+	sent      map[string][][]byte // record id → each different body that was sent
 }
 
 func newLedger() *ledger {
-	return &ledger{next: 7_000_000, tried: map[string]bool{}, confirmed: map[string]string{}}
+	return &ledger{next: 7_000_000, tried: map[string]bool{}, confirmed: map[string]string{}, sent: map[string][][]byte{}}
+}
+
+func (l *ledger) note(id string, body []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	same := func(b []byte) bool { return bytes.Equal(b, body) }
+	if !slices.ContainsFunc(l.sent[id], same) {
+		l.sent[id] = append(l.sent[id], body)
+	}
 }
 
 func (l *ledger) number() string {
