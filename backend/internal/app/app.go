@@ -32,6 +32,7 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
   madoguchi-backend import       [--config FILE] [--json] PATH…   take in CSV files and FHIR bundles, or a folder of them
   madoguchi-backend terminal code [--config FILE] --office REF [--municipality CODE]
                                                                   print a one-time enrolment code
+  madoguchi-backend terminal import-export [--config FILE] FILE|- take in the sealed export of a terminal's queue
   madoguchi-backend keys list     [--config FILE] [--json]        show the keys that sign certificates
   madoguchi-backend keys rotate   [--config FILE] --format shc|hcert|sdjwt|vdsnc [--now]
                                   [--certificate FILE (--key FILE | --key-label NAME)]

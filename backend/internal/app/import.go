@@ -70,11 +70,18 @@ func (p *program) report(r importing.Report, asJSON bool) error {
 	return nil
 }
 
-// terminal prints a one-time enrolment code.
+// terminal prints a one-time enrolment code, or takes in a terminal's exported queue.
 func (p *program) terminal(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] != "code" {
-		return fmt.Errorf("cannot tell what to do with terminals: %w", ErrUsage)
+	switch {
+	case len(args) > 0 && args[0] == "code":
+		return p.terminalCode(ctx, args)
+	case len(args) > 0 && args[0] == "import-export":
+		return p.importExport(ctx, args)
 	}
+	return fmt.Errorf("cannot tell what to do with terminals: %w", ErrUsage)
+}
+
+func (p *program) terminalCode(ctx context.Context, args []string) error {
 	var office, municipality string
 	file, rest, err := p.flags("terminal code", args[1:], func(f *flag.FlagSet) {
 		f.StringVar(&office, "office", "", "the office's reference")

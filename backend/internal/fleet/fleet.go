@@ -307,6 +307,13 @@ func (f *Fleet) Recipient(ctx context.Context, _ actor.System, _ audit.Purpose, 
 	return x.Recipient, err
 }
 
+// Enrolled gives a terminal as use cases know it, also when it is disabled: for what is done
+// with its records without it.
+func (f *Fleet) Enrolled(ctx context.Context, _ actor.System, _ audit.Purpose, terminal string) (actor.Terminal, error) {
+	x, err := f.enrolled(ctx, terminal)
+	return x.Actor(), err
+}
+
 // InUse tells by its error whether the terminal may be served: Forbidden when it was
 // disabled, NotFound when it was never enrolled. It reads one row.
 func (f *Fleet) InUse(ctx context.Context, terminal string) error {
