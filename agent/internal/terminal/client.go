@@ -21,6 +21,7 @@ import (
 
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/wire"
 )
 
 // Limits of what is read from the backend, in bytes.
@@ -33,6 +34,7 @@ const (
 
 const (
 	tokenPath      = "/terminal/v1/token"
+	noncePath      = "/terminal/v1/nonce"
 	assertionType  = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	assertionLife  = time.Minute
 	tokenLeeway    = 30 * time.Second // a token is not used in its last moments
@@ -119,12 +121,46 @@ func (t *Terminal) do(ctx context.Context, c call) (reply, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	resp, err := t.ask(ctx, c)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	at, told := t.noteClock(resp.Header.Get("Date"))
+	r, err := read(resp, c.limit)
+	if err == nil && told {
+		t.hear(at) // only a whole answer of the backend's own is its word
+	}
+	return r, err
+}
+
+// ask makes the request by our clock and, where that is behind a time that the backend itself
+// named and its certificate is not valid yet by it, by that time.
+func (t *Terminal) ask(ctx context.Context, c call) (*http.Response, error) {
+	req, err := t.request(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := t.client.Do(req)
+	if err != nil && t.later != nil && t.validLater(err) {
+		if req, err = t.request(ctx, c); err != nil {
+			return nil, err
+		}
+		resp, err = t.later.Do(req)
+	}
+	if err != nil {
+		return nil, t.unreachable(err)
+	}
+	return resp, nil
+}
+
+func (t *Terminal) request(ctx context.Context, c call) (*http.Request, error) {
 	u := *t.base
 	u.Path += c.path
 	u.RawQuery = c.query.Encode()
 	req, err := http.NewRequestWithContext(ctx, c.method, u.String(), bytes.NewReader(c.body))
 	if err != nil {
-		return reply{}, fmt.Errorf("cannot make a request: %w", err)
+		return nil, fmt.Errorf("cannot make a request: %w", err)
 	}
 	set := func(name, value string) {
 		if value != "" {
@@ -137,23 +173,20 @@ func (t *Terminal) do(ctx context.Context, c call) (reply, error) {
 	if c.bearer != "" {
 		set("Authorization", "Bearer "+c.bearer)
 	}
-	resp, err := t.client.Do(req)
-	if err != nil {
-		return reply{}, unreachable(err)
-	}
-	defer resp.Body.Close()
-	at, told := t.noteClock(resp.Header.Get("Date"))
-	r, err := read(resp, c.limit)
-	if err == nil && told && t.opts.Heard != nil {
-		t.opts.Heard(at) // only a whole answer of the backend's own is its word
-	}
-	return r, err
+	return req, nil
 }
 
-func unreachable(err error) error {
+func (t *Terminal) unreachable(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // the address may hold a cursor; it is no use in a log line
 	}
+	if wrong := t.datesWrong(err); wrong != nil {
+		return wrong
+	}
+	return cutOff(err)
+}
+
+func cutOff(err error) error {
 	return fault.Wrap(fault.Unavailable, err, "the backend cannot be reached")
 }
 
@@ -174,7 +207,7 @@ func read(resp *http.Response, limit int64) (reply, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
 	if err != nil {
-		return reply{}, unreachable(err)
+		return reply{}, cutOff(err)
 	}
 	if int64(len(b)) > limit {
 		return reply{}, tooLarge(limit)
@@ -285,9 +318,7 @@ func (t *Terminal) forget(bearer string) {
 	}
 }
 
-// bearer gives the token in hand or asks for one: by the backend's clock as its answers told
-// it, where that is refused by what the refusal told, and last by our own clock, since it
-// may be a proxy on the way that tells a wrong time.
+// bearer gives the token in hand or asks for one.
 func (t *Terminal) bearer(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	have := t.token
@@ -295,19 +326,7 @@ func (t *Terminal) bearer(ctx context.Context) (string, error) {
 	if have.text != "" && t.opts.Now().Before(have.until) {
 		return have.text, nil
 	}
-	var fresh token
-	var err error
-	var tried []time.Duration
-	for _, skewNow := range []func() time.Duration{t.ClockSkew, t.ClockSkew, func() time.Duration { return 0 }} {
-		skew := skewNow()
-		if slices.Contains(tried, skew) {
-			continue
-		}
-		tried = append(tried, skew)
-		if fresh, err = t.askToken(ctx, skew); fault.CodeOf(err) != fault.Unauthenticated {
-			break
-		}
-	}
+	fresh, err := t.grant(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -317,8 +336,54 @@ func (t *Terminal) bearer(ctx context.Context) (string, error) {
 	return fresh.text, nil
 }
 
-func (t *Terminal) askToken(ctx context.Context, skew time.Duration) (token, error) {
-	assertion, err := t.assertion(skew)
+// grant asks for a token by our clock, as far as it is known to be right. Where it is not, or
+// the assertion is refused, a nonce of the backend stands in place of a time.
+func (t *Terminal) grant(ctx context.Context) (token, error) {
+	if skew := t.ClockSkew(); skew.Abs() < assertionLife {
+		fresh, err := t.askToken(ctx, skew, "")
+		if fault.CodeOf(err) != fault.Unauthenticated {
+			return fresh, err
+		}
+	}
+	nonce, err := t.nonce(ctx)
+	switch fault.CodeOf(err) {
+	case "":
+		return t.askToken(ctx, t.ClockSkew(), nonce)
+	case fault.Unavailable, fault.RateLimited, fault.Internal:
+		return token{}, err
+	}
+	return t.grantBySkew(ctx) // a backend of before nonces
+}
+
+func (t *Terminal) nonce(ctx context.Context) (string, error) {
+	r, err := t.do(ctx, call{method: http.MethodGet, path: noncePath, limit: wire.MaxNonceBytes})
+	if err != nil {
+		return "", err
+	}
+	n, err := wire.DecodeNonce(r.body)
+	return n.Nonce, err
+}
+
+// grantBySkew asks for a token by the backend's clock as its answers told it, where that is
+// refused by what the refusal told, and last by our own clock, since it may be a proxy on the
+// way that tells a wrong time.
+func (t *Terminal) grantBySkew(ctx context.Context) (fresh token, err error) {
+	var tried []time.Duration
+	for _, skewNow := range []func() time.Duration{t.ClockSkew, t.ClockSkew, func() time.Duration { return 0 }} {
+		skew := skewNow()
+		if slices.Contains(tried, skew) {
+			continue
+		}
+		tried = append(tried, skew)
+		if fresh, err = t.askToken(ctx, skew, ""); fault.CodeOf(err) != fault.Unauthenticated {
+			break
+		}
+	}
+	return fresh, err
+}
+
+func (t *Terminal) askToken(ctx context.Context, skew time.Duration, nonce string) (token, error) {
+	assertion, err := t.assertion(skew, nonce)
 	if err != nil {
 		return token{}, err
 	}
@@ -346,8 +411,14 @@ func (t *Terminal) askToken(ctx context.Context, skew time.Duration) (token, err
 	return token{granted.AccessToken, now.Add(max(life-tokenLeeway, life/2))}, nil
 }
 
+// claims are those of RFC 7523 and a nonce of the backend in place of a time.
+type claims struct {
+	jwt.RegisteredClaims
+	Nonce string `json:"nonce,omitempty"`
+}
+
 // assertion is a private_key_jwt (RFC 7523 section 2.2), by a clock that differs from ours.
-func (t *Terminal) assertion(skew time.Duration) (string, error) {
+func (t *Terminal) assertion(skew time.Duration, nonce string) (string, error) {
 	id, err := handle.Source{Now: t.opts.Now, Rand: t.opts.Rand}.New("ast")
 	if err != nil {
 		return "", err
@@ -356,10 +427,10 @@ func (t *Terminal) assertion(skew time.Duration) (string, error) {
 	if audience == "" {
 		audience = t.base.String() + tokenPath
 	}
-	j := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.RegisteredClaims{
+	j := jwt.NewWithClaims(jwt.SigningMethodES256, claims{jwt.RegisteredClaims{
 		Issuer: t.state.Terminal, Subject: t.state.Terminal, Audience: jwt.ClaimStrings{audience},
 		ID: id, ExpiresAt: jwt.NewNumericDate(t.opts.Now().Add(skew + assertionLife)),
-	})
+	}, nonce})
 	s, err := j.SignedString(t.sign)
 	if err != nil {
 		return "", fmt.Errorf("cannot sign the terminal's assertion: %w", err)

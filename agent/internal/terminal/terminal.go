@@ -5,7 +5,10 @@
 // them; a token is asked for with the terminal's key and kept in memory alone; every
 // answer is bounded before it is read; no redirect leads to another host; a profile or
 // trust bundle that cannot be used leaves the one in use as it is. Errors are faults:
-// Unavailable means that the backend could not be reached or cannot work now.
+// Unavailable means that the backend could not be reached or cannot work now; with the place
+// "clock", that it is our own clock that does not let us trust its certificate (ClockFault).
+// A clock that is wrong but lets the certificate pass costs nothing: a nonce of the backend
+// then stands in place of a time.
 package terminal
 
 import (
@@ -60,6 +63,9 @@ type Options struct {
 	Log      *slog.Logger  // nil: none
 	// Heard is told of the time that an answer of the backend names. It may be nil.
 	Heard func(time.Time)
+	// Known is the newest time that the backend ever named, as it was kept; zero where none
+	// was. It may be nil.
+	Known func() time.Time
 }
 
 // State is what enrolment settled.
@@ -77,12 +83,14 @@ type Terminal struct {
 	state   State
 	base    *url.URL
 	client  *http.Client
+	later   *http.Client // the same by a time that the backend named; nil where HTTP is not our own
 	sign    *ecdsa.PrivateKey
 	opening *age.X25519Identity
 
 	mu      sync.Mutex // guards what follows
 	token   token
 	skew    time.Duration // the backend's clock less ours, where its answers told it
+	heard   time.Time     // the newest time that an answer named
 	profile storedProfile
 	bundle  bundle
 }
@@ -143,7 +151,11 @@ func connect(o Options) (*Terminal, error) {
 	if o.HTTP == nil {
 		o.HTTP = http.DefaultTransport
 	}
-	return &Terminal{opts: o, base: base, client: &http.Client{Transport: o.HTTP, CheckRedirect: sameHost}}, nil
+	t := &Terminal{opts: o, base: base, client: &http.Client{Transport: o.HTTP, CheckRedirect: sameHost}}
+	if own, ok := o.HTTP.(*http.Transport); ok {
+		t.later = &http.Client{Transport: byTime(own, t.known), CheckRedirect: sameHost}
+	}
+	return t, nil
 }
 
 // ID is the terminal's handle.
