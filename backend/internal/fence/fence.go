@@ -140,6 +140,13 @@ func (f *Fence) Check(ctx context.Context) error {
 	return f.last
 }
 
+// Forget makes the next Check ask the store.
+func (f *Fence) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.until = time.Time{}
+}
+
 // Current answers an error when the store was restored under the running program, whose
 // answers to terminals would name a life that is over.
 func (f *Fence) Current(ctx context.Context) error {

@@ -155,6 +155,7 @@ func (f *Fence) Reconcile(ctx context.Context, d Decision) (open []List, err err
 		return nil, err
 	}
 	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return f.lift(ctx, t, who, d) })
+	f.Forget()
 	return open, err
 }
 

@@ -1,6 +1,10 @@
 package fence
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Side says where an act is felt.
 type Side string
@@ -56,6 +60,7 @@ var routes = map[string]Side{
 	// Keys and lists that verifiers read, and all that wallets ask for.
 	"GET /.well-known/*":    Outward,
 	"GET /wallet/*":         Outward,
+	"GET /vct/*":            Outward,
 	"POST /wallet/*":        Outward,
 	"GET /wallet/assets/*":  Inward,
 	"HEAD /wallet/assets/*": Inward,
@@ -121,16 +126,33 @@ func RouteSide(method, path string) Side {
 
 // DeclaredRoute tells whether a route was declared, and its side.
 func DeclaredRoute(method, path string) (Side, bool) {
-	if side, ok := routes[method+" "+path]; ok {
-		return side, true
+	name, ok := DeclaredBy(method, path)
+	if !ok {
+		return Outward, false
+	}
+	return routes[name], true
+}
+
+// DeclaredBy gives the line of the table that declares a route.
+func DeclaredBy(method, path string) (string, bool) {
+	name := method + " " + path
+	if _, ok := routes[name]; ok {
+		return name, true
 	}
 	for at := strings.LastIndexByte(path, '/'); at >= 0; at = strings.LastIndexByte(path[:at], '/') {
-		if side, ok := routes[method+" "+path[:at+1]+"*"]; ok {
-			return side, true
+		name := method + " " + path[:at+1] + "*"
+		if _, ok := routes[name]; ok {
+			return name, true
 		}
 	}
-	return Outward, false
+	return "", false
 }
+
+// DeclaredRoutes lists the lines of the table, in order.
+func DeclaredRoutes() []string { return slices.Sorted(maps.Keys(routes)) }
+
+// DeclaredJobs lists the declared kinds of jobs, in order.
+func DeclaredJobs() []string { return slices.Sorted(maps.Keys(jobs)) }
 
 // JobSide gives the side of a kind of job. What was not declared is outward.
 func JobSide(kind string) Side {
