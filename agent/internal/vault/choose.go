@@ -99,10 +99,8 @@ func (c Choice) strongest() (KeySource, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), tpmTrial)
 	defer cancel()
-	if tpm.Reachable(ctx, c.TPM) {
-		if _, err := t.Key(ctx); err == nil {
-			return t, nil
-		}
+	if _, err := t.Key(ctx); err == nil {
+		return t, nil
 	}
 	if c.CredentialsDir != "" && exists(filepath.Join(c.CredentialsDir, CredentialName)) {
 		return c.credential(), nil

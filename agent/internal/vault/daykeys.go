@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"madoguchi.example/shared/civil"
@@ -36,7 +36,8 @@ type dayKey struct {
 	id      keyID
 	secret  [KeySize]byte
 	aead    cipher.AEAD
-	retired bool // no longer sealed under, for it to be deleted when nothing refers to it
+	path    string // of its file
+	retired bool   // no longer sealed under, for it to be deleted when nothing refers to it
 }
 
 func newDayKey(day uint32, id keyID, secret [KeySize]byte) (*dayKey, error) {
@@ -78,7 +79,7 @@ func (r *ring) load(ctx context.Context, earlier func(context.Context) []*wrappi
 	foreign := 0
 	for _, name := range names {
 		b, err := readSmall(name, wrappedSize)
-		if err != nil && refusedBySystem(err) && !errors.Is(err, os.ErrNotExist) {
+		if refusedForNow(err) {
 			return fmt.Errorf("cannot read a day key: %w", err)
 		}
 		w, ok := readWrapped(b)
@@ -100,6 +101,13 @@ func (r *ring) load(ctx context.Context, earlier func(context.Context) []*wrappi
 	return nil
 }
 
+// refusedForNow tells an error that is not the key file's: it may be whole.
+func refusedForNow(err error) bool {
+	return slices.ContainsFunc([]error{os.ErrPermission, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM}, func(e error) bool {
+		return errors.Is(err, e)
+	})
+}
+
 // take adds a key to the ring; known is false where its mark is of no key that we have.
 func (r *ring) take(ctx context.Context, name string, w wrapped, earlier func(context.Context) []*wrapping) (known bool, err error) {
 	if w.mark == r.wrapped.mark {
@@ -108,6 +116,7 @@ func (r *ring) take(ctx context.Context, name string, w wrapped, earlier func(co
 			r.damaged++
 			return true, nil
 		}
+		k.path = name
 		r.keys[k.id] = k
 		return true, nil
 	}
@@ -123,6 +132,7 @@ func (r *ring) take(ctx context.Context, name string, w wrapped, earlier func(co
 		if err := r.write(name, r.wrapped.wrap(k)); err != nil {
 			return true, fmt.Errorf("cannot wrap a day key anew: %w", err)
 		}
+		k.path = name
 		r.keys[k.id] = k
 		return true, nil
 	}
@@ -190,7 +200,8 @@ func (r *ring) make(day uint32) (*dayKey, error) {
 	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the day keys: %w", err)
 	}
-	if err := r.write(filepath.Join(r.dir, k.name()), r.wrapped.wrap(k)); err != nil {
+	k.path = filepath.Join(r.dir, k.name())
+	if err := r.write(k.path, r.wrapped.wrap(k)); err != nil {
 		return nil, err
 	}
 	r.keys[k.id] = k
@@ -215,20 +226,17 @@ func (r *ring) retire(before uint32) map[keyID]bool {
 	return old
 }
 
-// remove deletes the keys' files, in order of their days, and forgets the keys.
+// remove deletes the keys' files and forgets the keys.
 func (r *ring) remove(ids []keyID) (removed int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.SortFunc(ids, func(a, b keyID) int { return strings.Compare(r.keys[a].name(), r.keys[b].name()) })
 	for _, id := range ids {
-		names, err := filepath.Glob(filepath.Join(r.dir, "*-"+hex.EncodeToString(id[:])+keySuffix))
-		if err != nil {
-			return removed, fmt.Errorf("cannot look for a day key: %w", err)
+		k := r.keys[id]
+		if k == nil {
+			continue
 		}
-		for _, name := range names {
-			if err := os.Remove(name); err != nil {
-				return removed, fmt.Errorf("cannot delete a day key: %w", err)
-			}
+		if err := os.Remove(k.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return removed, fmt.Errorf("cannot delete a day key: %w", err)
 		}
 		delete(r.keys, id)
 		removed++

@@ -58,6 +58,11 @@ func (v *Vault) open(ctx context.Context) error {
 // salvaged of it. All pages are walked where thorough is set, as after a crash. The caller
 // holds mu or is Open.
 func (v *Vault) attach(ctx context.Context, thorough bool) error {
+	if v.unsynced {
+		if err := v.syncNames(); err != nil {
+			return err
+		}
+	}
 	if err := v.finishReplacing(); err != nil {
 		return err
 	}
@@ -84,10 +89,24 @@ func (v *Vault) finishReplacing() error {
 		}
 		return nil
 	}
+	return v.takePlace(next)
+}
+
+// takePlace puts a whole copy in the file's place. Nothing is written to it before its
+// name is durable: a power cut would bring the old file back.
+func (v *Vault) takePlace(next string) error {
 	if err := os.Rename(next, v.path); err != nil {
-		return fmt.Errorf("cannot put a copy in its place: %w", err)
+		return fmt.Errorf("cannot put the new file in its place: %w", err)
 	}
-	return syncDir(filepath.Dir(v.path), v.sync)
+	return v.syncNames()
+}
+
+// syncNames makes renames durable. Until it could, the file is not opened.
+func (v *Vault) syncNames() error {
+	v.unsynced = true
+	err := syncDir(filepath.Dir(v.path), v.sync)
+	v.unsynced = err != nil
+	return err
 }
 
 // try opens the file and proves that it is whole and ours.
@@ -126,10 +145,10 @@ func (v *Vault) try(ctx context.Context, thorough bool) error {
 // reason to keep out: then the next start trusts the file until Check has walked it.
 func (v *Vault) markOpen() error {
 	err := os.WriteFile(v.path+openSuffix, nil, 0o600)
-	if errors.Is(err, syscall.ENOSPC) {
-		return nil
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("cannot mark the file as open: %w", err)
 	}
-	return err
+	return syncDir(filepath.Dir(v.path), v.sync) // the name of a new file too is durable now
 }
 
 func (v *Vault) unmark() error {
@@ -372,12 +391,9 @@ func (v *Vault) replace(d damage) error {
 	if err := os.Rename(v.path, to); err != nil {
 		return fmt.Errorf("cannot put the damaged file aside: %w", errors.Join(err, os.Remove(next)))
 	}
-	if err := os.Rename(next, v.path); err != nil {
-		return fmt.Errorf("cannot put the new file in its place: %w", err)
-	}
 	_ = os.Remove(v.path + openSuffix) // the mark of the file that is gone
 	v.note(func(r *Report) { r.PutAside, r.Reason, r.Salvaged = to, d.reason, s.report() })
-	return syncDir(filepath.Dir(v.path), v.sync)
+	return v.takePlace(next)
 }
 
 // build makes a whole file at path, durably; fill writes what it holds.

@@ -9,8 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -54,10 +52,7 @@ func (v *Vault) patchOnce(ctx context.Context, step func(*Vault, context.Context
 	if err := errors.Join(err, from.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(next, v.path); err != nil {
-		return fmt.Errorf("cannot put the new file in its place: %w", err)
-	}
-	return syncDir(filepath.Dir(v.path), v.sync)
+	return v.takePlace(next)
 }
 
 // Level 1 sealed all values under one key derived from the master key, with terminal,

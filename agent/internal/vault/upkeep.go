@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"go.etcd.io/bbolt"
 
@@ -95,7 +94,7 @@ func (v *Vault) checkFile() error {
 func (v *Vault) swap(d damage) error {
 	v.letGo()
 	if err := v.replace(d); err != nil {
-		return err
+		return errors.Join(err, v.attach(context.Background(), false)) // what there is is better than nothing
 	}
 	v.swaps.Add(1)
 	return v.attach(context.Background(), false)
@@ -147,11 +146,7 @@ func (v *Vault) Compact(ctx context.Context) (c Compaction, err error) {
 		return c, fmt.Errorf("cannot compact the file: %w", err)
 	}
 	v.letGo()
-	err = os.Rename(next, v.path)
-	if err == nil {
-		err = syncDir(filepath.Dir(v.path), v.sync)
-	}
-	if err = errors.Join(err, v.attach(ctx, false)); err != nil {
+	if err = errors.Join(v.takePlace(next), v.attach(ctx, false)); err != nil {
 		return c, fmt.Errorf("cannot put the compacted file in its place: %w", err)
 	}
 	c.After = size(v.path)
@@ -169,16 +164,27 @@ type straggler struct{ bucket, key string }
 // resealGroup is how many values are sealed anew in one commit.
 const resealGroup = 200
 
+// errWriters ends a write that was only to wait for those under way, which may have sealed
+// under a key that has been retired since.
+var errWriters = errors.New("no write is under way")
+
 // Shred seals what lies under keys of days more than Options.KeyDays ago anew, and deletes
 // the day keys that nothing is sealed under any more: their values are gone for good, in
 // freed pages and in files put aside as well. Values that do not open hold no key. It
 // tells how many keys were deleted.
 func (v *Vault) Shred(ctx context.Context) (keys int, err error) {
-	today := dayOf(v.opts.Now())
-	old := v.ring.retire(dayOf(v.opts.Now().AddDate(0, 0, -v.opts.KeyDays)))
-	past := v.ring.retire(today)
+	v.shredding.Lock()
+	defer v.shredding.Unlock()
+	now := v.opts.Now()
+	if k, err := v.ring.sealing(); err != nil || k.day != dayOf(now) {
+		return 0, err // no key to seal anew with: another time
+	}
+	old, past := v.ring.retire(dayOf(now.AddDate(0, 0, -v.opts.KeyDays))), v.ring.retire(dayOf(now))
 	if len(past) == 0 {
 		return 0, nil
+	}
+	if err := v.Update(func(*bbolt.Tx) error { return errWriters }); !errors.Is(err, errWriters) {
+		return 0, err
 	}
 	used, late, err := v.referred(ctx, old)
 	if err != nil {

@@ -119,6 +119,9 @@ type Vault struct {
 	db       *bbolt.DB    // nil after Close, or when reopening failed
 	readOnly bool
 	closed   bool
+	unsynced bool // the file has a name that is not durable yet
+
+	shredding sync.Mutex // held by Shred
 }
 
 // Open opens <dir>/agent.db, or begins it. See the package comment for what happens to a

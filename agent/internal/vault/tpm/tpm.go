@@ -16,6 +16,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -57,11 +58,7 @@ func Reachable(ctx context.Context, device string) bool {
 
 func open(ctx context.Context, device string) (transport.TPMCloser, error) {
 	if path, ok := strings.CutPrefix(device, socketPrefix); ok {
-		conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "unix", path)
-		if err != nil {
-			return nil, fmt.Errorf("cannot reach the TPM: %w", err)
-		}
-		return &socket{ctx: ctx, conn: conn}, nil
+		return openSocket(ctx, path)
 	}
 	t, err := openDevice(device)
 	if err != nil {
@@ -70,11 +67,33 @@ func open(ctx context.Context, device string) (transport.TPMCloser, error) {
 	return t, nil
 }
 
+// busyPoll is how often a socket is tried again that takes one caller at a time.
+const busyPoll = 5 * time.Millisecond
+
+func openSocket(ctx context.Context, path string) (transport.TPMCloser, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
+		if err == nil {
+			return &socket{ctx: ctx, cancel: cancel, conn: conn}, nil
+		}
+		if !errors.Is(err, syscall.EAGAIN) || ctx.Err() != nil {
+			cancel()
+			return nil, fmt.Errorf("cannot reach the TPM: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(busyPoll):
+		}
+	}
+}
+
 // socket speaks to an emulated TPM: a command and its answer, each with its length in its
 // head.
 type socket struct {
-	ctx  context.Context
-	conn net.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+	conn   net.Conn
 }
 
 const answerHead = 10
@@ -100,7 +119,10 @@ func (s *socket) Send(command []byte) ([]byte, error) {
 	return answer, nil
 }
 
-func (s *socket) Close() error { return s.conn.Close() }
+func (s *socket) Close() error {
+	s.cancel()
+	return s.conn.Close()
+}
 
 // Seal gives a blob from which Unseal gives the secret back.
 func Seal(ctx context.Context, device string, secret []byte) (blob []byte, err error) {
