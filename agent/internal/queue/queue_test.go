@@ -58,6 +58,12 @@ func (p *place) advance(d time.Duration) {
 
 func (p *place) begin() *queue.Queue {
 	p.Helper()
+	p.openVault()
+	return p.openQueue()
+}
+
+func (p *place) openVault() {
+	p.Helper()
 	v, err := vault.Open(context.Background(), p.dir, vault.Options{
 		Key: vault.KeyFile(filepath.Join(p.dir, "k")), Now: p.clock, Rand: rand.Reader, Terminal: "trm_1",
 		MaxBytes: p.max, LockTimeout: 10 * time.Millisecond, OpenFile: p.open, NoSync: p.noSync, FailSync: p.fail,
@@ -65,15 +71,17 @@ func (p *place) begin() *queue.Queue {
 	if err != nil {
 		p.Fatal(err)
 	}
-	q, err := queue.Open(v, p.limits, handle.Source{Now: p.clock, Rand: rand.Reader})
+	p.v = v
+	p.Cleanup(func() { _ = v.Close() })
+}
+
+func (p *place) openQueue() *queue.Queue {
+	p.Helper()
+	q, err := queue.Open(p.v, p.limits, handle.Source{Now: p.clock, Rand: rand.Reader})
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.v = v
-	p.Cleanup(func() {
-		_ = q.Close()
-		_ = v.Close()
-	})
+	p.Cleanup(func() { _ = q.Close() })
 	return q
 }
 

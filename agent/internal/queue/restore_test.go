@@ -142,6 +142,38 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// A restored backend names a mark of a copy of this disk, or one that this disk has not
+// reached: what this terminal recorded may be gone, and waits again whatever the mark says.
+func TestReopenAtTheMarkOfACopy(t *testing.T) {
+	p := newPlace(t)
+	q := p.begin()
+	var rs []wire.Record
+	for i := range 4 {
+		rs = append(rs, add(t, q, i))
+	}
+	settle(t, q, wire.Accepted, rs...)
+	for _, c := range []struct {
+		name    string
+		through uint64
+		head    wire.Hash
+		want    int
+	}{
+		{"ours in the middle", 2, wire.After(rs[1]), 2},
+		{"ours at the end", 4, wire.After(rs[3]), 0},
+		{"none", 0, rs[0].Prev, 4},
+		{"without a chain", 2, wire.Hash{}, 2},
+		{"a copy's in the middle", 2, wire.Hash{1}, 4},
+		{"a copy's at our end", 4, wire.Hash{1}, 4},
+		{"a copy's further on", 5, wire.Hash{1}, 4},
+	} {
+		n, err := q.Reopen(t.Context(), "srv "+c.name, []wire.Mark{{Epoch: rs[0].Epoch, Through: c.through, Head: c.head}})
+		if n != c.want || err != nil {
+			t.Errorf("%s: %d wait again, want %d: %v", c.name, n, c.want, err)
+		}
+		settle(t, q, wire.Duplicate, rs...)
+	}
+}
+
 // More than one stretch waits again.
 func TestReopenMany(t *testing.T) {
 	p := newPlace(t)

@@ -132,13 +132,21 @@ func (q *Queue) confirm(tx *bbolt.Tx, g *group, receipt wire.Receipt, settled bo
 
 // Reopen lets accepted records wait again that a restored backend forgot: those that are
 // still kept with a sequence above the mark of their epoch, and all of an epoch without a
-// mark. They are sent in their order, before what came after them. When all of them wait,
+// mark, or whose mark is not of this file's own history: the disk was copied, and the copy
+// came further. They are sent in their order, before what came after them. When all of them wait,
 // serverEpoch and marks are stored as Settle does; until then, a repeated call goes on where
 // an earlier one was cut off. Dead letters stay where they are.
 func (q *Queue) Reopen(ctx context.Context, serverEpoch string, marks []wire.Mark) (again int, err error) {
 	through := make(map[string]uint64, len(marks))
-	for _, m := range marks {
-		through[m.Epoch] = m.Through
+	if err := q.view(ctx, func(tx *bbolt.Tx) error {
+		for _, m := range marks {
+			if q.ours(tx, m) {
+				through[m.Epoch] = m.Through
+			}
+		}
+		return nil
+	}); err != nil {
+		return 0, err
 	}
 	for from, done := uint64(0), false; !done; {
 		part := reopening{through: through, from: from}
@@ -151,6 +159,25 @@ func (q *Queue) Reopen(ctx context.Context, serverEpoch string, marks []wire.Mar
 	return again, q.do(ctx, func(tx *bbolt.Tx, g *group) (error, error) {
 		return nil, q.confirm(tx, g, wire.Receipt{ServerEpoch: serverEpoch, Marks: marks}, false)
 	})
+}
+
+// ours tells whether a mark follows from this file's own chain. That is not looked at for
+// an epoch that is over, and where the backend has no chain. A mark at which nothing is left
+// here to compare counts as another's: then more is sent again than need be.
+func (q *Queue) ours(tx *bbolt.Tx, m wire.Mark) bool {
+	s := q.now()
+	if m.Epoch != s.Epoch || m.Through == 0 || m.Head.IsZero() {
+		return true
+	}
+	pos := s.Base + m.Through
+	if pos >= s.Last {
+		return pos == s.Last && s.Head == m.Head
+	}
+	if r, err := q.read(tx, pos+1); err == nil {
+		return r.Prev == m.Head
+	}
+	r, err := q.read(tx, pos)
+	return err == nil && wire.After(r.Record) == m.Head
 }
 
 // reopening is one stretch of Reopen.
