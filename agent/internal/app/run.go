@@ -85,8 +85,8 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	a := &agent{config: c, world: w, log: logmask.New(w.Stderr, c.Log.SlogLevel())}
 	a.scans.now = w.Now
 	var err error
-	heard := func(at time.Time) { a.floor.Heard(at) } // no call is made before the floor is there
-	if a.terminal, err = loadTerminal(c, w, a.log, heard); err != nil {
+	floor := func() *clockfloor.Floor { return a.floor } // no call is made before it is there
+	if a.terminal, err = loadTerminal(c, w, a.log, floor); err != nil {
 		return nil, err
 	}
 	if a.vault, a.queue, err = openQueue(ctx, c, w, a.terminal); err != nil {
@@ -235,14 +235,17 @@ func (a *agent) reconcile(ctx context.Context) {
 	}
 }
 
-// loadTerminal reads the enrolled terminal. heard takes the times of the backend's answers; it
+// loadTerminal reads the enrolled terminal. floor keeps the times of the backend's answers; it
 // may be nil.
-func loadTerminal(c config.Config, w World, log *slog.Logger, heard func(time.Time)) (*terminal.Terminal, error) {
+func loadTerminal(c config.Config, w World, log *slog.Logger, floor func() *clockfloor.Floor) (*terminal.Terminal, error) {
 	o, err := terminalOptions(c, w, log)
 	if err != nil {
 		return nil, err
 	}
-	o.Heard = heard
+	if floor != nil {
+		o.Heard = func(at time.Time) { floor().Heard(at) }
+		o.Known = func() time.Time { return floor().Backend() }
+	}
 	return terminal.Load(o)
 }
 

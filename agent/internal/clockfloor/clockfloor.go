@@ -127,6 +127,15 @@ func (f *Floor) hear(at time.Time) {
 	}
 }
 
+// Backend is the newest time that the backend vouched for; zero where there is none. It is at
+// least that late.
+func (f *Floor) Backend() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gather()
+	return f.now.Backend
+}
+
 // Read gives the time to judge at.
 func (f *Floor) Read() Reading {
 	f.mu.Lock()

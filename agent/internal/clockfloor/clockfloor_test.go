@@ -178,3 +178,16 @@ func TestReadingsSeldomWrite(t *testing.T) {
 	work.Wait()
 	p.wants(f, noon.Add(time.Hour), noon.Add(time.Hour).Sub(p.now))
 }
+
+// What the backend said is told apart from what the terminal wrote itself.
+func TestTheBackendsOwnTime(t *testing.T) {
+	p := newPlace(t)
+	f := clockfloor.Open(t.Context(), p.config(&broken{}))
+	p.records = noon.Add(48 * time.Hour)
+	before := f.Backend()
+	f.Heard(noon.Add(time.Hour))
+	f.Heard(noon.Add(time.Minute))
+	if got := f.Backend(); before.After(noon) || !got.Equal(noon.Add(time.Hour)) {
+		t.Errorf("got %v, before %v", got, before)
+	}
+}
