@@ -144,7 +144,11 @@ func (t terminalFace) batch(ctx context.Context, who actor.Terminal, in Request)
 	if err != nil {
 		return Response{}, err
 	}
-	t.health(ctx, who, b.Health)
+	if b.ServerEpoch == "" || b.ServerEpoch == receipt.ServerEpoch {
+		// What a terminal says before it heard that the store was restored leaves out what it
+		// will send again.
+		t.health(ctx, who, b.Health)
+	}
 	return jsonResponse(receipt)
 }
 

@@ -214,6 +214,8 @@ func (*Rows) Counts(ctx context.Context, t tx.Tx, since time.Time, s *fence.Stat
 		{`SELECT count(*), coalesce(max(revoked_at), 0) FROM certificate_revocation`, nil, []any{&s.Revoked, &revoked}},
 		{`SELECT count(*), coalesce(sum(CASE WHEN last_contact_at >= $1 THEN 1 ELSE 0 END), 0) FROM terminal WHERE disabled_at = 0`,
 			[]any{sqltx.Micros(since)}, []any{&s.Terminals.All, &s.Terminals.Heard}},
+		{`SELECT count(*) FROM terminal t JOIN terminal_health h ON h.terminal_id = t.terminal_id
+			WHERE t.disabled_at = 0 AND h.received_at >= $1 AND h.pending = 0`, []any{sqltx.Micros(since)}, []any{&s.Terminals.CaughtUp}},
 	} {
 		if err := x.Each(ctx, q.query, q.args, func(scan func(...any) error) error { return scan(q.dest...) }); err != nil {
 			return err
