@@ -52,10 +52,11 @@ type Config struct {
 	Now  func() time.Time // the terminal's wall clock
 	Rand io.Reader
 
-	MaxRecords   int           // of the queue; 0: its default
-	KeepAccepted time.Duration // of the queue; 0: its default
-	Cap          time.Duration // of the uplink's wait after failures; 0: its default
-	// Images keeps the files as they were at each sync, for Crash. It costs a copy each.
+	MaxRecords   int                  // of the queue; 0: its default
+	KeepAccepted time.Duration        // of the queue; 0: its default
+	Cap          time.Duration        // of the uplink's wait after failures; 0: its default
+	Spread       func() time.Duration // within which a backlog begins after an outage; nil: at once
+	// Images keeps the files as they were at each sync, for Image. It costs a copy each.
 	Images bool
 	Log    *slog.Logger // nil: none
 }
@@ -121,7 +122,7 @@ func (t *Terminal) options(key, before vault.KeySource) vault.Options {
 func (t *Terminal) start() {
 	t.uplink = uplink.New(uplink.Config{
 		Queue: t.queue, Backend: &backend{t}, Handler: &desk{t}, Now: t.cfg.Now, Rand: t.cfg.Rand,
-		Log: t.cfg.Log, Cap: t.cfg.Cap,
+		Log: t.cfg.Log, Cap: t.cfg.Cap, Terminal: t.cfg.ID, Spread: t.cfg.Spread,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	t.stop, t.done = cancel, make(chan struct{})
@@ -150,17 +151,13 @@ func (t *Terminal) Record(ctx context.Context, kind wire.Kind, body any) (wire.R
 	return r, err
 }
 
-// Crash drops the terminal where it stands and starts it from its files as they were at
-// the last sync (power was cut), or as they are (the process was killed).
-func (t *Terminal) Crash(ctx context.Context, powerCut bool) error {
-	image, err := t.Image(powerCut)
-	if err != nil {
+// Restart drops the terminal where it stands and starts it from an Image of its files: as
+// they are (the process was killed), or as they were at the last sync (power was cut).
+func (t *Terminal) Restart(ctx context.Context, from Image) error {
+	if err := t.Close(); err != nil { // what it still writes is in the folder of a life that is over
 		return err
 	}
-	if err := t.Close(); err != nil {
-		return err
-	}
-	return t.open(ctx, image, t.source(), nil)
+	return t.open(ctx, from, t.source(), nil)
 }
 
 // Rotate ends the terminal in order and starts it under a new key-encryption key.

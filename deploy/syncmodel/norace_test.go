@@ -1,0 +1,8 @@
+//go:build !race
+
+package syncmodel_test
+
+const (
+	someHistories = 100
+	fullRegion    = 2000 // terminals that live through the outage
+)
