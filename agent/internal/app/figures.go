@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"madoguchi.example/agent/internal/doctor"
 	"madoguchi.example/agent/internal/outbox"
 	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/shared/wire"
 )
 
 // figures tells how a running agent's queue, file, line and clock stand: the same for the
@@ -13,9 +16,35 @@ import (
 func (a *agent) figures() outbox.Figures {
 	f := figuresOf(a.world, a.terminal, a.vault, a.queue)
 	f.Lost += a.book.Unreadable()
-	line := a.uplink.Line()
+	line, clock := a.uplink.Line(), a.uplink.Clock()
 	f.Running, f.LineUp, f.LineReason, f.LineSince = true, line.Up, line.Reason, line.Since
+	f.ClockOffsetMS, f.ClockTrusted = clock.OffsetMS, clock.Trusted
 	return f
+}
+
+// health is the signed summary that rides in each batch.
+func (a *agent) health(clock wire.Clock) (string, error) {
+	f := a.figures()
+	jws, err := a.terminal.SignHealth(wire.Health{
+		Terminal: f.Terminal, At: a.world.Now().UTC(), Version: f.Version, KeyClass: f.KeyClass,
+		Pending: f.Pending, OldestAt: f.OldestAt, Stale: f.Stale, Unanswered: f.Unanswered, DeadLetters: f.DeadLetters, LastAck: f.LastAck,
+		FileBytes: f.FileBytes, UsedBytes: f.UsedBytes, PutAside: f.PutAside, Lost: f.Lost, Clock: clock, Faults: faultWords(a.rounds.Latest()),
+	})
+	if err != nil {
+		return "", fmt.Errorf("cannot sign the health summary: %w", err)
+	}
+	return jws, nil
+}
+
+// faultWords are the doctor's findings as the backend gets them: part and fault, no values.
+func faultWords(found []doctor.Finding) []string {
+	var words []string
+	for _, f := range found {
+		if !f.OK() && len(words) < wire.MaxFaults {
+			words = append(words, string(f.Part)+"."+f.Fault)
+		}
+	}
+	return words
 }
 
 // Waits of the background check of the file's pages.
@@ -54,4 +83,22 @@ func (a *agent) replaced(ctx context.Context, r vault.Report) {
 	a.book.Unsure()
 	a.reconcile(ctx)
 	a.desk.Changed()
+}
+
+// spread is the time within which a backlog begins after an outage: the configuration's, or
+// what the office says.
+func (a *agent) spread() time.Duration {
+	if own := a.config.Sync.Spread; own > 0 {
+		return own
+	}
+	return time.Duration(a.terminal.Profile().SpreadMS) * time.Millisecond
+}
+
+// renewProfile has the profile asked for at once: the backend signs with a key that it does
+// not name yet.
+func (a *agent) renewProfile() {
+	select {
+	case a.renew <- struct{}{}:
+	default:
+	}
 }

@@ -28,6 +28,7 @@ import (
 	"madoguchi.example/agent/internal/terminal"
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
@@ -78,11 +79,12 @@ type agent struct {
 	handler   http.Handler // of the desk, behind the door
 	box       *outbox.Box
 	acts      *outbox.Acts
+	renew     chan struct{} // the profile is to be asked for at once
 }
 
 // open wires the agent's parts. It uses no network.
 func open(ctx context.Context, c config.Config, w World) (*agent, error) {
-	a := &agent{config: c, world: w, log: logmask.New(w.Stderr, c.Log.SlogLevel())}
+	a := &agent{config: c, world: w, log: logmask.New(w.Stderr, c.Log.SlogLevel()), renew: make(chan struct{}, 1)}
 	a.scans.now = w.Now
 	var err error
 	floor := func() *clockfloor.Floor { return a.floor } // no call is made before it is there
@@ -114,6 +116,8 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	a.uplink = uplink.New(uplink.Config{
 		Queue: a.queue, Backend: a.terminal, Handler: a.desk, Now: w.Now, Rand: w.Rand, Log: a.log,
 		OnLine: func(uplink.Line) { a.desk.Changed() },
+		Clock:  bootClock(), Health: a.health, Spread: a.spread, Beat: c.Sync.Beat,
+		Terminal: a.terminal.ID(), ReceiptKeys: func() []profile.ReceiptKey { return a.terminal.Profile().ReceiptKeys }, UnknownKey: a.renewProfile,
 	})
 	a.box = &outbox.Box{
 		Queue: a.queue, Recipient: func() string { return a.terminal.Profile().ExportRecipient }, Now: a.figures,
@@ -164,7 +168,7 @@ func (a *agent) reception() reception.Config {
 	c := reception.Config{
 		Desk: a.desk, Verifier: a.reader(), Profile: a.terminal.Profile,
 		Line: a.uplink.Line, Stats: a.queue.Stats, Damage: a.damage, Now: a.world.Now, Rand: a.world.Rand, Log: a.log,
-		Bookings: a.beside.bookings, PracticeURL: a.practice.address.get,
+		Bookings: a.beside.bookings, PracticeURL: a.practice.address.get, Outbox: a.box,
 		Findings: func(context.Context) []doctor.Finding { return a.rounds.Latest() },
 	}
 	if a.beside.cards != nil {
@@ -327,6 +331,7 @@ func (a *agent) refresh(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-a.renew:
 		}
 	}
 }

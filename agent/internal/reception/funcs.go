@@ -24,6 +24,7 @@ func funcs(w words) template.FuncMap {
 	maps.Copy(all, caseFuncs(w))
 	maps.Copy(all, verdictFuncs(w))
 	maps.Copy(all, choices())
+	maps.Copy(all, outboxFuncs(w))
 	return all
 }
 

@@ -22,6 +22,7 @@ const (
 	tabMonth    = "month"
 	tabBookings = "bookings"
 	tabHelp     = "help"
+	tabOutbox   = "outbox" // opened from the bar: it is not one of a visit's
 )
 
 // tabsOf are the tabs that a terminal's class has.

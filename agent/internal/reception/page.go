@@ -49,6 +49,7 @@ type pageView struct {
 	Now         time.Time
 	Practice    bool
 	PracticeURL string
+	HasOutbox   bool
 
 	Cases      []check.View
 	Parked     []check.Parked
@@ -62,6 +63,7 @@ type pageView struct {
 	ListFaults []precheck.Fault
 	Past       []check.View
 	PastAsked  bool
+	Outbox     *outboxView
 	Lessons    []rehearsal.Lesson
 	Sheets     []rehearsal.Sheet
 	Specimen   rehearsal.Specimen
@@ -99,7 +101,7 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 	v := &pageView{
 		W: s.words[s.language(w, r)], Langs: notice.Languages(), Profile: s.Profile(), Line: s.Line(),
 		Stats: s.Stats(), Now: s.Now(), Damage: s.Damage(), Entry: s.blank(), TrustAsOf: s.Verifier.TrustAsOf(r.Context()),
-		Clock: s.Verifier.Clock(), Visitor: door.From(r.Context()), Practice: s.Practice != nil,
+		Clock: s.Verifier.Clock(), Visitor: door.From(r.Context()), Practice: s.Practice != nil, HasOutbox: s.Outbox != nil,
 	}
 	v.Insurance = v.Profile.Class.MayCheckInsurance()
 	v.Tabs = tabsOf(v.Insurance)
@@ -121,7 +123,7 @@ func (s *server) view(w http.ResponseWriter, r *http.Request) *pageView {
 
 // open puts what a tab shows on the page; a tab that the class does not have is its first.
 func (s *server) open(r *http.Request, v *pageView, tab string) {
-	if !slices.Contains(v.Tabs, tab) {
+	if !slices.Contains(v.Tabs, tab) && (tab != tabOutbox || s.Outbox == nil) {
 		tab = tabScan
 		if v.Insurance {
 			tab = tabNumbers
@@ -144,6 +146,8 @@ func (s *server) open(r *http.Request, v *pageView, tab string) {
 		if s.Bookings != nil {
 			v.Booked, err = s.Bookings.Bookings(r.Context(), v.BookedOn)
 		}
+	case tabOutbox:
+		err = s.readOutbox(r, v)
 	case tabHelp:
 		if s.Practice != nil {
 			v.Lessons, err = s.Practice.Lessons(r.Context())
@@ -400,6 +404,8 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 	if v.Stats.Full() {
 		all = append(all, w.rich("bar.full"))
 	}
+	all = append(all, lineTroubles(w, v.Line)...)
+	say(v.Stats.Stale, "bar.stale")
 	say(v.Stats.Dead-v.Stats.Damaged, "bar.dead")
 	say(v.Stats.Damaged, "bar.damaged")
 	say(v.Damage.Files, "bar.aside")

@@ -127,6 +127,7 @@ type Config struct {
 	Bookings Bookings                               // nil: nobody is checked beforehand
 	Folder   func() check.Health                    // of the clinic's own 資格確認端末; nil: there is none
 	Findings func(context.Context) []doctor.Finding // nil: the help names no faults
+	Outbox   Outbox                                 // nil: the terminal's own records are not shown
 	Practice Practice                               // not nil: this desk is for practising
 	// PracticeURL is where the desk for practising is; empty: there is none.
 	PracticeURL func() string
@@ -186,6 +187,7 @@ func (s *server) routes(mux *http.ServeMux) {
 		mux.HandleFunc(pattern, h)
 	}
 	mux.HandleFunc("POST /card", s.readCard)
+	mux.HandleFunc("POST /outbox/{id}/retry", s.retry)
 	if s.Practice != nil {
 		mux.HandleFunc("POST /practice/line", s.practiceLine)
 	}

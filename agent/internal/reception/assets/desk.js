@@ -74,7 +74,7 @@ const keys = {
   F10: tab("month"),
   Escape: () => {
     if (dirty() && byId("park")) press("park");
-    else if (form() || byId("scan")) openTab(document.querySelector("#act .tabs [aria-current]")?.dataset.tab ?? "numbers");
+    else if (form() || byId("scan") || byId("outbox")) openTab(document.querySelector("#act .tabs [aria-current]")?.dataset.tab ?? "numbers");
   },
 };
 
@@ -195,6 +195,11 @@ document.addEventListener("keydown", (event) => {
     press("copy");
     return;
   }
+  if (event.altKey && event.key.toLowerCase() === "r") {
+    event.preventDefault();
+    tab("outbox")();
+    return;
+  }
   if (event.altKey && event.key.toLowerCase() === "l") {
     event.preventDefault();
     document.querySelector("#list .row")?.focus();
@@ -281,7 +286,7 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id !== "act") return;
   const doubtful = document.querySelector("#act .doubtful") && byId("record");
   const waiting = document.querySelector("#act .rows a.row, #act .face button");
-  const to = document.querySelector("#act [aria-invalid]") || doubtful || fields()[0] || waiting;
+  const to = document.querySelector("#act [aria-invalid]") || doubtful || fields()[0] || waiting || byId("outbox-title");
   to?.focus();
   document.body.dataset.settled = String(Number(document.body.dataset.settled ?? 0) + 1);
 });
