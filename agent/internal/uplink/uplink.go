@@ -37,7 +37,7 @@ const (
 )
 
 // MaxSpread bounds what a profile can ask for.
-const MaxSpread = 6 * time.Hour
+const MaxSpread = profile.MaxSpreadMS * time.Millisecond
 
 // tripAfter is how many calls in a row do not reach the backend before all calls rest.
 const tripAfter = 5
