@@ -28,6 +28,7 @@ const (
 	bucketFlag   = 0x01
 	noFreelist   = ^uint64(0)
 
+	maxPages = 1 << 24 // of a file: 64 GiB of 4 KiB
 	maxDepth = 64      // of pages from the root to a leaf
 	maxRun   = 8 << 20 // bytes of one run of pages: a value of MaxValue, or a free list, with room
 )
@@ -57,7 +58,7 @@ func readMeta(f io.ReaderAt, at int64) (m meta, ok bool) {
 		pageSize: n.Uint32(b[8:]), root: n.Uint64(b[16:]), freelist: n.Uint64(b[32:]),
 		pages: n.Uint64(b[40:]), txid: n.Uint64(b[48:]),
 	}
-	return m, m.pages <= 1<<40 && m.pageSize >= 1024 && m.pageSize <= 1<<20
+	return m, m.pages <= maxPages && m.pageSize >= 1024 && m.pageSize <= 1<<20
 }
 
 // metas reads both meta pages, wherever the second lies.

@@ -77,12 +77,7 @@ func (s *salvage) readFrame() {
 		s.im.pageSize, s.im.pages = uint32(os.Getpagesize()), 0
 		return
 	}
-	if free, err := s.im.freePages(); err == nil {
-		s.free = make([]bool, s.im.pages)
-		for _, id := range free {
-			s.free[id] = true
-		}
-	}
+	s.readFree()
 	page, err := s.im.run(s.im.root)
 	if err != nil {
 		return
@@ -99,6 +94,26 @@ func (s *salvage) readFrame() {
 	if sequence, ok := s.sequences[string(metaBucket)]; ok {
 		s.committed = sequence
 	}
+}
+
+// readFree learns which pages are free: from their list, or else because nothing leads to
+// them where all that is led to can be read.
+func (s *salvage) readFree() {
+	if free, err := s.im.freePages(); err == nil {
+		s.free = make([]bool, s.im.pages)
+		for _, id := range free {
+			s.free[id] = true
+		}
+		return
+	}
+	w := &walk{image: s.im, seen: make([]bool, s.im.pages)}
+	if w.page("", 0, s.im.root, nil, nil, 0) != nil {
+		return
+	}
+	for i := range w.seen {
+		w.seen[i] = !w.seen[i]
+	}
+	s.free = w.seen
 }
 
 // scan goes through the bytes.
@@ -185,12 +200,10 @@ func (s *salvage) lose(free bool) {
 }
 
 // countPages counts the pages in use that are unreadable and in which nothing was found.
+// Where the list of free pages is damaged, all count as in use.
 func (s *salvage) countPages() {
-	if s.free == nil {
-		return // which were in use is not known
-	}
 	for id := uint64(2); id < s.im.pages; id++ {
-		if s.free[id] || int(id) < len(s.begun) && (s.begun[id] || s.covered[id]) {
+		if s.free != nil && s.free[id] || int(id) < len(s.begun) && (s.begun[id] || s.covered[id]) {
 			continue
 		}
 		page, err := s.im.run(id)
