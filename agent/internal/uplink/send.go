@@ -59,7 +59,11 @@ func (u *Uplink) sendLoop(ctx context.Context) {
 // sendOnce sends one batch, or says how long to rest. An error means that the batch will be
 // sent again, not before the rest's d.
 func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
-	records, err := u.Queue.Peek(ctx, u.turn.most, wire.BatchBudget)
+	most := u.turn.most
+	if u.away(u.Now()) {
+		most = min(most, tryWith+1) // more would be read, packed and thrown away with each try
+	}
+	records, err := u.Queue.Peek(ctx, most, wire.BatchBudget)
 	if err != nil {
 		u.complain(ctx, "the queue cannot be read", err)
 		return rest{}, err
@@ -84,6 +88,10 @@ func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
 	return u.settle(ctx, records, receipt)
 }
 
+// tryWith is how many records go in an outage to find out whether the backend is there again;
+// where more wait, a beat does.
+const tryWith = 16
+
 // plan decides what of the records goes now: all, none (a beat), or nothing until later.
 // After an outage a beat goes first, and more than one batch begins at a random time.
 func (u *Uplink) plan(records []wire.Record, waiting int) ([]wire.Record, rest) {
@@ -102,7 +110,7 @@ func (u *Uplink) plan(records []wire.Record, waiting int) ([]wire.Record, rest) 
 	if over || !on {
 		t.slotted = false
 	}
-	held := backlog && (on || now.Before(t.start))
+	held := on && waiting > tryWith || backlog && now.Before(t.start)
 	if !held {
 		u.until(time.Time{})
 	} else if records = nil; on {

@@ -282,10 +282,18 @@ func (u *Uplink) until(t time.Time) {
 // outage tells whether contact came back after an outage since it was last asked, and
 // whether there is an outage now; greet, that the line is up again and a beat shall go.
 func (u *Uplink) outage(now time.Time) (over, on, greet bool) {
+	on = u.away(now)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	over, u.returned = u.returned, false
-	return over, !u.line.Up && now.Sub(u.contact) >= u.Outage, u.greet
+	return over, on, u.greet
+}
+
+// away tells whether there is an outage now.
+func (u *Uplink) away(now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return !u.line.Up && now.Sub(u.contact) >= u.Outage
 }
 
 // call makes a call unless all calls rest.
