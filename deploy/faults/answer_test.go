@@ -22,6 +22,10 @@ import (
 // maxAnswer is more than an answer to a batch of a few records has, in bytes.
 const maxAnswer = 8 << 10
 
+// patient is how many cuts there are to each one after which the terminal is left to ask
+// again by itself, since that takes it some seconds.
+const patient = 12
+
 // How long a connection stays open that is not cut, and how long an entry may take to bring
 // a batch before another one is made.
 const (
@@ -94,8 +98,8 @@ func enrolThrough(t *testing.T, ctx context.Context, s *stage.Stage) *stage.Term
 
 // The connection is cut at every byte of an answer to a batch (every few bytes in the small
 // count), from none of it to all but the last: what was sent is sent again, and taken in
-// once. Several terminals share the bytes: after a failure one waits a second or two before
-// it asks again.
+// once, by a terminal that asks again by itself after a moment, and by one that was killed
+// and started. Several terminals share the bytes.
 func TestAnAnswerMayBeCutAtAnyByte(t *testing.T) {
 	c := counts(t)
 	step, lines := c.AnswerStep, c.AnswerLines
@@ -134,7 +138,7 @@ func TestAnAnswerMayBeCutAtAnyByte(t *testing.T) {
 // whole.
 func (l *cutLine) cutEvery(from, step int) error {
 	for after := from; after <= maxAnswer; after += step {
-		again, err := l.cutAfter(after)
+		again, err := l.cutAfter(after, l.cuts%patient != 0)
 		if err != nil {
 			return fmt.Errorf("an answer cut after %d bytes: %w", after, err)
 		}
@@ -146,8 +150,9 @@ func (l *cutLine) cutEvery(from, step int) error {
 	return errors.New("an answer never arrived whole")
 }
 
-// cutAfter cuts one answer and tells whether the terminal sent the records again.
-func (l *cutLine) cutAfter(bytes int) (again bool, err error) {
+// cutAfter cuts one answer, kills the terminal then or not, and tells whether it sent the
+// records again.
+func (l *cutLine) cutAfter(bytes int, kill bool) (again bool, err error) {
 	cut := fmt.Sprintf(`{"name":"cut","type":"limit_data","stream":"downstream","attributes":{"bytes":%d}}`, bytes)
 	if _, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(cut)); err != nil {
 		return false, err
@@ -162,6 +167,12 @@ func (l *cutLine) cutAfter(bytes int) (again bool, err error) {
 	was := wasCut(first)
 	if err := l.proxy.Toxics.RemoveToxic(l.ctx, "cut"); err != nil {
 		return false, err
+	}
+	if was && kill {
+		l.Kill()
+		if err := l.TryStart(); err != nil {
+			return false, err
+		}
 	}
 	second, err := l.sent()
 	if err != nil {

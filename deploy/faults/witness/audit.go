@@ -29,10 +29,15 @@ type kept struct {
 	number string // what the payer reads in it
 }
 
-// Store opens the backend's SQLite file for reading. The caller closes it.
+// Store opens the backend's store for reading. The caller closes it; a test on PostgreSQL
+// brings the driver "pgx".
 func (w *Witness) Store() *sql.DB {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(w.Stage.DSN, "sqlite:")+"?mode=ro&_pragma=busy_timeout(10000)")
+	driver, dsn := "pgx", w.Stage.DSN
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		driver, dsn = "sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -213,6 +213,13 @@ func (w *Witness) TryUntil(entries int, done <-chan struct{}) {
 // Confirmed tells how many entries the desks confirmed.
 func (w *Witness) Confirmed() int { return w.ledger.size() }
 
+// Seen tells whether a record has come over the line.
+func (w *Witness) Seen(id string) bool {
+	w.ledger.mu.Lock()
+	defer w.ledger.mu.Unlock()
+	return len(w.ledger.sent[id]) > 0
+}
+
 // AllSent waits until nothing waits at the terminal.
 func (w *Witness) AllSent() {
 	w.t.Helper()
