@@ -59,16 +59,16 @@ func (u *Uplink) sendLoop(ctx context.Context) {
 // sendOnce sends one batch, or says how long to rest. An error means that the batch will be
 // sent again, not before the rest's d.
 func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
-	most := u.turn.most
-	if u.away(u.Now()) {
-		most = min(most, tryWith+1) // more would be read, packed and thrown away with each try
+	waiting := u.Queue.Stats().Pending
+	var records []wire.Record
+	if waiting <= tryWith || !u.away(u.Now()) { // else a beat goes: nothing need be read for it
+		var err error
+		if records, err = u.Queue.Peek(ctx, u.turn.most, wire.BatchBudget); err != nil {
+			u.complain(ctx, "the queue cannot be read", err)
+			return rest{}, err
+		}
 	}
-	records, err := u.Queue.Peek(ctx, most, wire.BatchBudget)
-	if err != nil {
-		u.complain(ctx, "the queue cannot be read", err)
-		return rest{}, err
-	}
-	waiting := max(u.Queue.Stats().Pending, len(records))
+	waiting = max(waiting, len(records))
 	records, r := u.plan(records, waiting)
 	if r.on {
 		return r, nil
@@ -96,7 +96,8 @@ const tryWith = 16
 // After an outage a beat goes first, and more than one batch begins at a random time.
 func (u *Uplink) plan(records []wire.Record, waiting int) ([]wire.Record, rest) {
 	t, now := &u.turn, u.Now()
-	backlog := waiting > len(records) && (waiting > wire.MaxBatchRecords || t.most == wire.MaxBatchRecords)
+	inParts := len(records) > 0 && waiting > len(records) && t.most == wire.MaxBatchRecords
+	backlog := inParts || waiting > max(wire.MaxBatchRecords, len(records))
 	over, on, greet := u.outage(now)
 	if greet {
 		t.beatAt = now
