@@ -140,7 +140,7 @@ func (t terminalFace) batch(ctx context.Context, who actor.Terminal, in Request)
 	if err != nil {
 		return Response{}, err
 	}
-	receipt, err := t.Intake.Receive(ctx, who, audit.TerminalOperation, b)
+	receipt, err := t.Intake.ReceiveDecoded(ctx, who, audit.TerminalOperation, b)
 	if err != nil {
 		return Response{}, err
 	}

@@ -61,7 +61,7 @@ func (x *Intake) Import(ctx context.Context, _ actor.System, purpose audit.Purpo
 
 func (x *Intake) importBatch(ctx context.Context, purpose audit.Purpose, terminal actor.Terminal, records []wire.Record) (wire.Receipt, error) {
 	b := wire.Batch{Version: wire.Version, Terminal: terminal.ID, SentAt: x.Now(), Records: records}
-	if err := x.check(terminal, b); err != nil {
+	if err := b.Validate(); err != nil {
 		return wire.Receipt{}, err
 	}
 	return x.take(ctx, terminal, purpose, b, Backlog)

@@ -207,12 +207,20 @@ func New(d Deps) *Intake {
 	return &Intake{Deps: d, ids: handle.Source{Now: d.Now, Rand: d.Rand}, bell: newBell(), gate: NewAdmission(d.Limits, d.Now)}
 }
 
-// Receive takes in one batch of the terminal that sent it. The batch was decoded by
-// wire.DecodeBatch. An error means that nothing is stored, or that nobody knows: the
+// Receive takes in one batch of the terminal that sent it. An error means that nothing is stored, or that nobody knows: the
 // terminal keeps the batch and sends it again, after a *Busy not before its slot.
 func (x *Intake) Receive(ctx context.Context, who actor.Terminal, purpose audit.Purpose, b wire.Batch) (wire.Receipt, error) {
-	if err := x.check(who, b); err != nil {
+	if err := b.Validate(); err != nil {
 		return wire.Receipt{}, err
+	}
+	return x.ReceiveDecoded(ctx, who, purpose, b)
+}
+
+// ReceiveDecoded is Receive for a batch that wire.DecodeBatch gave, which has looked at all
+// of its forms and sizes already.
+func (x *Intake) ReceiveDecoded(ctx context.Context, who actor.Terminal, purpose audit.Purpose, b wire.Batch) (wire.Receipt, error) {
+	if b.Terminal != who.ID {
+		return wire.Receipt{}, fault.At(fault.Forbidden, "terminal", "the batch belongs to another terminal")
 	}
 	if len(b.Records) == 0 || x.restored(b) {
 		return x.tell(ctx, who, b)
@@ -230,13 +238,6 @@ func (x *Intake) Receive(ctx context.Context, who actor.Terminal, purpose audit.
 		taken = len(b.Records)
 	}
 	return receipt, err
-}
-
-func (x *Intake) check(who actor.Terminal, b wire.Batch) error {
-	if b.Terminal != who.ID {
-		return fault.At(fault.Forbidden, "terminal", "the batch belongs to another terminal")
-	}
-	return b.Validate()
 }
 
 // take stores the batch, whoever else is there.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -118,39 +119,103 @@ func (r *Rows) Others(ctx context.Context, t tx.Tx, terminal, epoch string, idOf
 	return found, err
 }
 
-const recordColumns = 14
+// What all records of one insert share stands in five placeholders, the rest of each in eight.
+const (
+	sharedPlaces = 5
+	recordPlaces = 8
+	// insertChunk is how many records one statement takes. SQLite looks each placeholder up in
+	// a list (see bulk.MaxPlaces), and each statement costs PostgreSQL a round trip: between
+	// the two this is where neither hurts.
+	insertChunk = 25
+)
 
-// insertChunk is how many records one statement takes: see bulk.MaxPlaces.
-const insertChunk = bulk.MaxPlaces / recordColumns
+// insertTexts are the statements for 1 to insertChunk records.
+var insertTexts = func() (all [insertChunk + 1]string) {
+	for n := 1; n <= insertChunk; n++ {
+		all[n] = insertText(n)
+	}
+	return all
+}()
+
+func insertText(rows int) string {
+	var b strings.Builder
+	b.WriteString(`
+		INSERT INTO intake_record (terminal_id, batch_id, epoch, received_at, due_at, code,
+		                           record_id, seq, kind, at, body, digest, state, about)
+		VALUES `)
+	for i := range rows {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("($1, $2, $3, $4, $5, ''")
+		for j := range recordPlaces {
+			b.WriteString(", $" + strconv.Itoa(sharedPlaces+i*recordPlaces+j+1))
+		}
+		b.WriteString(")")
+	}
+	b.WriteString(`
+		ON CONFLICT (terminal_id, record_id) DO NOTHING`)
+	return b.String()
+}
 
 // Insert implements intake.Rows. Rows go in by id, so that two batches with the same
 // records never wait for each other crosswise.
 func (r *Rows) Insert(ctx context.Context, t tx.Tx, records []intake.Stored) (map[string]bool, error) {
 	inserted := make(map[string]bool, len(records))
 	byID := slices.SortedFunc(slices.Values(records), func(a, b intake.Stored) int { return strings.Compare(a.ID, b.ID) })
-	for some := range slices.Chunk(byID, insertChunk) {
-		args := make([]any, 0, len(some)*recordColumns)
-		for i := range some {
-			x := &some[i]
-			args = append(args, x.Terminal, x.ID, x.Batch, x.Epoch, x.Sequence, string(x.Kind), sqltx.Micros(x.At),
-				[]byte(x.Body), x.Digest[:], sqltx.Micros(x.ReceivedAt), string(x.State), "", x.About, sqltx.Micros(x.DueAt))
+	for len(byID) > 0 {
+		n := 1
+		for n < min(insertChunk, len(byID)) && alike(&byID[0], &byID[n]) {
+			n++
 		}
-		err := sqltx.Of(t).Each(ctx, `
-			INSERT INTO intake_record (terminal_id, record_id, batch_id, epoch, seq, kind, at,
-			                           body, digest, received_at, state, code, about, due_at)
-			VALUES `+bulk.Places(1, len(some), recordColumns)+`
-			ON CONFLICT (terminal_id, record_id) DO NOTHING
-			RETURNING record_id`, args, func(scan func(...any) error) error {
+		if err := insert(ctx, sqltx.Of(t), byID[:n], inserted); err != nil {
+			return nil, err
+		}
+		byID = byID[n:]
+	}
+	return inserted, nil
+}
+
+// alike tells whether two records share what one insert writes once.
+func alike(a, b *intake.Stored) bool {
+	return a.Terminal == b.Terminal && a.Batch == b.Batch && a.Epoch == b.Epoch && a.ReceivedAt.Equal(b.ReceivedAt) && a.DueAt.Equal(b.DueAt)
+}
+
+func insert(ctx context.Context, t *sqltx.Tx, some []intake.Stored, inserted map[string]bool) error {
+	args := make([]any, 0, sharedPlaces+len(some)*recordPlaces)
+	first := &some[0]
+	args = append(args, first.Terminal, first.Batch, first.Epoch, sqltx.Micros(first.ReceivedAt), sqltx.Micros(first.DueAt))
+	for i := range some {
+		x := &some[i]
+		args = append(args, x.ID, x.Sequence, string(x.Kind), sqltx.Micros(x.At), []byte(x.Body), x.Digest[:], string(x.State), x.About)
+	}
+	n, err := t.Exec(ctx, insertTexts[len(some)], args...)
+	if err != nil {
+		return err
+	}
+	if n == int64(len(some)) { // as nearly always
+		for i := range some {
+			inserted[some[i].ID] = true
+		}
+		return nil
+	}
+	return find(ctx, t, some, inserted)
+}
+
+// find tells which of these records came with their batch: the others were there before.
+func find(ctx context.Context, t *sqltx.Tx, some []intake.Stored, inserted map[string]bool) error {
+	args := []any{some[0].Terminal, some[0].Batch}
+	for i := range some {
+		args = append(args, some[i].ID)
+	}
+	return t.Each(ctx, `
+		SELECT record_id FROM intake_record WHERE terminal_id = $1 AND batch_id = $2 AND record_id IN `+bulk.List(3, len(some)),
+		args, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			inserted[id] = true
 			return err
 		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return inserted, nil
 }
 
 // Digests implements intake.Rows.
