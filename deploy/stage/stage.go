@@ -297,7 +297,7 @@ func (s *Stage) Tool(ctx context.Context, args ...string) ([]byte, error) {
 	defer log.Close()
 	// Flags stand before other arguments, after the words that name the subcommand.
 	words := 1
-	if len(args) > 1 && (args[0] == "terminal" || args[0] == "keys") {
+	if len(args) > 1 && (args[0] == "terminal" || args[0] == "keys" || args[0] == "restore") && !strings.HasPrefix(args[1], "-") {
 		words = 2
 	}
 	full := append(append(append([]string(nil), args[:words]...), "--config", s.path("backend/backend.toml")), args[words:]...)
