@@ -174,6 +174,9 @@ func (q *Queue) Stats() Stats {
 	}
 }
 
+// Pending is Stats.Pending alone, without a look at the file.
+func (q *Queue) Pending() int { return q.now().Waiting.N }
+
 // NewID makes an ID for a Draft.
 func (q *Queue) NewID() (string, error) {
 	id, err := q.source.UUID()

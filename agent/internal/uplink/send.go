@@ -59,7 +59,7 @@ func (u *Uplink) sendLoop(ctx context.Context) {
 // sendOnce sends one batch, or says how long to rest. An error means that the batch will be
 // sent again, not before the rest's d.
 func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
-	waiting := u.Queue.Stats().Pending
+	waiting := u.Queue.Pending()
 	var records []wire.Record
 	if waiting <= tryWith || !u.away(u.Now()) { // else a beat goes: nothing need be read for it
 		var err error

@@ -64,7 +64,7 @@ type Backend interface {
 // Queue is what the uplink needs of the offline queue; *queue.Queue is one.
 type Queue interface {
 	Epoch() string
-	Stats() queue.Stats
+	Pending() int
 	Peek(ctx context.Context, maxRecords, maxBytes int) ([]wire.Record, error)
 	// Settle keeps the backend's word, and of a verified receipt the server epoch and marks.
 	Settle(ctx context.Context, receipt wire.Receipt) error
