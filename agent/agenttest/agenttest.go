@@ -31,6 +31,8 @@ import (
 
 // Line is the way to a backend, in bytes. Errors are faults, as the real client makes them.
 type Line interface {
+	// Dial tells whether there is a line at all, before anything is encoded for it.
+	Dial() error
 	// Batch is POST /terminal/v1/batches: a batch, and its receipt.
 	Batch(ctx context.Context, raw []byte) (receipt []byte, err error)
 	// Answers is GET /terminal/v1/answers.
@@ -277,6 +279,9 @@ func (d *desk) Take(ctx context.Context, answers []wire.Answer, cursor uint64) e
 type backend struct{ t *Terminal }
 
 func (b *backend) Send(ctx context.Context, batch wire.Batch) (wire.Receipt, error) {
+	if err := b.t.cfg.Line.Dial(); err != nil {
+		return wire.Receipt{}, err
+	}
 	batch.Version, batch.Terminal, batch.SentAt = wire.Version, b.t.cfg.ID, b.t.cfg.Now().UTC()
 	raw, err := wire.EncodeBatch(batch)
 	if err != nil {
@@ -290,6 +295,9 @@ func (b *backend) Send(ctx context.Context, batch wire.Batch) (wire.Receipt, err
 }
 
 func (b *backend) Answers(ctx context.Context, after uint64, wait time.Duration) (wire.Answers, error) {
+	if err := b.t.cfg.Line.Dial(); err != nil {
+		return wire.Answers{}, err
+	}
 	page, err := b.t.cfg.Line.Answers(ctx, after, wait)
 	if err != nil {
 		return wire.Answers{}, err

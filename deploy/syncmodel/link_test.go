@@ -68,6 +68,16 @@ func (l *link) take(raw []byte) faults {
 	return f
 }
 
+// Dial implements agenttest.Line.
+func (l *link) Dial() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.faults.down {
+		return errRefused
+	}
+	return nil
+}
+
 // Batch implements agenttest.Line.
 func (l *link) Batch(ctx context.Context, raw []byte) ([]byte, error) {
 	f := l.take(raw)
@@ -109,9 +119,6 @@ func (l *link) late(ctx context.Context, which int) {
 
 // Answers implements agenttest.Line.
 func (l *link) Answers(ctx context.Context, after uint64, wait time.Duration) ([]byte, error) {
-	if l.isDown() {
-		return nil, errRefused
-	}
 	if wait > 0 {
 		held := time.NewTimer(hold)
 		defer held.Stop()
@@ -120,15 +127,9 @@ func (l *link) Answers(ctx context.Context, after uint64, wait time.Duration) ([
 			return nil, errLost
 		case <-held.C:
 		}
-		if l.isDown() {
-			return nil, errLost
-		}
+	}
+	if l.Dial() != nil {
+		return nil, errLost
 	}
 	return l.to.Answers(ctx, after, 0)
-}
-
-func (l *link) isDown() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.faults.down
 }
