@@ -70,7 +70,8 @@ func newOffice(t *testing.T) *office {
 	mux.HandleFunc("GET /terminal/v1/profile", func(w http.ResponseWriter, _ *http.Request) {
 		reply(w, profile.Profile{
 			Schema: 1, Terminal: "trm_1", Class: profile.Clinic, Office: "off_1", OfficeName: "架空診療所", AnswerTimeoutMS: 10_000,
-			Payers: []profile.Payer{{ID: "registry", Name: "insurer-name-at-home", Recipient: payer.Recipient().String()}},
+			Payers:          []profile.Payer{{ID: "registry", Name: "insurer-name-at-home", Recipient: payer.Recipient().String()}},
+			ExportRecipient: payer.Recipient().String(),
 		})
 	})
 	mux.HandleFunc("GET /terminal/v1/trust", func(w http.ResponseWriter, _ *http.Request) {
@@ -132,6 +133,17 @@ func (o *office) batch(w http.ResponseWriter, r *http.Request) {
 	reply(w, receipt)
 	close(o.news)
 	o.news = make(chan struct{})
+}
+
+// heard waits for the next batch, at most a second.
+func (o *office) heard() {
+	o.mu.Lock()
+	news := o.news
+	o.mu.Unlock()
+	select {
+	case <-news:
+	case <-time.After(time.Second):
+	}
 }
 
 func (o *office) take(r wire.Record) wire.Result {

@@ -1,0 +1,259 @@
+package app_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"madoguchi.example/agent/internal/app"
+	"madoguchi.example/agent/internal/outbox"
+	"madoguchi.example/agent/internal/queue"
+	"madoguchi.example/agent/internal/terminal"
+	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/wire"
+)
+
+// says runs a command and gives what it printed.
+func (c *counter) says(want int, args ...string) string {
+	c.t.Helper()
+	before := len(c.out.String())
+	code := c.main(c.limit, args...)
+	said := c.out.String()[before:]
+	if code != want {
+		c.t.Fatalf("%v: %d, want %d: %s", args, code, want, said)
+	}
+	return said
+}
+
+func (c *counter) queueAs(what string) []queue.Entry {
+	c.t.Helper()
+	var entries []queue.Entry
+	if err := json.Unmarshal([]byte(c.says(app.ExitOK, "queue", "list", "--what", what, "--json")), &entries); err != nil {
+		c.t.Fatal(err)
+	}
+	return entries
+}
+
+// twoWait leaves a record that waits and a dead letter in the terminal's file.
+func (c *counter) twoWait() (waits, dead string) {
+	c.t.Helper()
+	term, err := terminal.Load(terminal.Options{StateDir: c.dir, Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	v, err := vault.Open(c.limit, c.dir, vault.Options{Key: term.VaultKey(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	q, err := queue.Open(v, queue.Limits{}, handle.Source{Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var ids []string
+	for range 2 {
+		r, err := q.Append(c.limit, queue.Draft{Kind: wire.KindCertificateVerification, At: time.Now(), Body: json.RawMessage(`{"format":"shc","outcome":"valid","day":"2026-11-21"}`)})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		ids = append(ids, r.ID)
+	}
+	err = q.Settle(c.limit, wire.Receipt{Results: []wire.Result{{ID: ids[1], Status: wire.Rejected, Code: "forbidden"}}})
+	if err = errors.Join(err, q.Close(), v.Close()); err != nil {
+		c.t.Fatal(err)
+	}
+	return ids[0], ids[1]
+}
+
+// opened gives the records of an export, as the office reads them.
+func (o *office) opened(file string) map[string]wire.ExportEntry {
+	o.t.Helper()
+	sealed, err := os.ReadFile(file)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	in, err := age.Decrypt(bytes.NewReader(sealed), o.payer)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	r, err := wire.NewExportReader(in)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	all := map[string]wire.ExportEntry{}
+	for {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		all[e.Record.ID] = e
+	}
+}
+
+// Where no agent runs the commands look into the file themselves, and uninstall lets nothing
+// be lost: keys and file go only when all of it is in an export.
+func TestTheQueueByHandAndItsEnd(t *testing.T) {
+	o := newOffice(t)
+	c := enrolled(t, o)
+	waits, dead := c.twoWait()
+	if said := c.says(app.ExitOK, "queue", "status"); !strings.Contains(said, "pending 1\n") || !strings.Contains(said, "dead 1\n") || !strings.Contains(said, "key key_file\nline -\n") {
+		t.Error(said)
+	}
+	var f outbox.Figures
+	if err := json.Unmarshal([]byte(c.says(app.ExitOK, "queue", "status", "--json")), &f); err != nil || f.Pending != 1 || f.DeadLetters != 1 || f.Running || f.Exported {
+		t.Errorf("%+v: %v", f, err)
+	}
+	if all := c.queueAs("waiting"); len(all) != 1 || all[0].ID != waits {
+		t.Errorf("%+v", all)
+	}
+	if said := c.says(app.ExitOK, "queue", "list", "--what", "dead"); !strings.Contains(said, dead) || !strings.Contains(said, "rejected") || !strings.Contains(said, "forbidden") {
+		t.Error(said)
+	}
+	if said := c.says(app.ExitOK, "queue", "show", dead, "--json"); !strings.Contains(said, `"outcome":"valid"`) && !strings.Contains(said, `"outcome": "valid"`) {
+		t.Error(said)
+	}
+	if said := c.says(app.ExitUsage, "uninstall"); !strings.Contains(said, "--yes") {
+		t.Error(said)
+	}
+	if said := c.says(app.ExitKept, "uninstall", "--yes"); !strings.Contains(said, "1 records wait to be sent and 1 were not taken: nothing was deleted") {
+		t.Error(said)
+	}
+	file := filepath.Join(t.TempDir(), "out.age")
+	c.says(app.ExitOK, "queue", "export", "--to", file)
+	if all := o.opened(file); len(all) != 2 || all[dead].Reason != "forbidden" || all[waits].Dead() {
+		t.Errorf("%+v", all)
+	}
+	c.says(app.ExitFailed, "queue", "export", "--to", file) // what is there is not overwritten
+	c.says(app.ExitOK, "queue", "retry", dead)
+	if all := c.queueAs("waiting"); len(all) != 2 {
+		t.Errorf("%+v", all)
+	}
+	c.twoWait()
+	c.says(app.ExitKept, "uninstall", "--yes") // the export does not hold what came since
+	if err := os.WriteFile(filepath.Join(c.dir, "notes.txt"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "again.age")
+	if said := c.says(app.ExitOK, "uninstall", "--yes", "--export", again); !strings.Contains(said, "notes.txt") {
+		t.Error(said)
+	}
+	left, err := os.ReadDir(c.dir)
+	if err != nil || len(left) != 1 || len(o.opened(again)) != 4 {
+		t.Errorf("left %v: %v", left, err)
+	}
+}
+
+// Without anything that waits nothing needs an export, and the folder goes.
+func TestUninstallOfADrainedTerminal(t *testing.T) {
+	c := enrolled(t, newOffice(t))
+	c.run()
+	if said := c.says(app.ExitFailed, "uninstall", "--yes"); !strings.Contains(said, "the agent runs: stop it first") {
+		t.Error(said)
+	}
+	c.stop()
+	c.says(app.ExitOK, "uninstall", "--yes")
+	if _, err := os.Stat(c.dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+// The same commands ask the agent where one runs; a dead letter that is tried again goes.
+func TestTheQueueOfARunningAgent(t *testing.T) {
+	o := newOffice(t)
+	o.say = func(n int, _ wire.Record) (wire.Status, *eligibility.Answer) {
+		if n == 0 {
+			return wire.Rejected, nil
+		}
+		return wire.Accepted, nil
+	}
+	c := enrolled(t, o)
+	c.env["MADOGUCHI_AGENT_METRICS_LISTEN"] = "127.0.0.1:0"
+	c.run()
+	id := c.record()
+	c.until(id, `data-display="refused"`)
+	if all := c.queueAs("dead"); len(all) != 1 || all[0].ID != id || all[0].State != queue.Rejected {
+		t.Errorf("%+v", all)
+	}
+	shown := c.says(app.ExitOK, "queue", "show", id)
+	for _, secret := range secrets {
+		if strings.Contains(shown, secret) {
+			t.Errorf("%q is shown", secret)
+		}
+	}
+	if !strings.Contains(shown, `"sealed"`) || !strings.Contains(shown, "state rejected") {
+		t.Error(shown)
+	}
+	file := filepath.Join(t.TempDir(), "out.age")
+	c.says(app.ExitOK, "queue", "export", "--to", file)
+	if all := o.opened(file); len(all) != 1 || all[id].Status != wire.Rejected {
+		t.Errorf("%+v", all)
+	}
+	if said := c.says(app.ExitOK, "queue", "status"); !strings.Contains(said, "exported true\n") || !strings.Contains(said, "line up\n") {
+		t.Error(said)
+	}
+	if said := c.metrics(); !strings.Contains(said, "\nmadoguchi_agent_dead_letters 1\n") || !strings.Contains(said, `key_class="key_file"`) {
+		t.Error(said)
+	}
+	c.says(app.ExitOK, "queue", "retry", id)
+	for c.limit.Err() == nil && len(c.queueAs("kept")) == 0 {
+		o.heard()
+	}
+	if all := c.queueAs("dead"); len(all) != 0 {
+		t.Errorf("still dead: %+v", all)
+	}
+}
+
+// metricsAt finds where the metrics are served.
+var metricsAt = regexp.MustCompile(`"listening for the metrics","address":"([^"]+)"`)
+
+func (c *counter) metrics() string {
+	c.t.Helper()
+	at := metricsAt.FindStringSubmatch(c.out.String())
+	if at == nil {
+		c.t.Fatal("no metrics are served")
+	}
+	r, err := http.NewRequestWithContext(c.limit, http.MethodGet, "http://"+at[1]+"/metrics", nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestQueueIsCalledRightly(t *testing.T) {
+	c := enrolled(t, newOffice(t))
+	for _, args := range [][]string{
+		{"queue"}, {"queue", "dance"}, {"queue", "show"}, {"queue", "retry"}, {"queue", "export"}, {"queue", "list", "--what", "all"}, {"queue", "list", "--limit", "0"},
+		{"queue", "show", "a", "b"}, {"queue", "status", "x"},
+	} {
+		if said := c.says(app.ExitUsage, args...); !strings.Contains(said, "usage: madoguchi-agent queue") {
+			t.Errorf("%v: %s", args, said)
+		}
+	}
+	for _, args := range [][]string{{"queue", "show", "not-an-id"}, {"queue", "retry", "01920000-0000-7000-8000-000000000001"}} {
+		c.says(app.ExitFailed, args...)
+	}
+}
