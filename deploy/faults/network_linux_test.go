@@ -172,8 +172,11 @@ func (c *clinic) backendAt(target func() string) (caFile string) {
 func (c *clinic) moveIn(s *stage.Stage, caFile string) {
 	c.t.Helper()
 	dir := c.t.TempDir()
-	script := fmt.Sprintf("#!/bin/bash\nexport MADOGUCHI_AGENT_BACKEND_CA_FILE=%q MADOGUCHI_AGENT_BACKEND_TIMEOUT=2s\nexec %q netns exec %q %q \"${@/#%s/https://%s}\"\n",
-		caFile, c.ip, c.name, s.Programs.Path(stage.Agent), s.Line.URL(), c.backend.Addr())
+	script := fmt.Sprintf(`#!/bin/bash
+export MADOGUCHI_AGENT_BACKEND_CA_FILE=%q MADOGUCHI_AGENT_BACKEND_TIMEOUT=2s
+from=%q to=%q
+exec %q netns exec %q %q "${@/#$from/$to}"
+`, caFile, s.Line.URL(), "https://"+c.backend.Addr().String(), c.ip, c.name, s.Programs.Path(stage.Agent))
 	if err := os.WriteFile(filepath.Join(dir, stage.Agent), []byte(script), 0o700); err != nil {
 		c.t.Fatal(err)
 	}

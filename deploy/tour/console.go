@@ -62,6 +62,12 @@ func (c *Console) Status(ctx context.Context, path string) (int, error) {
 	return p.status, err
 }
 
+// Shows tells whether a page has the text on it.
+func (c *Console) Shows(ctx context.Context, path, text string) (bool, error) {
+	e, err := c.open(ctx, path)
+	return err == nil && strings.Contains(e.text(), text), err
+}
+
 // Notice is what an officer writes.
 type Notice struct {
 	Title, Body string
