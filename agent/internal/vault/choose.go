@@ -163,7 +163,7 @@ func wrappings(ctx context.Context, before KeySource, terminal string) []*wrappi
 }
 
 func (c Choice) credential() KeySource {
-	return derived{SystemdCredential, func() ([KeySize]byte, error) {
+	return derived{SystemdCredential, sync.OnceValues(func() ([KeySize]byte, error) {
 		if c.CredentialsDir == "" {
 			return [KeySize]byte{}, errors.New("cannot read the credential: systemd gave no directory of credentials")
 		}
@@ -179,7 +179,7 @@ func (c Choice) credential() KeySource {
 			return [KeySize]byte{}, fmt.Errorf("cannot use the credential: %w", err)
 		}
 		return [KeySize]byte(key), nil
-	}}
+	})}
 }
 
 // The parameters of argon2id: the second choice of RFC 9106 section 4 with less memory, for
@@ -191,7 +191,7 @@ const (
 )
 
 func (c Choice) passphrase() KeySource {
-	return derived{Passphrase, func() ([KeySize]byte, error) {
+	return derived{Passphrase, sync.OnceValues(func() ([KeySize]byte, error) {
 		b, err := readSmall(c.PassphraseFile, maxPassphrase)
 		if err != nil {
 			return [KeySize]byte{}, fmt.Errorf("cannot read the passphrase: %w", err)
@@ -204,10 +204,10 @@ func (c Choice) passphrase() KeySource {
 		key := argon2.IDKey([]byte(phrase), salt[:], argonTime, argonMemory, argonThreads, KeySize)
 		debug.FreeOSMemory() // the agent stays small; this was its largest need
 		return [KeySize]byte(key), nil
-	}}
+	})}
 }
 
-// derived is a source that computes its key each time.
+// derived is a source that computes its key, once.
 type derived struct {
 	class Class
 	key   func() ([KeySize]byte, error)

@@ -188,10 +188,13 @@ func (v *Vault) inspect(thorough bool) error {
 			return err
 		}
 	}
-	if !thorough {
-		return nil
+	if thorough {
+		return asDamage(checkImage(image{f, m}, nil))
 	}
-	return asDamage(checkImage(image{f, m}, nil))
+	if _, err := (image{f, m}).freePages(); err != nil { // the one page that bbolt reads at once
+		return damage{err.Error()}
+	}
+	return nil
 }
 
 // lonelyMeta decides what one damaged meta page means: where it told of a later commit, whose
@@ -245,6 +248,7 @@ func (v *Vault) openWith(o *bbolt.Options) (db *bbolt.DB, file *os.File, err err
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, damage{fmt.Sprintf("bbolt cannot open the file: %v", r)}
+			unlockFile(file) // the mapping that is left behind would keep the lock
 			_ = file.Close()
 		}
 	}()

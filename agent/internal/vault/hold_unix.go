@@ -17,6 +17,8 @@ func lockFile(f *os.File) bool {
 	return !errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
+func unlockFile(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+
 // dropPages lets the mapped pages of the file go from memory; they are read again when they
 // are needed. It runs inside a transaction, during which the mapping stays where it is.
 func dropPages(tx *bbolt.Tx) error {

@@ -24,7 +24,9 @@ func harmed(t *testing.T, harm func([]byte) []byte) (v *vault.Vault, dir string)
 	t.Helper()
 	dir = t.TempDir()
 	copyKey(t, dir)
-	v = open(t, dir)
+	o := options(dir)
+	o.NoSync = true
+	v = openWith(t, dir, o)
 	for round := range 2 {
 		for first := 0; first < values; first += 50 {
 			puts := make([]vault.Put, 0, 50)

@@ -97,6 +97,7 @@ type Report struct {
 	Earlier  []string // damaged files that earlier starts put aside, for the operator to look at
 	Salvaged Salvaged // what the new file holds of the one put aside
 	Level    int      // that the file was patched from; 0: it was not
+	Class    Class    // what guards the key-encryption key
 	Keys     int      // day keys that open
 	LostKeys int      // files of day keys that do not
 	ReadOnly bool     // the disk takes no writes
@@ -177,7 +178,9 @@ func (v *Vault) openKeys(ctx context.Context, dir string) error {
 	if err := v.ring.load(ctx, v.earlier); err != nil {
 		return err
 	}
-	v.note(func(r *Report) { r.Keys, r.LostKeys = len(v.ring.keys), v.ring.damaged })
+	v.note(func(r *Report) {
+		r.Class, r.Keys, r.LostKeys = v.Class(), len(v.ring.keys), v.ring.damaged
+	})
 	return nil
 }
 

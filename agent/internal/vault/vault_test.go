@@ -217,7 +217,9 @@ func TestKeyFile(t *testing.T) {
 func fill(t *testing.T, dir string) []byte {
 	t.Helper()
 	copyKey(t, dir)
-	v := open(t, dir)
+	o := options(dir)
+	o.NoSync = true
+	v := openWith(t, dir, o)
 	for i := range 300 {
 		if err := v.Shelf("case").Put(context.Background(), fmt.Sprintf("%04d", i), make([]byte, 500)); err != nil {
 			t.Fatal(err)
@@ -345,48 +347,152 @@ func copyKey(t *testing.T, dir string) {
 
 var oneKey = bytes.Repeat([]byte{7}, vault.KeySize)
 
+// FuzzOpen harms a file in every way and opens it, after a clean end or a crash: it opens,
+// takes writes, tells no wrong value, and is whole in the end.
 func FuzzOpen(f *testing.F) {
 	page := os.Getpagesize()
-	f.Add(0, byte(1), 0)
-	f.Add(page+20, byte(255), 0)
-	f.Add(3*page+3, byte(16), 2)
-	f.Fuzz(func(t *testing.T, at int, with byte, cut int) {
+	f.Add(0, byte(1), 0, 0, true)
+	f.Add(page+20, byte(255), 0, 0, false)
+	f.Add(3*page+3, byte(16), 2, 0, true)
+	f.Add(5*page+8, byte(3), 0, 4, false)
+	f.Add(1, byte(0), 0, 2, false)
+	f.Add(page+70, byte(7), 0, 0, false)
+	for p := range 12 { // heads, counts and tables of each page
+		f.Add(p*page+p%3*4+8, byte(1), 0, 0, p%2 == 0)
+		f.Add(p*page+24, byte(64), 0, 0, p%2 == 1)
+	}
+	for p := range 40 { // each page zeroed, the list of free ones among them
+		f.Add(-1, byte(0), 0, p, p%2 == 0)
+	}
+	whole := fuzzed(f)
+	f.Fuzz(func(t *testing.T, at int, with byte, cut, zero int, crashed bool) {
 		dir := t.TempDir()
-		copyKey(t, dir)
-		v := open(t, dir)
-		for i := range 5 {
-			if err := v.Shelf("case").Put(t.Context(), fmt.Sprint(i), make([]byte, 300)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := v.Close(); err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, vault.FileName)
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		layOut(t, dir, whole)
+		b := bytes.Clone(whole[vault.FileName])
 		b = b[:len(b)-min(max(cut, 0), len(b))]
 		if at >= 0 && at < len(b) {
 			b[at] ^= with
 		}
+		if zero > 0 && zero < len(b)/page {
+			clear(b[zero*page : (zero+1)*page])
+		}
+		path := filepath.Join(dir, vault.FileName)
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path+".open", nil, 0o600); err != nil {
-			t.Fatal(err)
+		if crashed {
+			if err := os.WriteFile(path+".open", nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-		v, err = vault.Open(t.Context(), dir, options(dir))
-		if errors.Is(err, vault.ErrWrongKey) {
-			return // the mark itself was hit: no harm is done to the file
-		}
+		o := options(dir)
+		o.NoSync = true
+		v, err := vault.Open(t.Context(), dir, o)
 		if err != nil {
 			t.Fatalf("the agent does not start: %v", err)
 		}
-		if err := v.Shelf("case").Put(t.Context(), "new", []byte("works")); err != nil {
+		defer v.Close()
+		survey(t, v)
+	})
+}
+
+// survey reads and writes through a vault that may come upon damage under way.
+func survey(t *testing.T, v *vault.Vault) {
+	t.Helper()
+	if err := v.Check(t.Context()); err != nil {
+		t.Fatalf("check: %v", err)
+	}
+	for i := range 60 {
+		if got, ok, err := v.Shelf("case").Get(t.Context(), fmt.Sprintf("%04d", i)); ok && err == nil && !bytes.Equal(got, value(i, 0)) {
+			t.Fatalf("value %d is wrong", i)
+		} else if err != nil && !errors.Is(err, vault.ErrDamaged) {
 			t.Fatal(err)
 		}
-		_ = v.Close()
+	}
+	if err := v.Shelf("case").Put(t.Context(), "new", []byte("works")); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Check(t.Context()); err != nil || v.Generation() > 1 {
+		t.Fatalf("check: %v, generation %d", err, v.Generation())
+	}
+}
+
+// fuzzed makes the files of a vault with values in several pages and gives their bytes.
+func fuzzed(t testing.TB) map[string][]byte {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "vault.key"), oneKey, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(context.Background(), dir, options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for first := 0; first < 60; first += 20 {
+		var puts []vault.Put
+		for i := first; i < first+20; i++ {
+			puts = append(puts, vault.Put{Shelf: "case", Key: fmt.Sprintf("%04d", i), Value: value(i, 0)})
+		}
+		if err := v.Apply(append(puts, vault.Put{Shelf: "few", Key: fmt.Sprint(first), Value: []byte("inline")})...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err == nil {
+			files[name], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func layOut(t *testing.T, dir string, files map[string][]byte) {
+	t.Helper()
+	for name, b := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// FuzzKeyFile opens a vault whose day key's file holds anything: it opens.
+func FuzzKeyFile(f *testing.F) {
+	whole := fuzzed(f)
+	name := ""
+	for n, b := range whole {
+		if strings.HasSuffix(n, ".key") && n != "vault.key" {
+			name = n
+			f.Add(b)
+			f.Add(b[:len(b)-1])
+			f.Add(append(bytes.Clone(b), 0))
+		}
+	}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		layOut(t, dir, whole)
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o := options(dir)
+		o.NoSync = true
+		v, err := vault.Open(t.Context(), dir, o)
+		if err != nil {
+			t.Fatalf("the agent does not start: %v", err)
+		}
+		defer v.Close()
+		survey(t, v)
 	})
 }
