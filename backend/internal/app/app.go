@@ -48,7 +48,7 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
   madoguchi-backend restore --adopt [--config FILE] [--at RFC3339]
                                                                   fence a store that came back by other means
   madoguchi-backend restore status  [--config FILE] [--json]      tell what is to be looked at before the fence lifts
-  madoguchi-backend restore reconcile [--config FILE] --by NAME [--sent LIST]… [--not-sent LIST]… --pushes keep|drop
+  madoguchi-backend restore reconcile [--config FILE] --by NAME [--sent LIST]… [--not-sent LIST]… [--paid FILE] --pushes keep|drop
                                                                   say what was found; with the last open list the fence lifts
   madoguchi-backend benefit evaluate [--programs DIR] FILE|-      decide benefits, JSON Lines in and out
 

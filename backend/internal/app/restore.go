@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -186,11 +187,12 @@ func (w *several) Set(s string) error {
 
 func (p *program) reconcile(ctx context.Context, args []string) error {
 	var d fence.Decision
-	var pushes string
+	var pushes, paid string
 	file, rest, err := p.flags("restore reconcile", args, func(f *flag.FlagSet) {
 		f.StringVar(&d.By, "by", "", "the name of who looked")
 		f.Var((*several)(&d.Sent), "sent", "a payment list whose file left the house (several times)")
 		f.Var((*several)(&d.NotSent), "not-sent", "a payment list whose file did not (several times)")
+		f.StringVar(&paid, "paid", "", "a file of the awards, one a line, that lists paid which status does not show")
 		f.StringVar(&pushes, "pushes", "", "keep or drop what waits to be pushed")
 	})
 	if err != nil {
@@ -199,6 +201,9 @@ func (p *program) reconcile(ctx context.Context, args []string) error {
 	known := map[string]fence.PushWord{"keep": fence.Kept, "drop": fence.Dropped}
 	if d.Pushes = known[pushes]; d.Pushes == "" || d.By == "" || len(rest) > 0 {
 		return fmt.Errorf("cannot reconcile: say --by NAME and --pushes keep or drop: %w", ErrUsage)
+	}
+	if d.Paid, err = awardsIn(paid); err != nil {
+		return err
 	}
 	h, err := p.openData(ctx, file)
 	if err != nil {
@@ -217,4 +222,36 @@ func (p *program) reconcile(ctx context.Context, args []string) error {
 		fmt.Fprintf(p.stdout, "%s  %s  %s  %d payments, %d yen\n", l.ID, l.Municipality, l.State, l.Count, l.Total)
 	}
 	return fmt.Errorf("the fence stands: %d payment lists have no word yet", len(open))
+}
+
+// maxPaidFile caps the file of awards that were paid, in bytes.
+const maxPaidFile = 1 << 20
+
+// awardsIn reads the awards of a file, one a line; none without a file.
+func awardsIn(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the awards: %w", err)
+	}
+	if info.Size() > maxPaidFile {
+		return nil, fmt.Errorf("cannot read the awards: the file is larger than %d bytes", maxPaidFile)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the awards: %w", err)
+	}
+	var out []string
+	for line := range strings.Lines(string(raw)) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		if !handle.Valid("awd", line) {
+			return nil, fmt.Errorf("cannot read the awards: line %d is none", len(out)+1)
+		}
+		out = append(out, line)
+	}
+	return out, nil
 }

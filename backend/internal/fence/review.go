@@ -73,6 +73,12 @@ type Review interface {
 	// ledger gets its entries, and it is marked as exported. It is a Conflict when an award
 	// on it ended otherwise.
 	BookSent(ctx context.Context, t tx.Tx, list, by string, at time.Time) error
+	// BookPaid books awards that a list paid which the copy does not know, or knew only in
+	// part: each is put on list, of the award's run, which is approved and has left. An award
+	// that is booked so already is passed over. NotFound names one that is none, Conflict one
+	// that ended otherwise or stands on another open list; a list that was still being gathered
+	// is given up instead.
+	BookPaid(ctx context.Context, t tx.Tx, awards []string, newList func() (string, error), by string, at time.Time) error
 	// Standing gives the newest epoch whose restoration stands, "" for none.
 	Standing(ctx context.Context, t tx.Tx) (string, error)
 	// Lift ends every restoration that stands.
@@ -120,10 +126,20 @@ func (f *Fence) Status(ctx context.Context) (s Status, err error) {
 
 // Decision is a person's word on what Status showed.
 type Decision struct {
-	By            string   // who says so
-	Sent, NotSent []string // payment lists
-	Pushes        PushWord
+	By      string   // who says so
+	Sent    []string // payment lists
+	NotSent []string // payment lists
+	// Paid are awards whose money left by a list that Status does not show.
+	Paid   []string
+	Pushes PushWord
 }
+
+// MaxPaid is how many awards one reconciliation takes, and paidPage how many of them one
+// transaction.
+const (
+	MaxPaid  = 20_000
+	paidPage = 100
+)
 
 // MaxName is the longest name in bytes of who reconciles.
 const MaxName = 100
@@ -143,7 +159,13 @@ func (f *Fence) Reconcile(ctx context.Context, d Decision) (open []List, err err
 	if d.Pushes != Kept && d.Pushes != Dropped {
 		return nil, errPushes
 	}
+	if len(d.Paid) > MaxPaid {
+		return nil, fault.At(fault.TooLarge, "paid", "at most %d awards are taken at once", MaxPaid)
+	}
 	who := actor.System{Name: "restore reconcile"}
+	if err := f.paid(ctx, who, d); err != nil {
+		return nil, err
+	}
 	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
 		open, err = f.say(ctx, t, who, d)
 		return err
@@ -157,6 +179,27 @@ func (f *Fence) Reconcile(ctx context.Context, d Decision) (open []List, err err
 	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return f.lift(ctx, t, who, d) })
 	f.Forget()
 	return open, err
+}
+
+// paid books what lists paid that the copy does not know. What was booked before is passed
+// over, so that a call which failed half way is repeated as it was.
+func (f *Fence) paid(ctx context.Context, who actor.System, d Decision) error {
+	for part := range slices.Chunk(d.Paid, paidPage) {
+		err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+			epoch, err := f.standing(ctx, t)
+			if err != nil {
+				return err
+			}
+			if err := f.Rows.BookPaid(ctx, t, part, func() (string, error) { return f.IDs.New("lst") }, d.By, f.Now().UTC()); err != nil {
+				return err
+			}
+			return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "payment.booked", Object: epoch, Items: append([]string{"by: " + d.By}, part...)})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // say notes the words and gives the lists that have none.
@@ -186,7 +229,7 @@ func (f *Fence) say(ctx context.Context, t tx.Tx, who actor.System, d Decision) 
 		w, said := words[l.ID]
 		switch {
 		case said && w == Sent && l.State == "gathering":
-			return nil, fault.At(fault.Conflict, "list", "%s was still being gathered in the copy: what it paid is not known here, see the runbook", l.ID)
+			return nil, fault.At(fault.Conflict, "list", "%s was still being gathered in the copy: name what it paid with --paid", l.ID)
 		case said:
 			if err := f.note(ctx, t, who, epoch, l.ID, w, d.By); err != nil {
 				return nil, err

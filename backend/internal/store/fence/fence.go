@@ -150,7 +150,10 @@ var errEnded = fault.New(fault.Conflict, "somebody on a list named sent ended ot
 
 // BookSent implements fence.Rows.
 func (*Rows) BookSent(ctx context.Context, t tx.Tx, list, by string, now time.Time) error {
-	x := sqltx.Of(t)
+	return bookSent(ctx, sqltx.Of(t), list, by, now)
+}
+
+func bookSent(ctx context.Context, x *sqltx.Tx, list, by string, now time.Time) error {
 	var state award.ListState
 	var count, total int64
 	if err := x.Each(ctx, `SELECT state, line_count, total FROM payment_list WHERE list_id = $1`, []any{list},

@@ -266,6 +266,55 @@ func TestReconcile(t *testing.T) {
 	})
 }
 
+func (b *bench) award(t *testing.T, id, run string) {
+	t.Helper()
+	b.exec(t, `INSERT INTO award (citizen_id, award_id, run_id, municipality, household_ref, benefit, month, kind, amount, children, deadline, pay_on, notice_id, withheld, decided_at, decision)
+		VALUES ($1, $2, $3, '990019', 'h', 'b', '2026-11', 'noticed', 1000, 1, '2026-11-01', '2026-12-01', 'ntc', $4, 1, '{}')`, "ctz_"+id, id, run, false)
+}
+
+// What a list paid that the copy does not know is booked by its awards, each once, and a list
+// that was gathering them is given up.
+func TestAwardsThatTheCopyDoesNotKnowAsPaid(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := newBench(t, db)
+		for id, run := range map[string]string{"awd_1": "run_1", "awd_2": "run_1", "awd_3": "run_2", "awd_w": "run_1", "awd_r": "run_1"} {
+			b.award(t, id, run)
+		}
+		b.list(t, "lst_gathering", "gathering", "awd_1")
+		b.list(t, "lst_waiting", "waiting", "awd_w")
+		b.exec(t, `INSERT INTO award_settlement (citizen_id, award_id, how, at, settled_by, received_on, channel, reason, list_id) VALUES ('ctz_awd_r', 'awd_r', 'refused', 1, 's', '', '', '', '')`)
+		b.adopt(t)
+		say := func(paid ...string) ([]fence.List, error) {
+			return b.fence.Reconcile(t.Context(), fence.Decision{By: "a", Paid: paid, Pushes: fence.Kept})
+		}
+		for bad, code := range map[string]fault.Code{"awd_none": fault.NotFound, "awd_w": fault.Conflict, "awd_r": fault.Conflict} {
+			if _, err := say("awd_2", bad); fault.CodeOf(err) != code {
+				t.Errorf("%s: %v", bad, err)
+			}
+		}
+		if n := b.one(t, `SELECT count(*) FROM ledger`); n != 0 {
+			t.Errorf("%d entries after refusals", n)
+		}
+		for range 2 { // the same words again change nothing
+			open, err := say("awd_1", "awd_2", "awd_3")
+			if err != nil || len(open) != 1 || open[0].ID != "lst_waiting" {
+				t.Fatalf("open %v, error %v", open, err)
+			}
+		}
+		for query, want := range map[string]int64{
+			`SELECT count(*) FROM payment_export`:                                                      2,
+			`SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM ledger WHERE account = 'payable'`:    3000,
+			`SELECT CAST(coalesce(sum(amount), 1) AS BIGINT) FROM ledger`:                              0,
+			`SELECT count(*) FROM award_settlement WHERE how = 'approved'`:                             3,
+			`SELECT count(*) FROM payment_list WHERE list_id = 'lst_gathering' AND state = 'returned'`: 1,
+		} {
+			if got := b.one(t, query); got != want {
+				t.Errorf("%s: %d, want %d", query, got, want)
+			}
+		}
+	})
+}
+
 // What is to be looked at is counted: pushes that are owed, revocations of the copy, and how
 // far the terminals are.
 func TestStatusCounts(t *testing.T) {
