@@ -39,14 +39,15 @@ func TestTheNthSyncFails(t *testing.T) {
 		p := newPlace(t)
 		var syncs atomic.Int64
 		p.noSync = true
-		q := p.begin()
+		works := true // opening the file is the vault's
 		p.fail = func() error {
-			if syncs.Add(1) == n {
+			if !works && syncs.Add(1) == n {
 				return syscall.EIO
 			}
 			return nil
 		}
-		q = p.again(q)
+		q := p.begin()
+		works = false
 		var ids []string
 		for i := range 4 {
 			d := draft(i)
@@ -64,7 +65,7 @@ func TestTheNthSyncFails(t *testing.T) {
 		if last = syncs.Load() < n; last {
 			t.Logf("%d syncs failed, one after the other", n-1)
 		}
-		p.fail = nil
+		works = true
 		q = p.again(q)
 		if s := q.Stats(); s.Pending != 2 || s.Kept != 1 || s.Dead != 1 || q.Cursor() != 5 || q.Confirmed().ServerEpoch != "srv_1" {
 			t.Errorf("sync %d: %+v, cursor %d", n, s, q.Cursor())
@@ -138,4 +139,68 @@ func TestADiskThatFailsAgainAndAgain(t *testing.T) {
 		t.Errorf("%d records of %d bodies", len(rs), len(seen))
 	}
 	rows(t, p, writers*each)
+}
+
+// What rides on a record that is stored already is not called stored when its commit failed.
+func TestWhatRidesOnARepeat(t *testing.T) {
+	p := newPlace(t)
+	p.noSync = true
+	failing := false
+	p.fail = func() error {
+		if was := failing; was {
+			failing = false
+			return syscall.EIO
+		}
+		return nil
+	}
+	q := p.begin()
+	d := draft(0)
+	d.ID, _ = q.NewID()
+	if _, err := q.Append(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	failing = true
+	_, err := q.Append(t.Context(), d, vault.Put{Shelf: "case", Key: "late", Value: []byte("row")})
+	if _, ok, _ := p.v.Shelf("case").Get(t.Context(), "late"); err == nil && !ok {
+		t.Error("a row that is not stored was confirmed")
+	}
+}
+
+// A file that other rows have filled still takes the backend's word on records, beside new
+// work that it refuses.
+func TestFullFileStillSettles(t *testing.T) {
+	p := newPlace(t)
+	p.noSync, p.max = true, 4<<20
+	q := p.begin()
+	for i := range 40 {
+		add(t, q, i)
+	}
+	var err error
+	for size := 64 << 10; size > 8<<10; size /= 2 { // what is left is a few pages
+		for i := 0; err == nil; i++ {
+			err = p.v.Shelf("case").Put(t.Context(), fmt.Sprint(size, i), make([]byte, size))
+		}
+		if fault.CodeOf(err) != fault.QueueFull {
+			t.Fatal(err)
+		}
+		err = nil
+	}
+	rs := peek(t, q)
+	var wg sync.WaitGroup
+	refused := atomic.Int64{}
+	for i, r := range rs {
+		wg.Go(func() { settle(t, q, wire.Accepted, r) })
+		wg.Go(func() {
+			_, err := q.Append(context.Background(), draft(i), vault.Put{Shelf: "case", Key: fmt.Sprint("new", i), Value: make([]byte, 200<<10)})
+			if fault.CodeOf(err) == fault.QueueFull {
+				refused.Add(1)
+			} else {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if s := q.Stats(); s.Pending != 0 || s.Kept != 40 || refused.Load() != 40 {
+		t.Errorf("%+v, %d refused", s, refused.Load())
+	}
 }

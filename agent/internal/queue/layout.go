@@ -43,8 +43,9 @@ type mark struct {
 	At       int64       `json:"t,omitempty"` // unix milliseconds by the terminal's clock
 	Lived    int64       `json:"l,omitempty"` // the queue's age then, milliseconds
 	Damaged  bool        `json:"d,omitempty"`
-	Wanted   string      `json:"w,omitempty"` // ID of an accepted record that wants an answer
+	Wants    bool        `json:"n,omitempty"` // it is accepted and wants an answer
 	Answered bool        `json:"a,omitempty"`
+	OldID    string      `json:"w,omitempty"` // of layout 1: the ID, where it wants an answer
 }
 
 func (m mark) waits() bool { return m.Status == "" && !m.Damaged }
@@ -55,7 +56,7 @@ func (m mark) dead() bool {
 
 func (m mark) kept() bool { return !m.waits() && !m.dead() }
 
-func (m mark) unanswered() bool { return m.kept() && m.Wanted != "" && !m.Answered }
+func (m mark) unanswered() bool { return m.kept() && m.Wants && !m.Answered }
 
 func (m mark) state() State {
 	switch {
@@ -220,8 +221,8 @@ func (q *Queue) openMark(pos uint64, sealed []byte) (m mark, err error) {
 	if json.Unmarshal(plain, &m) != nil {
 		return mark{}, vault.ErrDamaged
 	}
-	if m.ID == "" {
-		m.ID = m.Wanted // of layout 1
+	if m.OldID != "" {
+		m.ID, m.Wants, m.OldID = m.OldID, true, ""
 	}
 	return m, nil
 }

@@ -56,7 +56,7 @@ func (q *Queue) word(tx *bbolt.Tx, g *group, res wire.Result) (done bool, err er
 		case r.ID != res.ID:
 			return false, errWalk
 		case to.kept() && r.WantsAnswer():
-			to.Wanted = r.ID
+			to.Wants = true
 		}
 	}
 	g.st.newer(g.now)

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	maxGroup = 512  // requests in one commit
-	stretch  = 1000 // records that one request goes through or removes in one commit
+	maxGroup = 512 // requests in one commit
+	stretch  = 250 // records that one request goes through or removes in one commit
 )
 
 // act does its work inside the group's transaction and in the group's state. A refusal
