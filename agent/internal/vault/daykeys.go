@@ -197,7 +197,7 @@ func (r *ring) make(day uint32) (*dayKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+	if err := r.makeFolder(); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the day keys: %w", err)
 	}
 	k.path = filepath.Join(r.dir, k.name())
@@ -208,15 +208,24 @@ func (r *ring) make(day uint32) (*dayKey, error) {
 	return k, nil
 }
 
+// makeFolder makes the keys' folder with a name that lasts: without it the loss of power
+// would take the folder with every key in it.
+func (r *ring) makeFolder() error {
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(r.dir), r.sync)
+}
+
 func (r *ring) write(name string, b []byte) error { return writeWhole(name, b, r.sync) }
 
-// retire ends the sealing under all keys of days before the given one, and gives their ids.
-func (r *ring) retire(before uint32) map[keyID]bool {
+// retire ends the sealing under the keys of some days, and gives their ids.
+func (r *ring) retire(of func(day uint32) bool) map[keyID]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := map[keyID]bool{}
 	for id, k := range r.keys {
-		if k.day < before {
+		if of(k.day) {
 			k.retired, old[id] = true, true
 			if r.current == k {
 				r.current = nil

@@ -114,7 +114,7 @@ func (v *Vault) try(ctx context.Context, thorough bool) error {
 	if err := v.inspect(thorough); err != nil {
 		return err
 	}
-	db, readOnly, err := v.openBolt()
+	db, readOnly, err := v.openBolt(thorough)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (v *Vault) try(ctx context.Context, thorough bool) error {
 		if err := v.patch(ctx, level); err != nil {
 			return err
 		}
-		if db, readOnly, err = v.openBolt(); err == nil {
+		if db, readOnly, err = v.openBolt(false); err == nil {
 			_, err = v.introduce(ctx, db, readOnly)
 		}
 	}
@@ -220,8 +220,9 @@ func asDamage(err error) error {
 
 // openBolt opens the file; where the disk takes no writes, for reading alone. bbolt panics
 // on some damage; the file is then let go of, for it to be put aside. A damaged meta page
-// is mended from the good one, under the file's lock.
-func (v *Vault) openBolt() (db *bbolt.DB, readOnly bool, err error) {
+// is mended from the good one, under the file's lock. After a crash or a failed sync, firm
+// is set: what can be seen is made durable before anything is built on it.
+func (v *Vault) openBolt(firm bool) (db *bbolt.DB, readOnly bool, err error) {
 	o := v.boltOptions()
 	db, file, err := v.openWith(o)
 	if errors.Is(err, syscall.EROFS) && size(v.path) > 0 {
@@ -232,10 +233,29 @@ func (v *Vault) openBolt() (db *bbolt.DB, readOnly bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if err := v.mendMeta(file, int64(db.Info().PageSize)); err != nil {
+	pageSize := int64(db.Info().PageSize)
+	err = v.mendMeta(file, pageSize)
+	if err == nil && firm {
+		err = v.firmMetas(file, pageSize)
+	}
+	if err != nil {
 		return nil, false, errors.Join(err, db.Close())
 	}
 	return db, false, nil
+}
+
+// firmMetas writes both meta pages again as they are and syncs. After a sync that failed,
+// the system may show a page that it will never write: the next commit would reuse pages
+// that the older meta page on disk still leads to.
+func (v *Vault) firmMetas(f *os.File, pageSize int64) error {
+	pages := make([]byte, 2*pageSize)
+	if _, err := f.ReadAt(pages, 0); err != nil {
+		return fmt.Errorf("cannot read the meta pages: %w", err)
+	}
+	if _, err := f.WriteAt(pages, 0); err != nil {
+		return fmt.Errorf("cannot write the meta pages: %w", err)
+	}
+	return v.sync(f)
 }
 
 func (v *Vault) openWith(o *bbolt.Options) (db *bbolt.DB, file *os.File, err error) {

@@ -176,10 +176,13 @@ func (v *Vault) Shred(ctx context.Context) (keys int, err error) {
 	v.shredding.Lock()
 	defer v.shredding.Unlock()
 	now := v.opts.Now()
-	if k, err := v.ring.sealing(); err != nil || k.day != dayOf(now) {
+	today, first := dayOf(now), dayOf(now.AddDate(0, 0, -v.opts.KeyDays))
+	if k, err := v.ring.sealing(); err != nil || k.day != today {
 		return 0, err // no key to seal anew with: another time
 	}
-	old, past := v.ring.retire(dayOf(now.AddDate(0, 0, -v.opts.KeyDays))), v.ring.retire(dayOf(now))
+	// A day to come is one by a clock that was wrong.
+	old := v.ring.retire(func(day uint32) bool { return day < first || day > today })
+	past := v.ring.retire(func(day uint32) bool { return day != today })
 	if len(past) == 0 {
 		return 0, nil
 	}
@@ -206,6 +209,8 @@ func (v *Vault) Shred(ctx context.Context) (keys int, err error) {
 			unused = append(unused, id)
 		}
 	}
+	v.mu.Lock() // a reader may see a state in which a deleted key was still used
+	defer v.mu.Unlock()
 	return v.ring.remove(unused)
 }
 

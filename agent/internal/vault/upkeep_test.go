@@ -14,11 +14,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.etcd.io/bbolt"
 
 	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/shared/fault"
 )
 
 // Deleting a day's key takes from everybody what was deleted that day, from a copy of the
@@ -73,6 +75,57 @@ func TestShred(t *testing.T) {
 		t.Errorf("what lay under the deleted key opens: %v", err)
 	}
 	want(t, v, "young", "kept")
+}
+
+// A key of a day to come, by a clock that was wrong, goes as well.
+func TestShredAfterAWrongClock(t *testing.T) {
+	dir, now := t.TempDir(), clock()
+	v := openWith(t, dir, at(dir, now))
+	days(now, 4000)
+	put(t, v, "a", "value")
+	days(now, -4000)
+	put(t, v, "b", "value")
+	if n, err := v.Shred(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d keys, %v", n, err)
+	}
+	want(t, v, "a", "value")
+	if names := keyFiles(t, dir); len(names) != 1 || !strings.Contains(names[0], "20261121-") {
+		t.Errorf("got %v", names)
+	}
+}
+
+// Keys are deleted beside writers: whatever was written opens.
+func TestShredBesideWriters(t *testing.T) {
+	dir, now := t.TempDir(), clock()
+	o := at(dir, now)
+	o.NoSync = true
+	v := openWith(t, dir, o)
+	var wg sync.WaitGroup
+	for w := range 3 {
+		wg.Go(func() {
+			for i := range 60 {
+				k := fmt.Sprintf("%d-%d", w, i%7)
+				if err := v.Shelf("case").Put(t.Context(), k, []byte("value")); err != nil {
+					t.Error(err)
+				}
+				if _, err := get(t, v, k); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 30 {
+		days(now, 1+len(keyFiles(t, dir))%20)
+		if _, err := v.Shred(t.Context()); err != nil && fault.CodeOf(err) != fault.Unavailable {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+	for w := range 3 {
+		for i := range 7 {
+			want(t, v, fmt.Sprintf("%d-%d", w, i), "value")
+		}
+	}
 }
 
 // A value that nobody can open does not keep its key.
