@@ -40,7 +40,7 @@ func BenchmarkDurable(b *testing.B) {
 	for _, writers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			p := newPlace(b)
-			p.max, p.limits.MaxRecords = 4<<30, 10_000_000
+			p.max, p.limits.MaxRecords, p.noSync = 4<<30, 10_000_000, false
 			q := p.begin()
 			raw, update, batch := rawAppend(b), bareBolt(b), bareBolt(b)
 			var n atomic.Uint64
@@ -152,7 +152,7 @@ func bareBolt(b *testing.B) *bbolt.DB {
 // large gives a place whose queue may hold many records of 1 KB.
 func large(b *testing.B) *place {
 	p := newPlace(b)
-	p.max, p.limits.MaxRecords = 1<<30, 2*many
+	p.max, p.limits.MaxRecords, p.noSync = 1<<30, 2*many, false
 	return p
 }
 

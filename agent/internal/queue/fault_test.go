@@ -38,7 +38,6 @@ func TestTheNthSyncFails(t *testing.T) {
 	for n := int64(1); !last && n < 100; n++ {
 		p := newPlace(t)
 		var syncs atomic.Int64
-		p.noSync = true
 		works := true // opening the file is the vault's
 		p.fail = func() error {
 			if !works && syncs.Add(1) == n {
@@ -97,7 +96,6 @@ func rows(t *testing.T, p *place, want int) {
 // The same with many writers in one commit, and a disk that fails again and again.
 func TestADiskThatFailsAgainAndAgain(t *testing.T) {
 	p := newPlace(t)
-	p.noSync = true
 	var syncs atomic.Int64
 	p.fail = func() error {
 		if n := syncs.Add(1); n > 40 && n%9 == 0 {
@@ -144,7 +142,6 @@ func TestADiskThatFailsAgainAndAgain(t *testing.T) {
 // What rides on a record that is stored already is not called stored when its commit failed.
 func TestWhatRidesOnARepeat(t *testing.T) {
 	p := newPlace(t)
-	p.noSync = true
 	failing := false
 	p.fail = func() error {
 		if was := failing; was {
@@ -170,7 +167,7 @@ func TestWhatRidesOnARepeat(t *testing.T) {
 // work that it refuses.
 func TestFullFileStillSettles(t *testing.T) {
 	p := newPlace(t)
-	p.noSync, p.max = true, 4<<20
+	p.max = 4 << 20
 	q := p.begin()
 	for i := range 40 {
 		add(t, q, i)

@@ -355,7 +355,6 @@ func TestAnythingCanHappenToTheQueue(t *testing.T) {
 	reopened, crashed := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		m := &machine{place: newPlace(t)}
-		m.noSync = true
 		m.q = m.begin()
 		m.record(r)
 		r.Repeat(map[string]func(*rapid.T){

@@ -34,14 +34,14 @@ type place struct {
 	limits queue.Limits
 	max    int
 	open   func(string, int, os.FileMode) (*os.File, error)
-	noSync bool         // where nothing is about power
+	noSync bool         // nothing here is about power; benchmarks sync
 	fail   func() error // asked before each sync
 	v      *vault.Vault
 }
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	p := &place{TB: t, dir: t.TempDir()}
+	p := &place{TB: t, dir: t.TempDir(), noSync: true}
 	p.now.Store(&start)
 	if err := vault.KeyFile(filepath.Join(p.dir, "k")).Create(rand.Reader); err != nil {
 		t.Fatal(err)
@@ -364,12 +364,44 @@ func TestFullByBytesForgetsKeptRecordsFirst(t *testing.T) {
 	}
 }
 
+// Dead letters take room: they are not dropped either.
+func TestDeadLettersFillTheQueue(t *testing.T) {
+	p := newPlace(t)
+	p.limits.MaxBytes = 64 << 10
+	q := p.begin()
+	d := draft(1)
+	d.Body = json.RawMessage(`"` + strings.Repeat("a", 12<<10) + `"`)
+	for range 5 {
+		if _, err := q.Append(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rs := peek(t, q)
+	settle(t, q, wire.Rejected, rs...)
+	if _, err := q.Append(t.Context(), d); fault.CodeOf(err) != fault.QueueFull {
+		t.Fatalf("got %v", err)
+	}
+	if err := q.Retry(t.Context(), rs[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, q, wire.Accepted, rs[0])
+	if _, err := q.Append(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if s := q.Stats(); s.Dead != 4 || s.DeadBytes < 48<<10 || s.Kept != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // The byte limit can not exceed a third of the file, so that a full queue still settles.
 func TestSmallFileStillSettles(t *testing.T) {
 	p := newPlace(t)
 	p.max = 4 << 20
 	p.limits.MaxBytes = 1 << 40
 	q := p.begin()
+	if got := q.Stats().MaxBytes; got > 4<<20/3 {
+		t.Errorf("a limit of %d bytes", got)
+	}
 	d := draft(1)
 	d.Body = json.RawMessage(`"` + strings.Repeat("a", 16000) + `"`)
 	for {

@@ -110,11 +110,17 @@ func TestReopen(t *testing.T) {
 	if err := q.MarkAnswered(t.Context(), rs[1].ID); err != nil {
 		t.Fatal(err)
 	}
+	if err := q.MarkExported(t.Context(), 6); err != nil || !q.Stats().Exported {
+		t.Fatal(err)
+	}
 	for _, want := range []int{3, 0} { // the second time changes nothing
 		n, err := q.Reopen(t.Context(), "srv_2", []wire.Mark{{Epoch: rs[0].Epoch, Through: 1}, {Epoch: "epo_other", Through: 99}})
 		if n != want || err != nil {
 			t.Fatalf("%d wait again, want %d: %v", n, want, err)
 		}
+	}
+	if q.Stats().Exported {
+		t.Error("what waits again is called exported")
 	}
 	if q.Confirmed().ServerEpoch != "srv_2" {
 		t.Error("the new backend is not remembered")
@@ -177,7 +183,6 @@ func TestReopenAtTheMarkOfACopy(t *testing.T) {
 // More than one stretch waits again.
 func TestReopenMany(t *testing.T) {
 	p := newPlace(t)
-	p.noSync = true
 	q := p.begin()
 	const n = 2100
 	fill(t, q, n, 64, []byte(`"x"`))
@@ -361,6 +366,35 @@ func TestLayout1(t *testing.T) {
 	p.advance(queue.DefaultKeepAccepted)
 	if n, err := q.Trim(t.Context()); n != 4 || err != nil {
 		t.Errorf("%d trimmed: %v", n, err)
+	}
+}
+
+// A state that is older than the records, as it may come from a damaged file, hides none of
+// them, and no sequence is given out twice.
+func TestStateOfEarlier(t *testing.T) {
+	p := newPlace(t)
+	q := p.begin()
+	add(t, q, 0)
+	var earlier []byte
+	swap := func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte("queue/state"))
+		if earlier == nil {
+			earlier = bytes.Clone(b.Get([]byte("state")))
+			return nil
+		}
+		return b.Put([]byte("state"), earlier)
+	}
+	if err := p.v.Update(swap); err != nil {
+		t.Fatal(err)
+	}
+	last := add(t, q, 1)
+	if err := p.v.Update(swap); err != nil {
+		t.Fatal(err)
+	}
+	q = p.again(q)
+	added := add(t, q, 2)
+	if rs := peek(t, q); len(rs) != 3 || rs[1].ID != last.ID || added.Epoch == last.Epoch || added.Sequence != 1 {
+		t.Errorf("%+v", rs)
 	}
 }
 

@@ -160,7 +160,6 @@ func TestClockThatJumps(t *testing.T) {
 // Memory holds nothing for each record.
 func TestNothingInMemoryForEachRecord(t *testing.T) {
 	p := newPlace(t)
-	p.noSync = true
 	q := p.begin()
 	heap := func() int64 {
 		var m runtime.MemStats
