@@ -1,10 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
 	"net/http"
+	"sync"
+	"time"
 
 	"madoguchi.example/agent/internal/card/counter"
 	"madoguchi.example/agent/internal/config"
@@ -14,6 +17,8 @@ import (
 	"madoguchi.example/agent/internal/operator"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/scanner"
+	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/agent/internal/vault/tpm"
 )
 
 // statusAct is asked for over the control socket and answers with a status.
@@ -54,9 +59,9 @@ func (a *agent) parts() doctor.Parts {
 		Line:          a.uplink.Line,
 		Store: func(context.Context) (doctor.Store, error) {
 			d := a.damage()
-			return doctor.Store{Stats: a.queue.Stats(), Lost: d.Files + d.Rows}, nil
+			return doctor.Store{Stats: a.queue.Stats(), Lost: d.Rows, PutAside: d.Files, Stronger: a.stronger()}, nil
 		},
-		Disk:    doctor.Room(a.config.StateDir),
+		Disk:    a.room,
 		Backend: a.probe.Reach,
 		Clock: func(context.Context) doctor.Time {
 			return doctor.Time{Reading: a.floor.Read(), Skew: a.probe.Skew()}
@@ -74,6 +79,31 @@ func (a *agent) parts() doctor.Parts {
 		p.Folder = a.beside.folder.Probe
 	}
 	return p
+}
+
+// room is what the disk has left, and what compaction would take of it.
+func (a *agent) room() (doctor.Space, error) {
+	s, err := doctor.Room(a.config.StateDir)()
+	if _, used := a.vault.Usage(); used > 0 {
+		s.Copy = uint64(used)
+	}
+	return s, err
+}
+
+// tpmTrial bounds how long a TPM is looked for.
+const tpmTrial = 2 * time.Second
+
+// lookForTPM gives the class of the machine's TPM where it is there and another key source is
+// in use; "" else. It asks once: a TPM does not come and go.
+func (a *agent) lookForTPM() func() string {
+	return sync.OnceValue(func() string {
+		ctx, cancel := context.WithTimeout(context.Background(), tpmTrial)
+		defer cancel()
+		if a.vault.Class() == vault.TPM2 || !tpm.Reachable(ctx, cmp.Or(a.config.Vault.TPM, tpm.DefaultDevice)) {
+			return ""
+		}
+		return string(vault.TPM2)
+	})
 }
 
 // examine hands over to doctor/command, whose exit codes are a contract of their own.

@@ -79,6 +79,7 @@ type agent struct {
 	handler   http.Handler // of the desk, behind the door
 	box       *outbox.Box
 	acts      *outbox.Acts
+	stronger  func() string // the class of a better key source than the one in use; "" for none
 	renew     chan struct{} // the profile is to be asked for at once
 }
 
@@ -97,6 +98,7 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	if r := a.vault.Report(); r.PutAside != "" {
 		a.log.Error("the terminal's file was damaged and put aside", "file", r.PutAside, "reason", r.Reason, "values", r.Salvaged.Values, "lost", r.Salvaged.Lost)
 	}
+	a.stronger = a.lookForTPM()
 	a.floor = a.openFloor(ctx)
 	a.book = casebook.New(a.vault.Shelf(casebook.ShelfName))
 	if a.beside, err = a.besideOf(); err != nil {

@@ -93,6 +93,10 @@ func TestStore(t *testing.T) {
 		{doctor.Store{Stats: queue.Stats{Dead: 1}}, nil, "(dead)"},
 		{doctor.Store{Stats: queue.Stats{Damaged: 1}}, nil, "(lost)"},
 		{doctor.Store{Lost: 2}, nil, "(lost)"},
+		{doctor.Store{PutAside: 1, Stats: queue.Stats{Dead: 1}}, nil, "(put_aside)"},
+		{doctor.Store{Stats: queue.Stats{Pending: 2, Stale: 1, Dead: 1, OldestAt: now}}, nil, "(stale)"},
+		{doctor.Store{Stats: queue.Stats{Dead: 1}, Stronger: "tpm2"}, nil, "(dead)"},
+		{doctor.Store{Stronger: "tpm2"}, nil, "(weak_key)"},
 		{doctor.Store{Stats: queue.Stats{Pending: 10, MaxRecords: 10, MaxBytes: 1}}, nil, "full"},
 		{doctor.Store{}, fmt.Errorf("x: %w", vault.ErrLocked), "locked"},
 		{doctor.Store{}, fmt.Errorf("x: %w", vault.ErrWrongKey), "wrong_key"},
@@ -119,6 +123,9 @@ func TestDisk(t *testing.T) {
 		{doctor.Space{Free: 19 * mb, Total: 400 * mb}, nil, "nearly_full"},
 		{doctor.Space{Free: 3 * mb, Total: 400 * mb}, nil, "full"},
 		{doctor.Space{Free: 40 * gb, Total: 100 * gb, NoFiles: true}, nil, "full"},
+		{doctor.Space{Free: 100 * mb, Total: 400 * mb, Copy: 90 * mb}, nil, "(no_copy)"},
+		{doctor.Space{Free: 100 * mb, Total: 400 * mb, Copy: 80 * mb}, nil, "ok"},
+		{doctor.Space{Free: 40 * gb, Total: 100 * gb, FastCommit: true}, nil, "(fast_commit)"},
 		{doctor.Space{}, fmt.Errorf("x: %w", syscall.ENOSPC), "full"},
 		{doctor.Space{}, syscall.EDQUOT, "full"},
 		{doctor.Space{}, syscall.EROFS, "read_only"},
@@ -147,6 +154,26 @@ func TestClock(t *testing.T) {
 	} {
 		if f := only(t, doctor.Parts{Clock: func(context.Context) doctor.Time { return c.time }}); told(f) != c.want || !slices.Equal(f.Args, c.args) {
 			t.Errorf("%+v: %s %v", c.time, told(f), f.Args)
+		}
+	}
+}
+
+// A certificate that our clock refuses is the clock's fault, whoever found it out.
+func TestTheLineBlamesTheClock(t *testing.T) {
+	for _, c := range []struct {
+		line uplink.Line
+		want string
+	}{
+		{uplink.Line{Reason: uplink.ClockWrong, ClockBehind: true, Since: now}, "before_certificate"},
+		{uplink.Line{Reason: uplink.ClockWrong, Since: now}, "after_certificate"},
+		{uplink.Line{Reason: uplink.ReceiptUntrusted}, "ok"},
+		{uplink.Line{}, "ok"},
+	} {
+		f := only(t, doctor.Parts{
+			Clock: func(context.Context) doctor.Time { return doctor.Time{} }, Line: func() uplink.Line { return c.line },
+		})
+		if told(f) != c.want || f.Since != c.line.Since {
+			t.Errorf("%+v: %s", c.line, told(f))
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/scanner"
 	"madoguchi.example/agent/internal/terminal"
+	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/settings"
@@ -33,12 +34,17 @@ const (
 )
 
 // What is found of the clock besides its own faults.
-const beforeCertificate = "before_certificate"
+const (
+	beforeCertificate = "before_certificate"
+	afterCertificate  = "after_certificate"
+)
 
 // Store is how the terminal's own file stands.
 type Store struct {
-	Stats queue.Stats // zero where the file was not opened
-	Lost  int         // files put aside and rows that cannot be read any more
+	Stats    queue.Stats // zero where the file was not opened
+	Lost     int         // records and rows that cannot be read any more
+	PutAside int         // damaged files that lie beside
+	Stronger string      // the class of a key source that is there and guards better than the one in use; "" for none
 }
 
 // Time is what is known of the clock.
@@ -51,6 +57,8 @@ type Time struct {
 type Space struct {
 	Free, Total uint64 // bytes for this user
 	NoFiles     bool   // no further file can be made, whatever its size
+	Copy        uint64 // bytes that a copy of the terminal's file would take; 0 where that is not known
+	FastCommit  bool   // its kernel loses what was synced
 }
 
 func (p Parts) configuration(context.Context) Finding {
@@ -95,10 +103,16 @@ func (p Parts) store(ctx context.Context) Finding {
 		return Finding{Fault: "full", Args: []string{strconv.Itoa(s.Stats.Pending)}}
 	case s.Lost+s.Stats.Damaged > 0:
 		return Finding{Hint: "lost", Args: []string{strconv.Itoa(s.Lost + s.Stats.Damaged)}}
+	case s.PutAside > 0:
+		return Finding{Hint: "put_aside", Args: []string{strconv.Itoa(s.PutAside)}}
+	case s.Stats.Stale > 0:
+		return Finding{Hint: "stale", Args: []string{strconv.Itoa(s.Stats.Stale)}, Since: s.Stats.OldestAt}
 	case s.Stats.Dead > 0:
 		return Finding{Hint: "dead", Args: []string{strconv.Itoa(s.Stats.Dead)}}
 	case s.Stats.Pending > 0 && p.Now().Sub(s.Stats.OldestAt) >= waitingLong:
 		return Finding{Hint: "waiting", Args: []string{strconv.Itoa(s.Stats.Pending), hours(p.Now().Sub(s.Stats.OldestAt))}, Since: s.Stats.OldestAt}
+	case s.Stronger != "":
+		return Finding{Hint: "weak_key", Args: []string{s.Stronger}}
 	}
 	return Finding{}
 }
@@ -129,6 +143,10 @@ func (p Parts) disk(context.Context) Finding {
 		return Finding{Fault: "full", Args: left}
 	case s.Free < min(nearlyFullBytes, s.Total/nearlyFullShare):
 		return Finding{Fault: "nearly_full", Args: left}
+	case s.FastCommit:
+		return Finding{Hint: "fast_commit"}
+	case s.Copy > 0 && s.Free < s.Copy+fullBytes:
+		return Finding{Hint: "no_copy", Args: left}
 	}
 	return Finding{}
 }
@@ -142,6 +160,15 @@ func (p Parts) clock(ctx context.Context) Finding {
 		return Finding{Fault: "behind", Args: []string{minutes(t.Skew)}}
 	case t.Skew < -skewNoticed:
 		return Finding{Fault: "ahead", Args: []string{minutes(t.Skew)}}
+	}
+	if p.Line == nil {
+		return Finding{}
+	}
+	switch line := p.Line(); {
+	case line.Reason == uplink.ClockWrong && line.ClockBehind:
+		return Finding{Fault: beforeCertificate, Since: line.Since}
+	case line.Reason == uplink.ClockWrong:
+		return Finding{Fault: afterCertificate, Since: line.Since}
 	}
 	return Finding{}
 }

@@ -17,6 +17,7 @@ func Room(dir string) func() (Space, error) {
 		if err != nil {
 			return s, fmt.Errorf("cannot look at the disk: %w", err)
 		}
+		s.FastCommit = fastCommit(dir)
 		if err := tryWriting(dir); err != nil {
 			return s, fmt.Errorf("cannot write to the disk: %w", err)
 		}

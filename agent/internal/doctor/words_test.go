@@ -22,9 +22,9 @@ func vocabulary() map[string][]string {
 	return map[string][]string{
 		"configuration": {"unreadable", "silent"},
 		"enrolment":     {"not_enrolled", "no_permission", "unreadable", "withdrawn", "silent"},
-		"store":         {"locked", "wrong_key", "no_permission", "unreadable", "full", "lost", "dead", "waiting", "silent"},
-		"disk":          {"full", "nearly_full", "read_only", "no_permission", "no_folder", "failed", "silent"},
-		"clock":         {"set_back", "behind", "ahead", "before_certificate", "silent"},
+		"store":         {"locked", "wrong_key", "no_permission", "unreadable", "full", "lost", "put_aside", "stale", "dead", "waiting", "weak_key", "silent"},
+		"disk":          {"full", "nearly_full", "read_only", "no_permission", "no_folder", "failed", "fast_commit", "no_copy", "silent"},
+		"clock":         {"set_back", "behind", "ahead", "before_certificate", "after_certificate", "silent"},
 		"backend": {
 			doctor.NoNetwork, doctor.NoName, doctor.RefusedConnection, doctor.TimedOut, doctor.TLSNotYetValid, doctor.TLSExpired,
 			doctor.TLSAuthority, doctor.TLSName, doctor.TLSOther, doctor.Captive, doctor.Out, doctor.NotOurs, doctor.Other, "silent",
