@@ -154,7 +154,10 @@ func TestTwoStoresBehindOneName(t *testing.T) {
 			w.o.sign = func(m wire.Mark) wire.Mark { // asked with each receipt
 				flip++
 				w.o.epoch = []string{"epo_a", "epo_b"}[flip%2]
-				return m
+				if flip > 1000 {
+					panic("the calls do not end")
+				}
+				return wire.Mark{Epoch: m.Epoch, Head: wire.Genesis("trm_1", m.Epoch)} // nothing is there
 			}
 		})
 		w.add(2)
@@ -271,15 +274,26 @@ func TestABacklogBeginsAtARandomTime(t *testing.T) {
 				for n := range c.records {
 					w.add(n)
 				}
-				tick(c.down)
+				for passed := time.Duration(0); passed < c.down; passed += time.Minute {
+					if passed == 11*time.Minute {
+						w.o.forgetCalls()
+					}
+					tick(time.Minute)
+				}
+				if full, beats, _ := w.o.sent(); c.down > uplink.DefaultOutage && (full > 0 || beats == 0) {
+					t.Errorf("in the outage %d batches and %d beats looked for the backend", full, beats)
+				}
 				w.o.forgetCalls()
-				w.o.set(func() { w.o.down, w.o.slot = false, c.slot })
-				w.until("the line came back", uplink.DefaultCap, func() bool { return w.u.Line().Up })
+				w.o.set(func() { w.o.down, w.o.mute, w.o.slot = false, c.slot > 0, c.slot })
+				w.until("something gets through", uplink.DefaultCap+time.Minute, func() bool {
+					full, beats, _ := w.o.sent()
+					return full+beats > 0
+				})
 				back := time.Now()
 				if full, beats, _ := w.o.sent(); c.atLeast > 0 && (full > 0 || beats == 0) {
 					t.Errorf("with the line came %d batches and %d beats", full, beats)
 				}
-				w.o.set(func() { w.o.slot = 0 })
+				w.o.set(func() { w.o.mute, w.o.slot = false, 0 })
 				w.until("records come", 3*time.Hour, func() bool {
 					until := w.u.Line().Until
 					full, _, _ := w.o.sent()

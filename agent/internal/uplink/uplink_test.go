@@ -33,6 +33,7 @@ type office struct {
 	mu       sync.Mutex
 	rng      *mathrand.Rand
 	down     bool
+	mute     bool // questions for answers fail
 	trouble  bool // lost answers, delays, retries, odd receipts
 	calls    []time.Time
 	digests  map[string][32]byte
@@ -164,7 +165,7 @@ func (o *office) take(r wire.Record) wire.Result {
 
 func (o *office) Answers(ctx context.Context, after uint64, hold time.Duration) (wire.Answers, error) {
 	o.mu.Lock()
-	down := o.down
+	down := o.down || o.mute
 	if o.chance(10) {
 		after -= min(after, 9) // a page that begins before what was asked for
 	}
