@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"madoguchi.example/backend/internal/fence"
 	fencerows "madoguchi.example/backend/internal/store/fence"
@@ -17,3 +18,16 @@ func (h *house) newFence() *fence.Fence {
 
 // holds tells whether jobs of the kind wait. It is asked once the house is furnished.
 func (h *house) holds(ctx context.Context, kind string) bool { return h.fence.HoldsJob(ctx, kind) }
+
+// gaugeTime ends the question whether the fence stands.
+const gaugeTime = 2 * time.Second
+
+// fencedGauge is 1 while the fence stands or cannot be asked about.
+func (h *house) fencedGauge() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), gaugeTime)
+	defer cancel()
+	if h.fence.Check(ctx) != nil {
+		return 1
+	}
+	return 0
+}

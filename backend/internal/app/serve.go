@@ -122,6 +122,7 @@ func (h *house) serveHTTP(ctx context.Context, p *program) error {
 	metrics.Gauge("madoguchi_http_abandoned_handlers", "Handlers that outlived their deadline.",
 		func() float64 { return float64(server.Abandoned()) })
 	h.watchTerminals(metrics)
+	metrics.Gauge("madoguchi_fenced", "1 while the store was restored and is not reconciled: nothing goes out.", h.fencedGauge)
 	stopMetrics, err := h.serveMetrics(metrics)
 	if err != nil {
 		return err

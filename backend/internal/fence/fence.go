@@ -67,6 +67,9 @@ type Rows interface {
 	// tokens, sign-ins in progress, wallets' grants, codes that enrol. A token that was taken
 	// back after the copy would else work again.
 	EndSessions(ctx context.Context, t tx.Tx, at time.Time) error
+	// OweAgain forgets which pushes were asked for a second time: their jobs are not in a
+	// copy, and each is asked for again once only.
+	OweAgain(ctx context.Context, t tx.Tx) error
 	Review
 }
 
@@ -178,6 +181,7 @@ func (f *Fence) Begin(ctx context.Context, t tx.Tx, who actor.System, how How, c
 	for _, step := range []func() error{
 		func() error { return f.Rows.RaiseCursors(ctx, t, CursorRise) },
 		func() error { return f.Rows.EndSessions(ctx, t, r.At) },
+		func() error { return f.Rows.OweAgain(ctx, t) },
 		func() error { return f.Rows.Raise(ctx, t, r) },
 		func() error {
 			return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "store." + string(how), Object: id})

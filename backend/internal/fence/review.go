@@ -81,7 +81,8 @@ type Review interface {
 	BookPaid(ctx context.Context, t tx.Tx, awards []string, newList func() (string, error), by string, at time.Time) error
 	// Standing gives the newest epoch whose restoration stands, "" for none.
 	Standing(ctx context.Context, t tx.Tx) (string, error)
-	// Lift ends every restoration that stands.
+	// Lift ends every restoration that stands. Pushes that were dropped are done with: no later
+	// restoration owes them again.
 	Lift(ctx context.Context, t tx.Tx, by string, pushes PushWord, at time.Time) error
 }
 

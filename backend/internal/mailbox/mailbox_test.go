@@ -446,3 +446,34 @@ func TestSweepAsksAgainOnce(t *testing.T) {
 		}
 	})
 }
+
+// After a restoration every push that is owed is asked for, or given up, whatever its age;
+// both once.
+func TestOwedPushesAreAskedForOrGivenUp(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := open(t, db)
+		who := actor.System{Name: "restore reconcile"}
+		write := func(id string) {
+			d := draft("R1", "R4")
+			d.ClientID = id
+			b.send(t, d)
+		}
+		write("client-id-0000000001")
+		write("client-id-0000000002")
+		b.Advance(72 * time.Hour)
+		for again, want := range []int{2, 0} {
+			if n, err := b.AskAgainAll(t.Context(), who, audit.Restoration); err != nil || n != want || b.jobs(t) != 4 {
+				t.Errorf("time %d: %d asked for, %d jobs, error %v", again+1, n, b.jobs(t), err)
+			}
+		}
+		write("client-id-0000000003")
+		for again, want := range []int{1, 0} {
+			if n, err := b.DropAll(t.Context(), who, audit.Restoration); err != nil || n != want || b.jobs(t) != 5 {
+				t.Errorf("time %d: %d given up, %d jobs, error %v", again+1, n, b.jobs(t), err)
+			}
+		}
+		if n, err := b.AskAgainAll(t.Context(), who, audit.Restoration); err != nil || n != 0 {
+			t.Errorf("%d that were given up are asked for again, %v", n, err)
+		}
+	})
+}

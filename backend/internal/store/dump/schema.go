@@ -27,7 +27,7 @@ var catalogue = map[store.Engine]string{
 			AND p.constraint_type = 'PRIMARY KEY'
 		LEFT JOIN information_schema.key_column_usage k ON k.constraint_schema = p.constraint_schema AND k.constraint_name = p.constraint_name
 			AND k.table_name = c.table_name AND k.column_name = c.column_name
-		WHERE c.table_schema = 'public'`,
+		WHERE c.table_schema = current_schema()`,
 }
 
 var kinds = map[string]kind{

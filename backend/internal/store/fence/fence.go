@@ -136,7 +136,20 @@ func (*Rows) Say(ctx context.Context, t tx.Tx, epoch, list string, w fence.Word,
 
 // Lift implements fence.Rows.
 func (*Rows) Lift(ctx context.Context, t tx.Tx, by string, pushes fence.PushWord, now time.Time) error {
-	_, err := sqltx.Of(t).Exec(ctx, `UPDATE fence SET lifted_at = $1, lifted_by = $2, pushes = $3 WHERE lifted_at = 0`, sqltx.Micros(now), by, pushes)
+	x := sqltx.Of(t)
+	if pushes == fence.Dropped {
+		if _, err := x.Exec(ctx, `INSERT INTO push_done (notice_id, at) SELECT notice_id, CAST($1 AS BIGINT) FROM push_swept
+			WHERE true ON CONFLICT (notice_id) DO NOTHING`, sqltx.Micros(now)); err != nil {
+			return err
+		}
+	}
+	_, err := x.Exec(ctx, `UPDATE fence SET lifted_at = $1, lifted_by = $2, pushes = $3 WHERE lifted_at = 0`, sqltx.Micros(now), by, pushes)
+	return err
+}
+
+// OweAgain implements fence.Rows.
+func (*Rows) OweAgain(ctx context.Context, t tx.Tx) error {
+	_, err := sqltx.Of(t).Exec(ctx, `DELETE FROM push_swept WHERE notice_id NOT IN (SELECT notice_id FROM push_done)`)
 	return err
 }
 

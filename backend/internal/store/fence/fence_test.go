@@ -333,10 +333,19 @@ func TestStatusCounts(t *testing.T) {
 				VALUES ($1, '990019', $1, $2, '', '', '', '', '', '{}', '', 1, 1, $3)`, fmt.Sprint("ntc_", n), []byte{1}, posting)
 		}
 		b.exec(t, `INSERT INTO push_done (notice_id, at) VALUES ('ntc_0', 1)`)
+		b.exec(t, `INSERT INTO push_swept (notice_id, at) VALUES ('ntc_0', 1), ('ntc_1', 1)`) // the second one's job is not in the copy
 		b.adopt(t)
 		s, err := b.fence.Status(t.Context())
 		if err != nil || s.Pushes != 2 || s.Revoked != 1 || sqltx.Micros(s.RevokedAt) != now-5 || s.Terminals != (fence.Terminals{All: 3, Heard: 2, CaughtUp: 1}) {
 			t.Errorf("%+v, %v", s, err)
+		}
+		b.exec(t, `INSERT INTO push_swept (notice_id, at) VALUES ('ntc_1', 1), ('pst_1', 1)`) // as dropping leaves them
+		if _, err := b.fence.Reconcile(t.Context(), fence.Decision{By: "a", Pushes: fence.Dropped}); err != nil {
+			t.Fatal(err)
+		}
+		b.adopt(t)
+		if s, err := b.fence.Status(t.Context()); err != nil || s.Pushes != 0 {
+			t.Errorf("dropped pushes are owed again: %+v, %v", s, err)
 		}
 	})
 }

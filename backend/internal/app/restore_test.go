@@ -1,0 +1,114 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+
+	"madoguchi.example/backend/internal/fence"
+)
+
+// keyOf makes an age identity and its file.
+func keyOf(t *testing.T, dir, name string) (recipient, file string) {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(dir, name)
+	write(t, file, id.String()+"\n")
+	return id.Recipient().String(), file
+}
+
+// A sealed backup is written beside the store, proven, restored into an empty store that is
+// fenced until it is reconciled, and refused by one that holds anything.
+func TestBackupAndRestoreCommands(t *testing.T) {
+	dir, file := site(t, "")
+	recipient, identity := keyOf(t, dir, "identity")
+	_, stranger := keyOf(t, dir, "stranger")
+	backup := filepath.Join(dir, "backup")
+	if _, err := run(t, "migrate", "--config", file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "backup", "--config", file, "--to", backup); err == nil || !strings.Contains(err.Error(), "--unsealed") {
+		t.Errorf("a backup sealed to nobody: %v", err)
+	}
+	if out, err := run(t, "backup", "--config", file, "--to", backup, "--recipient", recipient); err != nil || !strings.Contains(out, "written and read back") {
+		t.Fatalf("backup: %v\n%s", err, out)
+	}
+	if _, err := run(t, "backup", "--config", file, "--to", backup, "--recipient", recipient); err == nil {
+		t.Error("a backup was overwritten")
+	}
+	for key, good := range map[string]bool{identity: true, stranger: false, "": false} {
+		args := []string{"backup", "verify", backup}
+		if key != "" {
+			args = []string{"backup", "verify", "--identity", key, backup}
+		}
+		if out, err := run(t, args...); (err == nil) != good {
+			t.Errorf("verify with %q: %v\n%s", filepath.Base(key), err, out)
+		}
+	}
+	if err := os.Chmod(stranger, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "backup", "verify", "--identity", stranger, backup); err == nil || !strings.Contains(err.Error(), "0600") {
+		t.Errorf("an identity that others may read: %v", err)
+	}
+	_, empty := site(t, "")
+	if out, err := run(t, "restore", "--config", empty, "--from", backup, "--identity", identity); err != nil || !strings.Contains(out, "nothing goes out") {
+		t.Fatalf("restore: %v\n%s", err, out)
+	}
+	if _, err := run(t, "restore", "--config", empty, "--from", backup, "--identity", identity); err == nil {
+		t.Error("a store that holds rows was restored into")
+	}
+	if s := statusOf(t, empty); !s.Fenced || s.How != fence.Restored || s.CopiedAt.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	if out, err := run(t, "restore", "reconcile", "--config", empty, "--by", "somebody", "--pushes", "drop"); err != nil || !strings.Contains(out, "lifted") {
+		t.Errorf("reconcile: %v\n%s", err, out)
+	}
+	if s := statusOf(t, empty); s.Fenced {
+		t.Errorf("%+v", s)
+	}
+}
+
+func statusOf(t *testing.T, file string) (s fence.Status) {
+	t.Helper()
+	out, err := run(t, "restore", "status", "--json", "--config", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "restore", "status", "--config", file); err != nil {
+		t.Error(err)
+	}
+	return s
+}
+
+func TestBackupAndRestoreRefuseWrongWords(t *testing.T) {
+	dir, file := site(t, "")
+	awards := filepath.Join(dir, "awards")
+	write(t, awards, "awd_no_handle\n")
+	for _, args := range [][]string{{"backup"}, {"backup", "--to", "x", "y"}, {"backup", "--to", "x", "--unsealed", "--recipient", "age1"}, {"backup", "verify"},
+		{"restore"}, {"restore", "--adopt", "--from", "x"}, {"restore", "--from", "x", "--at", "y"}, {"restore", "--adopt", "--at", "yesterday", "--config", file},
+		{"restore", "status", "x"}, {"restore", "reconcile"}, {"restore", "reconcile", "--by", "a"}, {"restore", "reconcile", "--by", "a", "--pushes", "perhaps"}} {
+		if _, err := run(t, args...); !errors.Is(err, ErrUsage) {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
+	if _, err := run(t, "restore", "reconcile", "--config", file, "--by", "a", "--pushes", "keep", "--paid", awards); err == nil || !strings.Contains(err.Error(), "line 1") {
+		t.Errorf("a file of no awards: %v", err)
+	}
+	for _, word := range []string{"backup", "restore"} {
+		if out, err := run(t, word, "--help"); err != nil || !strings.Contains(out, "madoguchi-backend "+word) {
+			t.Errorf("%s --help: %v\n%s", word, err, out)
+		}
+	}
+}
