@@ -344,14 +344,15 @@ func (m *machine) fates(r *rapid.T) {
 
 // TestAnythingCanHappenToTheQueue runs random acts beside a plain list.
 func TestAnythingCanHappenToTheQueue(t *testing.T) {
+	checks, count := flag.Lookup("rapid.checks"), "25" // each begins files again and again
 	if os.Getenv("MADOGUCHI_SOAK") != "" {
-		checks := flag.Lookup("rapid.checks")
-		was := checks.Value.String()
-		if err := checks.Value.Set("1000"); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = checks.Value.Set(was) }()
+		count = "1000"
 	}
+	was := checks.Value.String()
+	if err := checks.Value.Set(count); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = checks.Value.Set(was) }()
 	reopened, crashed := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		m := &machine{place: newPlace(t)}
