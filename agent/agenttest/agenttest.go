@@ -25,6 +25,7 @@ import (
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/uplink"
 	"madoguchi.example/agent/internal/vault"
+	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/wire"
 )
@@ -42,6 +43,7 @@ type Line interface {
 // The queue's and the uplink's own words, for packages that cannot name them.
 type (
 	Stats      = queue.Stats
+	Confirmed  = queue.Confirmed
 	DeadLetter = queue.DeadLetter
 	LineState  = uplink.Line
 )
@@ -58,6 +60,8 @@ type Config struct {
 	KeepAccepted time.Duration        // of the queue; 0: its default
 	Cap          time.Duration        // of the uplink's wait after failures; 0: its default
 	Spread       func() time.Duration // within which a backlog begins after an outage; nil: at once
+	// ReceiptKeys are the backend's, as a profile brings them; nil: marks are not verified.
+	ReceiptKeys []profile.ReceiptKey
 	// Images keeps the files as they were at each sync, for Image. It costs a copy each.
 	Images bool
 	Log    *slog.Logger // nil: none
@@ -125,6 +129,7 @@ func (t *Terminal) start() {
 	t.uplink = uplink.New(uplink.Config{
 		Queue: t.queue, Backend: &backend{t}, Handler: &desk{t}, Now: t.cfg.Now, Rand: t.cfg.Rand,
 		Log: t.cfg.Log, Cap: t.cfg.Cap, Terminal: t.cfg.ID, Spread: t.cfg.Spread,
+		ReceiptKeys: func() []profile.ReceiptKey { return t.cfg.ReceiptKeys },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	t.stop, t.done = cancel, make(chan struct{})
@@ -229,6 +234,9 @@ func (t *Terminal) Stats() Stats { return t.queue.Stats() }
 func (t *Terminal) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	return t.queue.DeadLetters(ctx)
 }
+
+// Confirmed is what the backend last countersigned.
+func (t *Terminal) Confirmed() Confirmed { return t.queue.Confirmed() }
 
 // LineState tells how the line is, as the desk shows it.
 func (t *Terminal) LineState() LineState { return t.uplink.Line() }

@@ -10,6 +10,7 @@ package intaketest
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ import (
 	"madoguchi.example/backend/internal/job"
 	"madoguchi.example/backend/internal/store"
 	storeintake "madoguchi.example/backend/internal/store/intake"
+	"madoguchi.example/backend/internal/store/sqltx"
+	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/wire"
 )
@@ -42,7 +45,8 @@ type Config struct {
 
 // Server is an intake that terminals reach in memory. It is safe for concurrent use.
 type Server struct {
-	cfg Config
+	cfg      Config
+	receipts intake.ReceiptKey
 
 	mu   sync.Mutex
 	life *life // nil while the store is changed, and after Close
@@ -69,11 +73,20 @@ func Fresh(ctx context.Context, dir string, now func() time.Time, random io.Read
 
 // Open begins a server with an empty store.
 func Open(ctx context.Context, c Config) (*Server, error) {
-	s := &Server{cfg: c}
+	_, private, err := ed25519.GenerateKey(c.Rand)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the receipt key: %w", err)
+	}
+	s := &Server{cfg: c, receipts: intake.ReceiptKey{ID: "intaketest", Private: private}}
 	if err := os.WriteFile(s.path(), c.Fresh, 0o600); err != nil {
 		return nil, fmt.Errorf("cannot begin the store: %w", err)
 	}
 	return s, s.start(ctx)
+}
+
+// ReceiptKey is what countersigns marks: its name in profiles, and its public half.
+func (s *Server) ReceiptKey() (id string, public ed25519.PublicKey) {
+	return s.receipts.ID, s.receipts.Private.Public().(ed25519.PublicKey)
 }
 
 func (s *Server) path() string { return filepath.Join(s.cfg.Dir, "store.db") }
@@ -101,7 +114,7 @@ func (s *Server) intake(db *store.DB) (*intake.Intake, error) {
 	}
 	return intake.New(intake.Deps{
 		Runner: db.Runner(), Rows: storeintake.New(db.Reads()), Queue: jobs, Log: slog.New(slog.DiscardHandler),
-		Now: s.cfg.Now, Rand: s.cfg.Rand, ServerEpoch: db.ServerEpoch(),
+		Now: s.cfg.Now, Rand: s.cfg.Rand, ServerEpoch: db.ServerEpoch(), Receipts: s.receipts,
 	}), nil
 }
 
@@ -153,9 +166,18 @@ type Terminal struct {
 	who actor.Terminal
 }
 
-// Terminal gives the way of the terminal with this handle: a clinic's, and known.
-func (s *Server) Terminal(id string) *Terminal {
-	return &Terminal{s: s, who: actor.Terminal{ID: id, Office: "ofc_of_" + id, Municipality: "990019", Class: "clinic"}}
+// Enrol makes a clinic's terminal with this handle known and gives its way.
+func (s *Server) Enrol(ctx context.Context, id string) (*Terminal, error) {
+	t := &Terminal{s: s, who: actor.Terminal{ID: id, Office: "ofc_of_" + id, Municipality: "990019", Class: "clinic"}}
+	err := s.use(ctx, func(ctx context.Context, l *life) error {
+		return l.db.Runner().Do(ctx, func(ctx context.Context, x tx.Tx) error {
+			_, err := sqltx.Of(x).Exec(ctx, `
+				INSERT INTO terminal (terminal_id, office_id, public_key, recipient, enrolled_at, disabled_at, last_contact_at)
+				VALUES ($1, $2, '', '', $3, 0, 0) ON CONFLICT (terminal_id) DO NOTHING`, id, t.who.Office, sqltx.Micros(s.cfg.Now()))
+			return err
+		})
+	})
+	return t, err
 }
 
 // Batch is POST /terminal/v1/batches: the bytes of a batch, the bytes of its receipt.
@@ -165,7 +187,7 @@ func (t *Terminal) Batch(ctx context.Context, raw []byte) (receipt []byte, err e
 		if err != nil {
 			return err
 		}
-		r, err := l.intake.Receive(ctx, t.who, audit.TerminalOperation, b)
+		r, err := l.intake.ReceiveDecoded(ctx, t.who, audit.TerminalOperation, b)
 		if err != nil {
 			return err
 		}

@@ -9,9 +9,12 @@ import (
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
+	"madoguchi.example/backend/internal/fence"
 	"madoguchi.example/backend/internal/intake"
+	storefence "madoguchi.example/backend/internal/store/fence"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/wire"
 )
 
@@ -120,10 +123,6 @@ func (s *Server) Snapshot(ctx context.Context) (taken Snapshot, err error) {
 	return taken, err
 }
 
-// raised is by how much a restore raises every terminal's last cursor, so that cursors
-// rise strictly for ever.
-const raised = 1 << 32
-
 // Restore ends the calls under way, puts the store back to what it was, and begins a new
 // life with a new epoch.
 func (s *Server) Restore(ctx context.Context, to Snapshot) error {
@@ -142,7 +141,7 @@ func (s *Server) Restore(ctx context.Context, to Snapshot) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	if err := s.use(ctx, func(ctx context.Context, l *life) error { return renew(ctx, l) }); err != nil {
+	if err := s.use(ctx, s.renew); err != nil {
 		return err
 	}
 	if err := s.Close(); err != nil { // the intake reads its epoch when it is made
@@ -151,13 +150,17 @@ func (s *Server) Restore(ctx context.Context, to Snapshot) error {
 	return s.start(ctx)
 }
 
-func renew(ctx context.Context, l *life) error {
+// renew is what a restoration does for the terminals.
+func (s *Server) renew(ctx context.Context, l *life) error {
+	epoch, err := handle.Source{Now: s.cfg.Now, Rand: s.cfg.Rand}.New("epo")
+	if err != nil {
+		return err
+	}
+	rows := storefence.New(l.db.Reads())
 	return l.db.Runner().Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		q := sqltx.Of(t)
-		if _, err := q.Exec(ctx, `DELETE FROM server_epoch`); err != nil {
+		if _, err := rows.Renew(ctx, t, epoch, s.cfg.Now()); err != nil {
 			return err
 		}
-		_, err := q.Exec(ctx, `UPDATE terminal_answer_last SET cursor = cursor + $1`, int64(raised))
-		return err
+		return rows.RaiseCursors(ctx, t, fence.CursorRise)
 	})
 }

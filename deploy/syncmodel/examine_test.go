@@ -28,8 +28,9 @@ func (w *world) examine(ctx context.Context) error {
 		}
 	}
 	for _, s := range w.seats {
-		broken = append(broken, s.examine(ctx, stored, found))
+		broken = append(broken, s.examine(ctx, stored, found), w.examineMark(ctx, s, stored))
 	}
+	broken = append(broken, w.examineAnswers(ctx, stored))
 	broken = append(broken, w.examineEvents(ctx))
 	return errors.Join(broken...)
 }
@@ -68,6 +69,57 @@ func (s *seat) examine(ctx context.Context, stored []intaketest.Record, found ma
 		}
 		if there {
 			last = max(last, at)
+		}
+	}
+	return errors.Join(broken...)
+}
+
+// examineMark recomputes the chain over what is stored and compares it with the mark that the
+// terminal holds: they agree wherever no disk was copied and nothing was refused.
+func (w *world) examineMark(ctx context.Context, s *seat, stored []intaketest.Record) error {
+	letters, err := s.DeadLetters(ctx)
+	if err != nil || s.twins || len(letters) > 0 {
+		return err
+	}
+	epoch := s.Epoch()
+	head, last := wire.Genesis(s.handle, epoch), uint64(0)
+	for _, r := range stored {
+		if r.Terminal == s.handle && r.Epoch == epoch {
+			head, last = wire.Next(head, r.Digest), r.Sequence
+		}
+	}
+	confirmed := s.Confirmed()
+	_, public := w.server.ReceiptKey()
+	for _, m := range confirmed.Marks {
+		switch {
+		case m.Epoch != epoch:
+		case !wire.VerifyMark(public, s.handle, w.server.ServerEpoch(), m):
+			return fmt.Errorf("%s: the mark is not countersigned by this life of the backend: %+v", s.name, m)
+		case m.Through != last || m.Head != head:
+			return fmt.Errorf("%s: the mark is at %d (%s), the chain at %d (%s)", s.name, m.Through, m.Head, last, head)
+		default:
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: no mark of epoch %s in %+v", s.name, epoch, confirmed)
+}
+
+// examineAnswers wants an answer at the terminal for each check that was answered.
+func (w *world) examineAnswers(ctx context.Context, stored []intaketest.Record) error {
+	came := map[string]bool{}
+	for _, s := range w.seats {
+		answered, err := s.Answered(ctx)
+		if err != nil {
+			return err
+		}
+		for id := range answered {
+			came[s.handle+" "+id] = true
+		}
+	}
+	var broken []error
+	for _, r := range stored {
+		if name := r.Terminal + " " + r.ID; r.Kind == wire.KindEligibilityCheck && (r.State != "answered" || !came[name]) {
+			broken = append(broken, fmt.Errorf("check %s is %s, its answer came: %t", name, r.State, came[name]))
 		}
 	}
 	return errors.Join(broken...)

@@ -267,9 +267,6 @@ func (w *world) drain(ctx context.Context) error {
 	}
 	// A terminal that has nothing to send hears of a new life of the backend by its beat.
 	time.Sleep(time.Hour)
-	if _, err := w.server.AnswerOpen(ctx, sealed()); err != nil {
-		return err
-	}
 	for began := time.Now(); ; time.Sleep(10 * time.Minute) {
 		synctest.Wait()
 		waiting := ""
@@ -280,9 +277,17 @@ func (w *world) drain(ctx context.Context) error {
 		}
 		switch {
 		case waiting == "":
-			return nil
+			return w.answerAll(ctx)
 		case time.Since(began) > patience:
 			return fmt.Errorf("after %s on a good line there still wait:%s", patience, waiting)
 		}
 	}
+}
+
+// answerAll lets the payer answer all checks, and gives the answers time to come.
+func (w *world) answerAll(ctx context.Context) error {
+	_, err := w.server.AnswerOpen(ctx, sealed())
+	time.Sleep(2 * hold)
+	synctest.Wait()
+	return err
 }

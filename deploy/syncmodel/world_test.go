@@ -18,6 +18,7 @@ import (
 
 	"madoguchi.example/agent/agenttest"
 	"madoguchi.example/backend/intaketest"
+	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/civil"
 	"madoguchi.example/shared/eligibility"
 	"madoguchi.example/shared/fault"
@@ -138,11 +139,15 @@ func newWorld(ctx context.Context, dir string, seed uint64) (*world, error) {
 
 // sit makes a seat with a line to the backend, and what its terminal is made of.
 func (w *world) sit(handle string, change func(*agenttest.Config)) (*seat, agenttest.Config, error) {
-	s := &seat{
-		name: "seat" + strconv.Itoa(len(w.seats)), handle: handle, link: &link{to: w.server.Terminal(handle)},
+	to, err := w.server.Enrol(context.Background(), handle)
+	if err != nil {
+		return nil, agenttest.Config{}, err
 	}
+	s := &seat{name: "seat" + strconv.Itoa(len(w.seats)), handle: handle, link: &link{to: to}}
+	key, public := w.server.ReceiptKey()
 	c := agenttest.Config{
 		Dir: filepath.Join(w.dir, s.name), ID: handle, Line: s.link, Now: s.now, Rand: w.random,
+		ReceiptKeys: []profile.ReceiptKey{{ID: key, PublicKey: public}},
 	}
 	if change != nil {
 		change(&c)
