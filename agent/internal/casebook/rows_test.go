@@ -88,7 +88,7 @@ func TestTheMemoryOfManyRows(t *testing.T) {
 	most := int64(n)*casebook.RowBytes*11/10 + 2<<20 // the rows, and the cases that are kept decoded
 	before := heap()
 	b := casebook.New(&endless{n: n})
-	for rank := range 5 { // every list reads other cases
+	for rank := range 20 { // every list reads other cases
 		cases, more, err := b.Top(t.Context(), 200, func(r *casebook.Row) int { return int(r.RecordedAt().Unix()+int64(rank*5003)) % 9973 })
 		if err != nil || len(cases)+more != n {
 			t.Fatalf("%d and %d more: %v", len(cases), more, err)
