@@ -44,7 +44,7 @@ type running struct {
 	stop func() error
 }
 
-func serve(t *testing.T, log io.Writer, change func(*Config), routes ...Route) *running {
+func serve(t testing.TB, log io.Writer, change func(*Config), routes ...Route) *running {
 	t.Helper()
 	c := Config{
 		Routes: routes, Gate: openGate{}, Log: slog.New(slog.NewJSONHandler(log, nil)),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
@@ -88,9 +89,11 @@ func (f *face) clock() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.no
 
 func (f *face) pass(d time.Duration) { f.mu.Lock(); defer f.mu.Unlock(); f.now = f.now.Add(d) }
 
-func newFace(t *testing.T) *face {
+func newFace(t testing.TB) *face { return newFaceOn(t, store.SQLite) }
+
+func newFaceOn(t testing.TB, engine store.Engine) *face {
 	t.Helper()
-	db := storetest.Open(t, store.SQLite)
+	db := storetest.Open(t, engine)
 	f := &face{db: db, log: &lockedLog{}, now: storetest.Now()}
 	f.ids = handle.Source{Now: f.clock, Rand: rand.Reader}
 	logger := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -109,7 +112,8 @@ func newFace(t *testing.T) *face {
 	})
 	f.intake = intake.New(intake.Deps{
 		Runner: db.Runner(), Rows: storeintake.New(db.Reads()), Queue: jobs, Log: logger, Now: f.clock, Rand: rand.Reader,
-		ServerEpoch: db.ServerEpoch(),
+		ServerEpoch: db.ServerEpoch(), Receipts: intake.ReceiptKey{ID: "rcp_1", Private: ed25519.NewKeyFromSeed(make([]byte, 32))},
+		Limits: intake.Limits{BacklogAtOnce: 1},
 	})
 	if f.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
@@ -128,7 +132,7 @@ func newFace(t *testing.T) *face {
 	return f
 }
 
-func loadOffices(t *testing.T, db *store.DB, f *fleet.Fleet) {
+func loadOffices(t testing.TB, db *store.DB, f *fleet.Fleet) {
 	t.Helper()
 	const csv = "office_ref,municipality_code,class,name,institution_code\nclinic-1,990019,clinic,みなと内科,0110113719\nward-1,990019,shelter,避難所,\n"
 	rep, err := importing.New(db.Runner(), f.Importer()).Import(t.Context(), actor.System{Name: "test"}, []importing.Source{{
@@ -147,7 +151,7 @@ type station struct {
 	token string
 }
 
-func (f *face) enrol(t *testing.T, office string) *station {
+func (f *face) enrol(t testing.TB, office string) *station {
 	t.Helper()
 	code, err := f.fleet.IssueCodeByOperator(t.Context(), actor.System{Name: "test"}, audit.TerminalOperation, "", office)
 	if err != nil {
@@ -172,7 +176,7 @@ func (f *face) enrol(t *testing.T, office string) *station {
 	return s
 }
 
-func jwk(t *testing.T, k *ecdsa.PublicKey) json.RawMessage {
+func jwk(t testing.TB, k *ecdsa.PublicKey) json.RawMessage {
 	t.Helper()
 	point, err := k.Bytes()
 	if err != nil {
@@ -182,14 +186,14 @@ func jwk(t *testing.T, k *ecdsa.PublicKey) json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(`{"kty":"EC","crv":"P-256","x":%q,"y":%q}`, encode(point[1:33]), encode(point[33:])))
 }
 
-func (s *station) grant(t *testing.T) string {
+func (s *station) grant(t testing.TB) string {
 	t.Helper()
 	var granted authn.Granted
 	s.face.wantJSON(t, s.askToken(t), &granted)
 	return granted.AccessToken
 }
 
-func (s *station) askToken(t *testing.T) reply {
+func (s *station) askToken(t testing.TB) reply {
 	t.Helper()
 	now := s.face.clock()
 	id, err := s.face.ids.New("jti")
@@ -217,7 +221,7 @@ type reply struct {
 	body   []byte
 }
 
-func (f *face) send(t *testing.T, method, path, contentType string, body []byte, header http.Header) reply {
+func (f *face) send(t testing.TB, method, path, contentType string, body []byte, header http.Header) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, f.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -241,7 +245,7 @@ func (f *face) send(t *testing.T, method, path, contentType string, body []byte,
 	return reply{resp.StatusCode, resp.Header, b}
 }
 
-func (f *face) wantJSON(t *testing.T, r reply, into any) {
+func (f *face) wantJSON(t testing.TB, r reply, into any) {
 	t.Helper()
 	if r.status != http.StatusOK {
 		t.Fatalf("status %d: %s", r.status, r.body)
@@ -251,7 +255,7 @@ func (f *face) wantJSON(t *testing.T, r reply, into any) {
 	}
 }
 
-func (s *station) call(t *testing.T, method, path, contentType string, body []byte, more ...string) reply {
+func (s *station) call(t testing.TB, method, path, contentType string, body []byte, more ...string) reply {
 	t.Helper()
 	h := http.Header{"Authorization": {"Bearer " + s.token}}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -260,7 +264,7 @@ func (s *station) call(t *testing.T, method, path, contentType string, body []by
 	return s.face.send(t, method, path, contentType, body, h)
 }
 
-func (s *station) verification(t *testing.T, seq uint64) wire.Record {
+func (s *station) verification(t testing.TB, seq uint64) wire.Record {
 	t.Helper()
 	id, err := s.face.ids.UUID()
 	if err != nil {
@@ -273,7 +277,7 @@ func (s *station) verification(t *testing.T, seq uint64) wire.Record {
 	return wire.Record{ID: id.String(), Epoch: "q1", Sequence: seq, Kind: wire.KindCertificateVerification, At: s.face.clock(), Body: body}
 }
 
-func (s *station) encode(t *testing.T, terminal string, records ...wire.Record) []byte {
+func (s *station) encode(t testing.TB, terminal string, records ...wire.Record) []byte {
 	t.Helper()
 	raw, err := wire.EncodeBatch(wire.Batch{Version: wire.Version, Terminal: terminal, SentAt: s.face.clock(), Records: records})
 	if err != nil {
