@@ -495,13 +495,15 @@ func TestTriesAreSpaced(t *testing.T) {
 func TestBackendAsksForPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, false)
-		w.o.reply = func(records []wire.Record) (wire.Receipt, error) {
-			r := wire.Receipt{RetryAfterMS: 60_000}
-			for _, one := range records {
-				r.Results = append(r.Results, wire.Result{ID: one.ID, Status: wire.Retry})
+		w.o.set(func() {
+			w.o.reply = func(records []wire.Record) (wire.Receipt, error) {
+				r := wire.Receipt{RetryAfterMS: 60_000}
+				for _, one := range records {
+					r.Results = append(r.Results, wire.Result{ID: one.ID, Status: wire.Retry})
+				}
+				return r, nil
 			}
-			return r, nil
-		}
+		})
 		w.add(1)
 		tick(10 * time.Minute)
 		w.o.mu.Lock()
@@ -560,7 +562,7 @@ func TestSilenceSettlesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 1, false)
-				w.o.reply = reply
+				w.o.set(func() { w.o.reply = reply })
 				w.add(1)
 				tick(time.Hour)
 				if s := w.q.Stats(); s.Pending != 1 || s.Dead != 0 || s.Kept != 0 {
