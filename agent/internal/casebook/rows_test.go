@@ -89,7 +89,7 @@ func TestTheMemoryOfManyRows(t *testing.T) {
 	before := heap()
 	b := casebook.New(&endless{n: n})
 	for rank := range 20 { // every list reads other cases
-		cases, more, err := b.Top(t.Context(), 200, func(r *casebook.Row) int { return int(r.RecordedAt().Unix()+int64(rank*5003)) % 9973 })
+		cases, more, err := b.Top(t.Context(), 200, func(r *casebook.Row) int { return int(r.RecordedAt().Unix()+int64(rank*499)) % 9973 })
 		if err != nil || len(cases)+more != n {
 			t.Fatalf("%d and %d more: %v", len(cases), more, err)
 		}

@@ -101,13 +101,13 @@ func lineKey(l uplink.Line) string {
 	case l.Reason == uplink.ReceiptUntrusted:
 		return "outbox.line_receipt"
 	case l.Up && l.Reason != "":
-		return "bar.line_refused"
+		return "outbox.line_refused"
 	case l.Up:
-		return "bar.line_up"
+		return "outbox.line_up"
 	case l.Since.IsZero():
-		return "bar.line_unknown"
+		return "outbox.line_unknown"
 	}
-	return "bar.line_down"
+	return "outbox.line_down"
 }
 
 // smallOffset is what a clock may be off without a word.
