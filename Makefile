@@ -22,6 +22,9 @@ command -v gcc | gcc libc6-dev | the race detector
 command -v openssl | openssl | certificate chains that another program built
 command -v zbarimg | zbar-tools | our QR pictures read by another reader
 command -v softhsm2-util | softhsm2 | signing keys in a device that keeps them
+command -v strace | strace | system calls of the built agent that fail on command
+command -v ip | iproute2 | a network card that goes down and up
+command -v swtpm && command -v swtpm_setup | swtpm swtpm-tools | the vault's key in a TPM 2.0
 (command -v pcscd || ls /usr/sbin/pcscd) && ls /usr/lib/pcsc/drivers/serial/libifdvpcd.so* && command -v pkcs15-tool | pcscd vsmartcard-vpcd opensc | cards through the real PC/SC daemon, judged by OpenSC
 endef
 export NEEDS
