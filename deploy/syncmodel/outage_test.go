@@ -108,6 +108,7 @@ func ride(t *testing.T, p plan) (o outcome) {
 	if _, err := fresh(); err != nil {
 		t.Fatal(err)
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // thousands of terminals in one process
 	dir := newFolder(t)
 	var err error
 	synctest.Test(t, func(*testing.T) {
@@ -230,7 +231,7 @@ func (w *world) drained(patience time.Duration) error {
 // All retry once an hour at the latest, else three days consist of failed calls.
 func TestThreeDaysWithoutALine(t *testing.T) {
 	p := plan{
-		terminals: fullRegion, around: 20 * time.Minute, down: 72 * time.Hour, every: 90 * time.Minute, busy: 18 * time.Minute,
+		terminals: fullRegion, around: 20 * time.Minute, down: 72 * time.Hour, every: 2 * time.Hour, busy: 20 * time.Minute,
 		spread: time.Hour, tries: time.Hour,
 	}
 	began := time.Now()
