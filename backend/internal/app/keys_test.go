@@ -145,7 +145,7 @@ func TestKeysInADeviceWithoutItsLibrary(t *testing.T) {
 func TestHelpDoesNothing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, command := range []string{
-		"serve", "migrate", "check-config", "import", "terminal", "terminal code",
+		"serve", "migrate", "check-config", "import", "terminal", "terminal code", "terminal import-export",
 		"keys", "keys list", "keys rotate", "keys withdraw", "benefit", "benefit evaluate",
 	} {
 		for _, word := range []string{"--help", "-h"} {
