@@ -24,7 +24,6 @@ func BenchmarkLarge(b *testing.B) {
 		b.Fatal(err)
 	}
 	o := options(dir)
-	o.NoSync = true
 	begin := func() *vault.Vault {
 		v, err := vault.Open(b.Context(), dir, o)
 		if err != nil {

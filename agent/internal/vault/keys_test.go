@@ -86,7 +86,9 @@ func keyFiles(t *testing.T, dir string) []string {
 
 func TestEachDayHasItsKey(t *testing.T) {
 	dir, now := t.TempDir(), clock()
-	v := openWith(t, dir, at(dir, now))
+	o := at(dir, now)
+	o.NoSync = false
+	v := openWith(t, dir, o)
 	for day := range 3 {
 		put(t, v, fmt.Sprint(day), "value")
 		put(t, v, fmt.Sprint(day), "value again")

@@ -96,22 +96,22 @@ func (s *salvage) readFrame() {
 	}
 }
 
-// readFree learns which pages are free: from their list, or else because nothing leads to
-// them where all that is led to can be read.
+// readFree learns which pages are free: those on the list, or else where it is damaged,
+// those that nothing leads to. Where both can be read, both must say so.
 func (s *salvage) readFree() {
-	if free, err := s.im.freePages(); err == nil {
+	list, err := s.im.freePages()
+	if err == nil {
 		s.free = make([]bool, s.im.pages)
-		for _, id := range free {
+		for _, id := range list {
 			s.free[id] = true
 		}
-		return
 	}
 	w := &walk{image: s.im, seen: make([]bool, s.im.pages)}
 	if w.page("", 0, s.im.root, nil, nil, 0) != nil {
 		return
 	}
 	for i := range w.seen {
-		w.seen[i] = !w.seen[i]
+		w.seen[i] = !w.seen[i] && (s.free == nil || s.free[i])
 	}
 	s.free = w.seen
 }

@@ -24,9 +24,7 @@ func harmed(t *testing.T, harm func([]byte) []byte) (v *vault.Vault, dir string)
 	t.Helper()
 	dir = t.TempDir()
 	copyKey(t, dir)
-	o := options(dir)
-	o.NoSync = true
-	v = openWith(t, dir, o)
+	v = open(t, dir)
 	for round := range 2 {
 		for first := 0; first < values; first += 50 {
 			puts := make([]vault.Put, 0, 50)
@@ -380,7 +378,6 @@ func TestTheNthSyncFails(t *testing.T) {
 		dir, now := t.TempDir(), clock()
 		left := n
 		o := at(dir, now)
-		o.NoSync = true
 		o.FailSync = func() error {
 			if left--; left == 0 {
 				return eio

@@ -97,9 +97,7 @@ func TestShredAfterAWrongClock(t *testing.T) {
 // Keys are deleted beside writers: whatever was written opens.
 func TestShredBesideWriters(t *testing.T) {
 	dir, now := t.TempDir(), clock()
-	o := at(dir, now)
-	o.NoSync = true
-	v := openWith(t, dir, o)
+	v := openWith(t, dir, at(dir, now))
 	var wg sync.WaitGroup
 	for w := range 3 {
 		wg.Go(func() {

@@ -22,7 +22,7 @@ func options(dir string) vault.Options {
 	return vault.Options{
 		Key: vault.KeyFile(filepath.Join(dir, "vault.key")), Rand: rand.Reader, Terminal: "trm_1",
 		Now:         func() time.Time { return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC) },
-		LockTimeout: 10 * time.Millisecond,
+		LockTimeout: 10 * time.Millisecond, NoSync: true,
 	}
 }
 
@@ -217,9 +217,7 @@ func TestKeyFile(t *testing.T) {
 func fill(t *testing.T, dir string) []byte {
 	t.Helper()
 	copyKey(t, dir)
-	o := options(dir)
-	o.NoSync = true
-	v := openWith(t, dir, o)
+	v := open(t, dir)
 	for i := range 300 {
 		if err := v.Shelf("case").Put(context.Background(), fmt.Sprintf("%04d", i), make([]byte, 500)); err != nil {
 			t.Fatal(err)
@@ -385,9 +383,7 @@ func FuzzOpen(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		o := options(dir)
-		o.NoSync = true
-		v, err := vault.Open(t.Context(), dir, o)
+		v, err := vault.Open(t.Context(), dir, options(dir))
 		if err != nil {
 			t.Fatalf("the agent does not start: %v", err)
 		}
@@ -486,9 +482,7 @@ func FuzzKeyFile(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		o := options(dir)
-		o.NoSync = true
-		v, err := vault.Open(t.Context(), dir, o)
+		v, err := vault.Open(t.Context(), dir, options(dir))
 		if err != nil {
 			t.Fatalf("the agent does not start: %v", err)
 		}
