@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -242,7 +243,8 @@ var loopbackColumns = []string{
 // load makes the terminal's batches, and the same records as rows of another.
 func (s *station) load(b *testing.B) (batches [][]byte, rows [][][]any) {
 	b.Helper()
-	body := s.check(b)
+	check := s.check(b)
+	random := storetest.Rand(b.Name())
 	head := wire.Genesis(s.id, "q1")
 	for seq := uint64(0); seq < loopbackRecords; {
 		var records []wire.Record
@@ -250,7 +252,7 @@ func (s *station) load(b *testing.B) (batches [][]byte, rows [][][]any) {
 		for range wire.MaxBatchRecords {
 			seq++
 			r := s.verification(b, seq)
-			r.Kind, r.Body, r.Prev = wire.KindEligibilityCheck, body, head
+			r.Kind, r.Body, r.Prev = wire.KindEligibilityCheck, another(b, check, random), head
 			head = wire.After(r)
 			digest := wire.Digest(r)
 			records = append(records, r)
@@ -271,8 +273,25 @@ func (s *station) load(b *testing.B) (batches [][]byte, rows [][][]any) {
 	return batches, rows
 }
 
-// check is the body of an insurance check with its sealed question.
-func (s *station) check(t testing.TB) []byte {
+// sealedBytes is how much of a check's sealed question differs from record to record.
+const sealedBytes = 200
+
+// another gives the check with another sealed question, which does not compress either.
+func another(t testing.TB, c wire.EligibilityCheck, random io.Reader) []byte {
+	t.Helper()
+	c.Sealed = bytes.Clone(c.Sealed)
+	if _, err := io.ReadFull(random, c.Sealed[len(c.Sealed)-sealedBytes:]); err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// check is an insurance check with its sealed question.
+func (s *station) check(t testing.TB) wire.EligibilityCheck {
 	t.Helper()
 	payer, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -281,7 +300,7 @@ func (s *station) check(t testing.TB) []byte {
 	var sealed bytes.Buffer
 	w, err := age.Encrypt(&sealed, payer.Recipient())
 	if err == nil {
-		_, err = w.Write(make([]byte, 200))
+		_, err = w.Write(make([]byte, sealedBytes))
 	}
 	if err == nil {
 		err = w.Close()
@@ -289,12 +308,8 @@ func (s *station) check(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := json.Marshal(wire.EligibilityCheck{
+	return wire.EligibilityCheck{
 		Payer: "registry", VisitDay: civil.In(s.face.clock()), Cause: string(eligibility.CauseLineBefore),
 		Evidence: string(eligibility.EvidenceCertificate), Operator: "op_1", ElapsedMS: 3, Sealed: sealed.Bytes(),
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return body
 }
