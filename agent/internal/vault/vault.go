@@ -240,9 +240,16 @@ func (v *Vault) Close() error {
 func (v *Vault) View(fn func(*bbolt.Tx) error) error {
 	v.mu.RLock()
 	db := v.db
-	if db == nil {
+	if db == nil { // a disk that failed may work again: who only reads must find out as well
 		v.mu.RUnlock()
-		return errClosed()
+		if err := v.reopen(nil); err != nil {
+			return err
+		}
+		v.mu.RLock()
+		if db = v.db; db == nil {
+			v.mu.RUnlock()
+			return errClosed()
+		}
 	}
 	err := view(db, fn)
 	v.mu.RUnlock()
