@@ -23,7 +23,7 @@ func recovers(t *testing.T, w *witness.Witness) {
 			return
 		}
 	}
-	t.Errorf("the desk does not recover: %d %.300s", last.Status, last.Text)
+	t.Errorf("the desk does not recover: %d %.1500s", last.Status, strings.TrimSpace(last.Text))
 }
 
 // refuses fails the test when the desk does not say clearly that nothing is kept: as an
