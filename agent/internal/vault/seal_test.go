@@ -108,9 +108,9 @@ func TestTheListOfFreePages(t *testing.T) {
 	for name, harm := range map[string]func(ids []byte, count []byte){
 		"leaves one out": func(_ []byte, count []byte) { n.PutUint16(count, n.Uint16(count)-1) },
 		"names one in use": func(ids []byte, count []byte) {
-			last := int(n.Uint16(count)) - 1
-			id := n.Uint64(ids[8*last:]) + 1
-			n.PutUint64(ids[8*last:], id)
+			free := int(n.Uint16(count))
+			n.PutUint64(ids[8*free:], n.Uint64(ids[8*(free-1):])+1)
+			n.PutUint16(count, uint16(free+1))
 		},
 	} {
 		v, _ := harmed(t, func(b []byte) []byte {
