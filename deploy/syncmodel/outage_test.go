@@ -250,7 +250,7 @@ func TestThreeDaysWithoutALine(t *testing.T) {
 // with a spread and once without, and the difference is seen.
 func TestWithoutASpreadAllComeAtOnce(t *testing.T) {
 	p := plan{
-		terminals: 40, around: time.Minute, down: 4 * time.Hour, every: time.Minute, busy: time.Minute,
+		terminals: smallRegion, around: time.Minute, down: 4 * time.Hour, every: time.Minute, busy: time.Minute,
 		spread: time.Hour, tries: time.Minute,
 	}
 	with := ride(t, p)

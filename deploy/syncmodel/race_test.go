@@ -4,6 +4,7 @@ package syncmodel_test
 
 // The race detector makes everything ten times as slow.
 const (
-	someHistories = 20
-	fullRegion    = 60 // terminals that live through the outage
+	someHistories = 10
+	fullRegion    = 30 // terminals that live through the outage
+	smallRegion   = 24 // terminals of the control
 )
