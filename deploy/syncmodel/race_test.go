@@ -6,5 +6,5 @@ package syncmodel_test
 const (
 	someHistories = 10
 	fullRegion    = 30 // terminals that live through the outage
-	smallRegion   = 24 // terminals of the control
+	smallRegion   = 12 // terminals of the control
 )
