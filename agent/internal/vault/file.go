@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -218,12 +219,21 @@ func asDamage(err error) error {
 	return err
 }
 
-// openBolt opens the file; where the disk takes no writes, for reading alone. bbolt panics
-// on some damage; the file is then let go of, for it to be put aside. A damaged meta page
-// is mended from the good one, under the file's lock. After a crash or a failed sync, firm
-// is set: what can be seen is made durable before anything is built on it.
+// growStep is by how much the file grows at once, in bytes. bbolt's own 16 MiB would make
+// the file of a small queue look half empty.
+const growStep = 1 << 20
+
+// openBolt opens the file, mapped to its largest size from the start: bbolt cannot map anew
+// while a reader stays open, so a commit that grows the file would wait for it. Where the
+// disk takes no writes, the file is opened for reading alone. bbolt panics on some damage;
+// the file is then let go of, for it to be put aside. A damaged meta page is mended from
+// the good one, under the file's lock. After a crash or a failed sync, firm is set: what
+// can be seen is made durable before anything is built on it.
 func (v *Vault) openBolt(firm bool) (db *bbolt.DB, readOnly bool, err error) {
 	o := v.boltOptions()
+	if runtime.GOOS != "windows" { // there a mapping makes the file as large as itself
+		o.InitialMmapSize = v.opts.MaxBytes
+	}
 	db, file, err := v.openWith(o)
 	if errors.Is(err, syscall.EROFS) && size(v.path) > 0 {
 		o.ReadOnly = true
@@ -233,6 +243,7 @@ func (v *Vault) openBolt(firm bool) (db *bbolt.DB, readOnly bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	db.AllocSize = growStep
 	pageSize := int64(db.Info().PageSize)
 	err = v.mendMeta(file, pageSize)
 	if err == nil && firm {
