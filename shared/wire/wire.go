@@ -21,6 +21,7 @@ const Oldest = 0
 // Limits of one batch and of its parts. Both sides hold them.
 const (
 	MaxBatchRecords = 200
+	LiveRecords     = 16        // a terminal where more wait has a backlog: others go before it
 	MaxBatchBytes   = 256 << 10 // after decompression
 	MaxRecordBytes  = 16 << 10  // one record's Body
 	MaxAnswers      = 200

@@ -61,7 +61,7 @@ func (u *Uplink) sendLoop(ctx context.Context) {
 func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
 	waiting := u.Queue.Pending()
 	var records []wire.Record
-	if waiting <= tryWith || !u.away(u.Now()) { // else a beat goes: nothing need be read for it
+	if waiting <= wire.LiveRecords || !u.away(u.Now()) { // else a beat goes: nothing need be read for it
 		var err error
 		if records, err = u.Queue.Peek(ctx, u.turn.most, wire.BatchBudget); err != nil {
 			u.complain(ctx, "the queue cannot be read", err)
@@ -88,16 +88,12 @@ func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
 	return u.settle(ctx, records, receipt)
 }
 
-// tryWith is how many records go in an outage to find out whether the backend is there again;
-// where more wait, a beat does.
-const tryWith = 16
-
 // plan decides what of the records goes now: all, none (a beat), or nothing until later.
-// After an outage a beat goes first, and more than one batch begins at a random time.
+// After an outage a beat goes first where a backlog waits, and the backlog begins at a random
+// time.
 func (u *Uplink) plan(records []wire.Record, waiting int) ([]wire.Record, rest) {
 	t, now := &u.turn, u.Now()
-	inParts := len(records) > 0 && waiting > len(records) && t.most == wire.MaxBatchRecords
-	backlog := inParts || waiting > max(wire.MaxBatchRecords, len(records))
+	backlog := waiting > wire.LiveRecords
 	over, on, greet := u.outage(now)
 	if greet {
 		t.beatAt = now
@@ -111,7 +107,7 @@ func (u *Uplink) plan(records []wire.Record, waiting int) ([]wire.Record, rest) 
 	if over || !on {
 		t.slotted = false
 	}
-	held := on && waiting > tryWith || backlog && now.Before(t.start)
+	held := backlog && (on || now.Before(t.start))
 	if !held {
 		u.until(time.Time{})
 	} else if records = nil; on {

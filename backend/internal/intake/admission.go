@@ -40,7 +40,7 @@ type Limits struct {
 
 // The defaults of Limits.
 const (
-	DefaultLiveRecords   = 16
+	DefaultLiveRecords   = wire.LiveRecords
 	DefaultLiveAtOnce    = 64
 	DefaultBacklogAtOnce = 4
 	DefaultBacklogRate   = 2_000
