@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"madoguchi.example/agent/internal/control"
@@ -21,6 +22,7 @@ import (
 const (
 	headerTimeout = 5 * time.Second
 	drainTimeout  = 3 * time.Second
+	controlEvery  = 10 * time.Second // between tries to open the control socket on a bad disk
 )
 
 // site is one address at which a desk is served.
@@ -56,16 +58,15 @@ func (a *agent) serve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot open the desk: %w", err)
 	}
-	socket, err := control.Listen(controlPath(a.config), a.config.Desk.ControlGroup, a.log)
-	if err != nil {
-		return errors.Join(fmt.Errorf("desk.control: %w", err), desk.Close())
+	socket, err := a.listenControl()
+	switch {
+	case err != nil && !diskTakesNothing(err):
+		return errors.Join(err, desk.Close())
+	case err != nil:
+		a.log.Error("nobody new can open the desk: the control socket cannot be opened", "error", err)
 	}
 	var work sync.WaitGroup
-	work.Go(func() {
-		if err := socket.Serve(ctx, a.allActs(desk.Addr().String())); err != nil {
-			a.log.Error("the desk can not be opened any more", "error", err)
-		}
-	})
+	work.Go(func() { a.control(ctx, socket, desk.Addr().String()) })
 	sites := append([]site{{desk, patient(a.door.Wrap(a.handler), callTime)}}, a.more()...)
 	a.opened(desk.Addr().String())
 	a.reconcile(ctx)
@@ -79,6 +80,37 @@ func (a *agent) serve(ctx context.Context) error {
 	stop()
 	work.Wait()
 	return err
+}
+
+func (a *agent) listenControl() (*control.Server, error) {
+	socket, err := control.Listen(controlPath(a.config), a.config.Desk.ControlGroup, a.log)
+	if err != nil {
+		return nil, fmt.Errorf("desk.control: %w", err)
+	}
+	return socket, nil
+}
+
+// diskTakesNothing tells a full, read-only or failing disk from a wrong setting. It keeps
+// nobody from the desk: what waits is still sent, and who is signed in still sees it.
+func diskTakesNothing(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)
+}
+
+// control answers on the socket, opening it as soon as the disk lets it.
+func (a *agent) control(ctx context.Context, socket *control.Server, desk string) {
+	again := time.NewTicker(controlEvery)
+	defer again.Stop()
+	for socket == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+		socket, _ = a.listenControl() // the log has said why
+	}
+	if err := socket.Serve(ctx, a.allActs(desk)); err != nil {
+		a.log.Error("the desk can not be opened any more", "error", err)
+	}
 }
 
 // opened tells where the desk listens.

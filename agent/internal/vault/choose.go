@@ -267,8 +267,8 @@ func (t *tpmKey) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(t.paths[0]), 0o700); err != nil {
-		return fmt.Errorf("cannot make the folder of the keys: %w", err)
+	if err := makeFolder(filepath.Dir(t.paths[0]), (*os.File).Sync); err != nil {
+		return err
 	}
 	for _, path := range t.paths {
 		if err := writeWhole(path, framed(blob), (*os.File).Sync); err != nil {

@@ -197,7 +197,7 @@ func (r *ring) make(day uint32) (*dayKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.makeFolder(); err != nil {
+	if err := makeFolder(r.dir, r.sync); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the day keys: %w", err)
 	}
 	k.path = filepath.Join(r.dir, k.name())
@@ -210,11 +210,11 @@ func (r *ring) make(day uint32) (*dayKey, error) {
 
 // makeFolder makes the keys' folder with a name that lasts: without it the loss of power
 // would take the folder with every key in it.
-func (r *ring) makeFolder() error {
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
-		return err
+func makeFolder(dir string, sync func(*os.File) error) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make the folder of the keys: %w", err)
 	}
-	return syncDir(filepath.Dir(r.dir), r.sync)
+	return syncDir(filepath.Dir(dir), sync)
 }
 
 func (r *ring) write(name string, b []byte) error { return writeWhole(name, b, r.sync) }
