@@ -3,6 +3,7 @@ package queue_test
 import (
 	"encoding/json"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -107,6 +108,31 @@ func drainBesideAReader(t *testing.T, maxBytes, bodyBytes, atLeast int) {
 	q = p.again(q)
 	if rs := peek(t, q); len(rs) != 1 {
 		t.Errorf("%d wait", len(rs))
+	}
+}
+
+// Rows that fill the file leave room for the backend's word on every record.
+func TestAFileFullOfRowsStillSettles(t *testing.T) {
+	p := newPlace(t)
+	p.max = 6 << 20
+	q := p.begin()
+	fill(t, q, 2000, 16, json.RawMessage(`"x"`))
+	row := make([]byte, 8000)
+	var err error
+	for n := 0; err == nil; n++ {
+		err = p.v.Shelf("rows").Put(t.Context(), strconv.Itoa(n), row)
+	}
+	if fault.CodeOf(err) != fault.QueueFull {
+		t.Fatal(err)
+	}
+	if _, err := q.Append(t.Context(), draft(1)); fault.CodeOf(err) != fault.QueueFull {
+		t.Errorf("a new record: %v", err)
+	}
+	for q.Stats().Pending > 0 {
+		settle(t, q, wire.Accepted, peek(t, q)...)
+	}
+	if err := p.v.Shelf("rows").Delete(t.Context(), "0"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -292,6 +292,9 @@ func (q *Queue) again(tx *bbolt.Tx, g *group, pos uint64, a *adding) (refusal, b
 
 // admit refuses a record that would go over a limit. Kept records make room first.
 func (q *Queue) admit(tx *bbolt.Tx, g *group, size int64) (full, broken error) {
+	if q.v.Scarce(tx) {
+		return fault.New(fault.QueueFull, "the terminal's file is full; nothing was dropped"), nil
+	}
 	need := g.st.Waiting.Bytes + g.st.Dead.Bytes + size
 	if g.st.Waiting.N >= q.limits.MaxRecords || need > q.limits.MaxBytes {
 		return fault.New(fault.QueueFull, "the terminal holds as many unsent records as it can; nothing was dropped"), nil

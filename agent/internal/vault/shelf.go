@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -88,12 +89,19 @@ func (s *Shelf) Each(ctx context.Context, visit func(key string, value []byte) e
 	})
 }
 
-// Apply makes all puts durable in one commit, or none.
+// Apply makes all puts durable in one commit, or none. Where only the reserve is left it takes
+// deletions alone; anything else is fault.QueueFull.
 func (v *Vault) Apply(puts ...Put) error {
 	if err := CheckPuts(puts); err != nil {
 		return err
 	}
-	return v.Update(func(tx *bbolt.Tx) error { return v.ApplyIn(tx, puts) })
+	grows := slices.ContainsFunc(puts, func(p Put) bool { return !p.Delete })
+	return v.Update(func(tx *bbolt.Tx) error {
+		if grows && v.Scarce(tx) {
+			return fault.New(fault.QueueFull, "the terminal's file is full")
+		}
+		return v.ApplyIn(tx, puts)
+	})
 }
 
 // ApplyIn writes puts inside a transaction under way. The caller has used CheckPuts.

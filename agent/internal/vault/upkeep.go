@@ -120,6 +120,22 @@ func (v *Vault) Usage() (file, used int64) {
 	return file, int64(m.pages-free) * int64(m.pageSize)
 }
 
+// reserveShare is which part of the file's largest size is kept for what must always fit: the
+// backend's word on records, and answers.
+const reserveShare = 8
+
+// Scarce tells, inside a write transaction, that only the reserve is left. New records and
+// rows are refused then; what frees the file still goes through.
+func (v *Vault) Scarce(tx *bbolt.Tx) bool {
+	most := int64(v.opts.MaxBytes - growStep) // bbolt refuses what would not leave a whole step
+	most -= most / reserveShare
+	if tx.Size() <= most {
+		return false
+	}
+	_, used := v.Usage()
+	return used > most
+}
+
 // Compaction tells the file's size before and after Compact, in bytes.
 type Compaction struct{ Before, After int64 }
 
