@@ -1,7 +1,8 @@
-// Command collector measures a peer of the agent's queue: the OpenTelemetry collector's
-// sending queue over file_storage with fsync on, against one bare bbolt Update a record, in
-// turns within one run. `go test -bench Durable ./agent/internal/queue/` prints the agent's
-// ratio to the same control.
+// Command queues measures peers of the agent's queue against one bare bbolt Update a record,
+// in turns within one run: the OpenTelemetry collector's sending queue over file_storage with
+// fsync on, and SQLite (WAL, synchronous FULL) with one insert a transaction.
+// `go test -bench Durable ./agent/internal/queue/` prints the agent's ratio to the same
+// control.
 //
 // It is a module of its own, outside the workspace, so that the collector's dependencies
 // stay out of everything else: GOWORK=off go run .
@@ -9,6 +10,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +29,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/collector/pdata/plog"
+	_ "modernc.org/sqlite"
 )
 
 type host struct {
@@ -50,11 +53,11 @@ func main() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "peer")
 	must(err)
-	queue, bare := collector(ctx, dir), bolt(filepath.Join(dir, "bare.db"))
+	queue, bare, table := collector(ctx, dir), bolt(filepath.Join(dir, "bare.db")), sqlite(filepath.Join(dir, "sqlite.db"))
 	body := strings.Repeat("a", 1000)
 	var n atomic.Uint64
 	for _, writers := range []int{1, 16, 64} {
-		var theirs, control time.Duration
+		var control, collected, inserted time.Duration
 		for range rounds {
 			control += timed(writers, func() {
 				k := n.Add(1)
@@ -62,14 +65,19 @@ func main() {
 					return tx.Bucket([]byte("b")).Put(fmt.Appendf(nil, "%020d", k), []byte(body))
 				}))
 			})
-			theirs += timed(writers, func() {
+			collected += timed(writers, func() {
 				l := plog.NewLogs()
 				l.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(body)
 				must(queue.ConsumeLogs(ctx, l))
 			})
+			inserted += timed(writers, func() {
+				_, err := table.ExecContext(ctx, `INSERT INTO record (id, body) VALUES ($1, $2)`, n.Add(1), []byte(body))
+				must(err)
+			})
 		}
 		all := float64(rounds * writers * records)
-		fmt.Printf("writers=%d collector %.0f/s bare %.0f/s x-bare %.2f\n", writers, all/theirs.Seconds(), all/control.Seconds(), control.Seconds()/theirs.Seconds())
+		fmt.Printf("writers=%d bare %.0f/s collector %.0f/s x-bare %.2f sqlite %.0f/s x-bare %.2f\n", writers, all/control.Seconds(),
+			all/collected.Seconds(), control.Seconds()/collected.Seconds(), all/inserted.Seconds(), control.Seconds()/inserted.Seconds())
 	}
 	must(os.RemoveAll(dir))
 	os.Exit(0) // the consumer holds its record for ever
@@ -94,6 +102,15 @@ func collector(ctx context.Context, dir string) exporter.Logs {
 	must(err)
 	must(exp.Start(ctx, host{map[component.ID]component.Component{id: ext}}))
 	return exp
+}
+
+func sqlite(path string) *sql.DB {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)")
+	must(err)
+	db.SetMaxOpenConns(1)
+	_, err = db.Exec(`CREATE TABLE record (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT`)
+	must(err)
+	return db
 }
 
 func bolt(path string) *bbolt.DB {
