@@ -110,8 +110,10 @@ func (d *desk) verdict(outcome string) string {
 // scanPage opens the reading of certificates by its key.
 func (d *desk) scanPage() {
 	d.t.Helper()
+	before := value[string](d.window, "document.body.dataset.settled ?? ''")
 	d.press(kb.F3)
-	d.until("document.activeElement?.id === 'text'")
+	// The page may show it already: the new one has come when it has settled.
+	d.until("(document.body.dataset.settled ?? '') !== " + quote(before) + " && document.activeElement?.id === 'text'")
 }
 
 // upload gives a picture to the desk: it is chosen, and sent by the keyboard.
