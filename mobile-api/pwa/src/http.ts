@@ -1,7 +1,7 @@
 // One request to the mobile API, without any session.
 
 import type { Problem } from "./contract";
-import { setLine } from "./line";
+import { attempt } from "./line";
 
 /** Unreachable: no answer came. Nothing may be concluded from it. */
 export class Unreachable extends Error {}
@@ -34,6 +34,7 @@ export async function send(call: Call, token?: string): Promise<Answer> {
   headers.set("Accept", "application/json, application/problem+json");
   if (call.body !== undefined) headers.set("Content-Type", "application/json");
   if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
+  const line = attempt();
   let response: Response;
   let text: string;
   try {
@@ -48,10 +49,10 @@ export async function send(call: Call, token?: string): Promise<Answer> {
     });
     text = await response.text();
   } catch {
-    setLine(false);
+    line.failed();
     throw new Unreachable("no answer");
   }
-  setLine(true);
+  line.answered();
   const body = parse(text);
   if (!response.ok && response.status !== 304) throw new Refused(problemOf(response.status, body));
   return { status: response.status, etag: response.headers.get("ETag") ?? undefined, body };

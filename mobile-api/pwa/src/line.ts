@@ -3,11 +3,28 @@
 import { tell } from "./events";
 
 let up = navigator.onLine;
+let losses = 0; // how often the browser said that the line was lost
 
 export const lineUp = (): boolean => up;
 
-/** setLine records what an attempt found out. */
-export function setLine(now: boolean): void {
+/** attempt begins one, and gives what its end is told to. An answer that was already on
+ * its way when the browser lost the line says nothing of what came after. */
+export function attempt(): { readonly answered: () => void; readonly failed: () => void } {
+  const before = losses;
+  return {
+    answered: () => {
+      if (before === losses) set(true);
+    },
+    failed: () => set(false),
+  };
+}
+
+function lost(): void {
+  losses++;
+  set(false);
+}
+
+function set(now: boolean): void {
   if (now === up) return;
   up = now;
   tell("line");
@@ -15,7 +32,7 @@ export function setLine(now: boolean): void {
 
 /** watchLine listens to the browser; retry is called when there may be a line again. */
 export function watchLine(retry: () => void): void {
-  window.addEventListener("offline", () => setLine(false));
+  window.addEventListener("offline", lost);
   window.addEventListener("online", retry);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") retry();
