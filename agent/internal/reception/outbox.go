@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
+	"madoguchi.example/agent/internal/doctor"
 	"madoguchi.example/agent/internal/outbox"
 	"madoguchi.example/agent/internal/queue"
 	"madoguchi.example/agent/internal/uplink"
@@ -66,13 +68,14 @@ func (s *server) retry(w http.ResponseWriter, r *http.Request) {
 // outboxFuncs tell of the terminal's own records.
 func outboxFuncs(w words) template.FuncMap {
 	return template.FuncMap{
-		"size":     func(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20)) },
-		"keyclass": func(class string) template.HTML { return w.rich(known(w, "outbox.key_", class)) },
-		"deadwhy":  func(e queue.Entry) template.HTML { return w.rich(known(w, "outbox.why_", deadReason(e))) },
-		"kindname": func(e queue.Entry) template.HTML { return w.rich(known(w, "outbox.kind_", string(e.Kind))) },
-		"linenow":  func(l uplink.Line) template.HTML { return w.rich(lineKey(l)) },
-		"offset":   func(v *outboxView) template.HTML { return offset(w, v) },
-		"warnings": func(v *pageView) []template.HTML { return outboxWarnings(w, v) },
+		"size":       func(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20)) },
+		"keyclass":   func(class string) template.HTML { return w.rich(known(w, "outbox.key_", class)) },
+		"deadwhy":    func(e queue.Entry) template.HTML { return w.rich(known(w, "outbox.why_", deadReason(e))) },
+		"kindname":   func(e queue.Entry) template.HTML { return w.rich(known(w, "outbox.kind_", string(e.Kind))) },
+		"linenow":    func(v *pageView) template.HTML { return lineNow(w, v) },
+		"offset":     func(v *outboxView) template.HTML { return offset(w, v) },
+		"recordsnow": func(v *pageView) recordsNow { return now(w, v) },
+		"stopped":    stopped,
 	}
 }
 
@@ -92,53 +95,114 @@ func deadReason(e queue.Entry) string {
 	return string(e.State)
 }
 
-func lineKey(l uplink.Line) string {
-	switch {
-	case l.Reason == uplink.ClockWrong && l.ClockBehind:
-		return "outbox.line_clock_behind"
-	case l.Reason == uplink.ClockWrong:
-		return "outbox.line_clock_ahead"
-	case l.Reason == uplink.ReceiptUntrusted:
-		return "outbox.line_receipt"
-	case l.Up && l.Reason != "":
-		return "outbox.line_refused"
-	case l.Up:
-		return "outbox.line_up"
-	case l.Since.IsZero():
-		return "outbox.line_unknown"
-	}
-	return "outbox.line_down"
+// recordsNow is what a person reads first of the records: one of the states that every face
+// shares, and what to do.
+type recordsNow struct {
+	Tone, Icon string
+	Title      template.HTML
+	Acts       []template.HTML // what to do, each with why
+	Then       template.HTML   // how the work goes on meanwhile; "" where the acts say it
 }
 
-// smallOffset is what a clock may be off without a word.
-const smallOffset = 2 * time.Second
+func now(w words, v *pageView) recordsNow {
+	acts, pending := outboxWarnings(w, v), v.Outbox.Pending
+	switch {
+	case stopped(v):
+		return recordsNow{Tone: "stop", Icon: "refused", Title: w.rich("outbox.now_stopped"), Then: w.rich("outbox.then_stopped"), Acts: acts}
+	case len(acts) > 0:
+		return recordsNow{Tone: "attention", Icon: "task", Title: w.rich("outbox.now_needs"), Acts: acts}
+	case !v.Line.Up && !v.Line.Since.IsZero() && pending > 0:
+		return recordsNow{Tone: "waiting", Icon: "recorded", Title: w.rich("outbox.now_down", pending), Then: w.rich("outbox.then_down")}
+	case !v.Line.Up && !v.Line.Since.IsZero():
+		return recordsNow{Tone: "waiting", Icon: "recorded", Title: w.rich("outbox.now_down_none"), Then: w.rich("outbox.then_down")}
+	case pending > 0:
+		return recordsNow{Tone: "waiting", Icon: "checking", Title: w.rich("outbox.now_sending", pending), Then: w.rich("outbox.then_nothing")}
+	}
+	return recordsNow{Tone: "good", Icon: "answered", Title: w.rich("outbox.now_sent"), Then: w.rich("outbox.then_nothing")}
+}
+
+// stopped tells that nothing new can be recorded.
+func stopped(v *pageView) bool {
+	return v.Stats.Full() || slices.ContainsFunc(v.Findings, stops)
+}
+
+// stops tells of a fault of the disk that keeps records from it.
+func stops(f doctor.Finding) bool {
+	return f.Part == doctor.Disk && !f.OK() && f.Fault != "nearly_full"
+}
+
+// lineNow tells of the line, and since when it is so where it is down.
+func lineNow(w words, v *pageView) template.HTML {
+	switch l := v.Line; {
+	case l.Up && l.Reason != "":
+		return w.rich("outbox.line_refused")
+	case l.Up:
+		return w.rich("outbox.line_up")
+	case l.Since.IsZero():
+		return w.rich("outbox.line_unknown")
+	case l.Reason == uplink.ClockWrong:
+		return w.rich("outbox.line_clock")
+	}
+	return w.rich("outbox.line_down", age(w, v.Now.Sub(v.Line.Since)))
+}
+
+// Clocks that are off by less than smallOffset are right, and by less than inSeconds are told
+// in seconds.
+const (
+	smallOffset = 2 * time.Second
+	inSeconds   = 2 * time.Minute
+)
 
 func offset(w words, v *outboxView) template.HTML {
 	by := (time.Duration(v.ClockOffsetMS) * time.Millisecond).Round(time.Second)
+	told := age(w, by.Abs())
+	if by.Abs() < inSeconds {
+		told = w.plain("outbox.seconds", int(by.Abs().Seconds()))
+	}
 	switch {
 	case !v.ClockTrusted:
 		return w.rich("outbox.clock_unknown")
 	case by.Abs() < smallOffset:
 		return w.rich("outbox.clock_right")
 	case by > 0:
-		return w.rich("outbox.clock_behind", int(by.Seconds()))
+		return w.rich("outbox.clock_behind", told)
 	}
-	return w.rich("outbox.clock_ahead", int(-by.Seconds()))
+	return w.rich("outbox.clock_ahead", told)
 }
 
 // lineTroubles are the faults of the line that a person can mend, for the bar and the page.
 func lineTroubles(w words, l uplink.Line) []template.HTML {
-	switch l.Reason {
-	case uplink.ClockWrong, uplink.ReceiptUntrusted:
-		return []template.HTML{w.rich(lineKey(l))}
+	switch {
+	case l.Reason == uplink.ClockWrong && l.ClockBehind:
+		return []template.HTML{w.rich("outbox.line_clock_behind")}
+	case l.Reason == uplink.ClockWrong:
+		return []template.HTML{w.rich("outbox.line_clock_ahead")}
+	case l.Reason == uplink.ReceiptUntrusted:
+		return []template.HTML{w.rich("outbox.line_receipt")}
 	}
 	return nil
 }
 
-// outboxWarnings say what needs a person, with what to do next.
-func outboxWarnings(w words, v *pageView) []template.HTML {
-	all := lineTroubles(w, v.Line)
+// outboxWarnings say what needs a person, with what to do next; what stops the work first.
+func outboxWarnings(w words, v *pageView) (all []template.HTML) {
+	if v.Stats.Full() {
+		all = append(all, w.rich("outbox.warn_full"))
+	}
+	letIn := true
+	for _, f := range v.Findings {
+		if (f.Part == doctor.Disk || f.Part == doctor.Enrolment) && !f.OK() {
+			all = append(all, saidAndMend(w, f))
+			letIn = letIn && f.Part != doctor.Enrolment
+		}
+	}
+	troubles := lineTroubles(w, v.Line)
+	if all = append(all, troubles...); len(troubles) == 0 && letIn && v.Line.Up && v.Line.Reason != "" {
+		all = append(all, w.rich("outbox.warn_refused"))
+	}
 	o := v.Outbox
+	if waited := v.Now.Sub(o.OldestAt); o.Pending > 0 && o.Stale == 0 && !o.OldestAt.IsZero() && waited >= amberAfter && !v.Stats.Full() {
+		all = append(all, w.rich("outbox.warn_old", age(w, waited)))
+	}
 	for _, n := range []struct {
 		count int
 		key   string
@@ -147,8 +211,10 @@ func outboxWarnings(w words, v *pageView) []template.HTML {
 			all = append(all, w.rich(n.key, n.count))
 		}
 	}
-	if v.Stats.Full() {
-		all = append(all, w.rich("bar.full"))
-	}
 	return all
+}
+
+// saidAndMend are the doctor's words for a fault and what to do.
+func saidAndMend(w words, f doctor.Finding) template.HTML {
+	return w.written(f.Said(string(w.Lang))) + " " + w.written(f.Mend(string(w.Lang)))
 }

@@ -82,8 +82,8 @@ func TestTheTerminalsOwnRecords(t *testing.T) {
 		t.Fatal(code)
 	}
 	for _, want := range []string{
-		"この端末の記録", "7件", "最古 50時間", "12.0 MB（うち使用 3.0 MB）", "同じディスクの鍵ファイル（弱い）", "95秒おくれています", "端末の時計がおくれているため",
-		"3件が長く送れていません", "59件が受け付けられませんでした", "4件が読めなくなりました", "こわれたファイルが1個", "内容が正しくないと", "端末が複製されたおそれ",
+		"この端末の記録", "7件", "最古 2日2時間", "12.0 MB（うち使用 3.0 MB）", "同じディスクの鍵ファイル（弱い）", "95秒おくれています", "端末の時計がおくれているため",
+		"3件が長く送れていません", "59件が受け付けられませんでした", "要確認", "4件が読めなくなりました", "こわれたファイルが1個", "内容が正しくないと", "端末が複製されたおそれ",
 		"ディスクの故障で", "受け付けられませんでした。市区町村", "never_heard_of", "56件",
 	} {
 		if !strings.Contains(page, want) {
@@ -127,6 +127,14 @@ func TestTheTerminalsOwnRecordsOnTheScreen(t *testing.T) {
 	s.do(chromedp.KeyEvent("r", chromedp.KeyModifiers(1))) // Alt+R
 	s.until("document.activeElement?.id === 'outbox-title'")
 	s.judge("outbox-ja")
+	s.tabTo("#outbox-more-open")
+	s.press(kb.Enter)
+	s.sees("同じディスクの鍵ファイル（弱い）")
+	evaluate[chromedp.Void](s, `document.getElementById("outbox-more").dataset.old = "1"; document.body.dispatchEvent(new Event("desk-changed")); 0`)
+	s.until(`(m => m && !m.dataset.old && m.open)(document.getElementById("outbox-more"))`)
+	s.until("document.activeElement?.id === 'outbox-more-open'")
+	s.do(chromedp.KeyEvent("r", chromedp.KeyModifiers(1)))
+	s.until("document.activeElement?.id === 'outbox-title'")
 	s.tabTo("#outbox button")
 	s.press(kb.Enter)
 	s.sees("もう一度送ります")
@@ -143,4 +151,5 @@ func TestTheTerminalsOwnRecordsOnTheScreen(t *testing.T) {
 	s.do(chromedp.Navigate(well.URL + "/?tab=outbox&lang=ja"))
 	s.until("document.querySelector('#outbox .figures')")
 	s.judge("outbox-well")
+	judgeStandings(t, s)
 }

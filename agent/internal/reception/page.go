@@ -404,7 +404,10 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 	if v.Stats.Full() {
 		all = append(all, w.rich("bar.full"))
 	}
-	all = append(all, lineTroubles(w, v.Line)...)
+	// A clock that is known to have been set back is said once.
+	if v.Clock.SetBack <= 0 || v.Line.Reason != uplink.ClockWrong || !v.Line.ClockBehind {
+		all = append(all, lineTroubles(w, v.Line)...)
+	}
 	say(v.Stats.Stale, "bar.stale")
 	say(v.Stats.Dead-v.Stats.Damaged, "bar.dead")
 	say(v.Stats.Damaged, "bar.damaged")
@@ -414,8 +417,12 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 		all = append(all, w.rich("bar.folder_down"))
 	}
 	for _, f := range v.Findings {
-		if !f.OK() && slices.Contains(barParts, f.Part) {
-			all = append(all, w.written(f.Part.Name(string(w.Lang)))+" — "+w.written(f.Said(string(w.Lang))))
+		switch {
+		case f.OK() || !slices.Contains(barParts, f.Part):
+		case stops(f):
+			all = append(all, saidAndMend(w, f))
+		default:
+			all = append(all, w.written(f.Said(string(w.Lang))))
 		}
 	}
 	return all
@@ -443,10 +450,16 @@ func queueLevel(s queue.Stats, now time.Time) string {
 	}
 }
 
+// manyDays is from when on ages are told in days.
+const manyDays = 2
+
 func age(w words, d time.Duration) string {
 	minutes := int(max(d, 0).Minutes())
-	if minutes < 60 {
+	switch {
+	case minutes < 60:
 		return w.plain("bar.minutes", minutes)
+	case minutes >= manyDays*24*60:
+		return w.plain("bar.days", minutes/60/24, minutes/60%24)
 	}
 	return w.plain("bar.hours", minutes/60, minutes%60)
 }

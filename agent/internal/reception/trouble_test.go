@@ -89,7 +89,7 @@ func TestARecordWhoseRowCannotBeShownIsConfirmedAllTheSame(t *testing.T) {
 }
 
 func TestTheBarSaysWhatNeedsAPerson(t *testing.T) {
-	all := []string{"記録がいっぱいです", "送れなかった記録 2件", "こわれて読めない記録 1件", "別に保存しました（3個）", "一覧に出せない行 4件", "相手が受け付けません"}
+	all := []string{"新しく記録できません", "送れなかった記録 2件", "こわれて読めない記録 1件", "別に保存しました（3個）", "一覧に出せない行 4件", "相手が受け付けません"}
 	calm := open(t)
 	_, body := calm.get(t, "/parts/bar")
 	for _, words := range all {

@@ -256,6 +256,15 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.target.id === "watch" && byId("other-person")?.open) event.detail.shouldSwap = false;
 });
 
+// The records' further figures stay open while they are brought up to date.
+let moreOpen = false;
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id === "outbox") moreOpen = Boolean(byId("outbox-more")?.open);
+});
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "outbox" && byId("outbox-more")) byId("outbox-more").open = moreOpen;
+});
+
 // The one modal: an answer that seems to be about another person. It waits until no key was
 // pressed for a while, so that nobody answers it by going on typing, and comes once.
 const QUIET_MS = 1200;
