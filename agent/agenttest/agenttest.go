@@ -230,6 +230,9 @@ func (t *Terminal) Syncs() int64 { return t.syncs.Load() }
 // Stats tells how the queue stands.
 func (t *Terminal) Stats() Stats { return t.queue.Stats() }
 
+// Pending is how many records the backend has not settled.
+func (t *Terminal) Pending() int { return t.queue.Pending() }
+
 // DeadLetters lists what a person must look at.
 func (t *Terminal) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	return t.queue.DeadLetters(ctx)

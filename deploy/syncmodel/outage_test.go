@@ -108,7 +108,7 @@ func ride(t *testing.T, p plan) (o outcome) {
 	if _, err := fresh(); err != nil {
 		t.Fatal(err)
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // thousands of terminals in one process
+	defer debug.SetGCPercent(debug.SetGCPercent(800)) // thousands of terminals in one process
 	dir := newFolder(t)
 	var err error
 	synctest.Test(t, func(*testing.T) {
@@ -180,9 +180,11 @@ func (w *world) populate(ctx context.Context, p plan, r *region) error {
 	return nil
 }
 
-// open lets people record at every terminal until ctx ends; the result waits for that.
+// open lets people record at every terminal until ctx ends; the result waits for that. They
+// record on the stroke of a clock, so that more than one terminal works at a time.
 func (w *world) open(ctx context.Context, p plan) (closed func() error) {
 	var people sync.WaitGroup
+	stroke := p.busy / 20
 	failed := make([]error, len(w.seats))
 	for i, s := range w.seats {
 		rng, every := mathrand.New(mathrand.NewPCG(uint64(i), 72)), p.every
@@ -191,7 +193,7 @@ func (w *world) open(ctx context.Context, p plan) (closed func() error) {
 		}
 		people.Go(func() {
 			pause := time.Duration(rng.Int64N(int64(every)))
-			for wait(ctx, pause) == nil && failed[i] == nil {
+			for wait(ctx, pause.Truncate(stroke)) == nil && failed[i] == nil {
 				failed[i] = s.record(context.Background(), aVerification)
 				pause = every/2 + time.Duration(rng.Int64N(int64(every)))
 			}
@@ -213,7 +215,7 @@ func (w *world) drained(patience time.Duration) error {
 	for began := time.Now(); ; time.Sleep(time.Minute) {
 		waiting, name := 0, ""
 		for _, s := range w.seats {
-			if n := s.Stats().Pending; n > 0 {
+			if n := s.Pending(); n > 0 {
 				waiting, name = waiting+n, s.name
 			}
 		}

@@ -110,10 +110,7 @@ type found struct {
 // waitingFrom calls visit for the records that wait from a position on, in order, until it
 // says no or no more can be there.
 func (q *Queue) waitingFrom(tx *bbolt.Tx, from uint64, visit func(found) (more bool)) {
-	s, err := q.getState(tx)
-	if err != nil {
-		s = q.now()
-	}
+	s := q.now() // a moment off what tx sees is enough: it says where to begin, and when to stop early
 	left := s.Waiting.N
 	c := records(tx).Cursor()
 	for k, sealed := c.Seek(key(max(from, s.Low))); k != nil; k, sealed = c.Next() {
