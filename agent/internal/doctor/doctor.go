@@ -74,23 +74,24 @@ func (p Part) ExitCode() int {
 	return ExitFailed
 }
 
-// Finding is what was found of one part.
+// Finding is one thing that was found of a part. A part of which several were found has a
+// Finding for each, the worst first.
 type Finding struct {
 	Part Part
-	// Fault names what keeps the part from its work: a word of the catalogue. "" where it
-	// does its work.
+	// Fault names what keeps the part from its work: a word of the catalogue. "" where this
+	// does not.
 	Fault string
-	// Hint names what is worth knowing of a part that does its work; "" for nothing.
+	// Hint names what is worth knowing and keeps the part from nothing; "" for nothing.
 	Hint string
 	// Args are put into the words in their places. They never hold personal data.
 	Args  []string
 	Since time.Time // when it came to be so; zero where that is not known
 }
 
-// OK tells whether the part does its work.
+// OK tells whether the part does its work, as far as this finding goes.
 func (f Finding) OK() bool { return f.Fault == "" }
 
-// Code is the part's exit code where it does not do its work, else ExitWell.
+// Code is the part's exit code where this keeps it from its work, else ExitWell.
 func (f Finding) Code() int {
 	if f.OK() {
 		return ExitWell
@@ -224,20 +225,28 @@ func (p Parts) looks() []look {
 			all = append(all, look{part, ask})
 		}
 	}
-	one := func(part Part, ask func(context.Context) Finding) func(context.Context) []Finding {
+	several := func(part Part, ask func(context.Context) []Finding) func(context.Context) []Finding {
 		return func(ctx context.Context) []Finding {
-			f := ask(ctx)
-			f.Part = part
-			return []Finding{f}
+			found := ask(ctx)
+			if len(found) == 0 {
+				return []Finding{{Part: part}}
+			}
+			for i := range found {
+				found[i].Part = part
+			}
+			return found
 		}
+	}
+	one := func(part Part, ask func(context.Context) Finding) func(context.Context) []Finding {
+		return several(part, func(ctx context.Context) []Finding { return []Finding{ask(ctx)} })
 	}
 	add(p.Configuration != nil, Configuration, one(Configuration, p.configuration))
 	add(p.Enrolment != nil, Enrolment, one(Enrolment, p.enrolment))
-	add(p.Store != nil, Storage, one(Storage, p.store))
-	add(p.Disk != nil, Disk, one(Disk, p.disk))
+	add(p.Store != nil, Storage, several(Storage, p.store))
+	add(p.Disk != nil, Disk, several(Disk, p.disk))
 	add(p.Clock != nil, Clock, one(Clock, p.clock))
 	add(p.Backend != nil, Backend, one(Backend, p.backend))
-	add(p.Trust != nil, Trust, one(Trust, p.trust))
+	add(p.Trust != nil, Trust, several(Trust, p.trust))
 	add(p.Card != nil, PCSCD, p.card)
 	add(len(p.Scanners) > 0, Scanner, one(Scanner, p.scanner))
 	add(p.Folder != nil, Folder, one(Folder, p.folder))

@@ -45,17 +45,38 @@ func told(f doctor.Finding) string {
 // only examines one part and wants one finding of it.
 func only(t *testing.T, p doctor.Parts) doctor.Finding {
 	t.Helper()
-	p.Now = clock
-	all := doctor.Examine(t.Context(), p)
+	all := each(t, p)
 	if len(all) != 1 {
 		t.Fatalf("%+v", all)
 	}
-	for _, lang := range []string{"ja", "ja-easy", "en"} {
-		if words := all[0].Said(lang) + all[0].Mend(lang); strings.Contains(words, "[") || strings.Contains(words, "%!") {
-			t.Errorf("%s: %s", lang, words)
+	return all[0]
+}
+
+// each examines one part, which has words for all that is found.
+func each(t *testing.T, p doctor.Parts) []doctor.Finding {
+	t.Helper()
+	p.Now = clock
+	all := doctor.Examine(t.Context(), p)
+	for _, f := range all {
+		for _, lang := range []string{"ja", "ja-easy", "en"} {
+			if words := f.Said(lang) + f.Mend(lang); strings.Contains(words, "[") || strings.Contains(words, "%!") {
+				t.Errorf("%s: %s", lang, words)
+			}
+		}
+		if f.Part != all[0].Part {
+			t.Errorf("%s among %s", f.Part, all[0].Part)
 		}
 	}
-	return all[0]
+	return all
+}
+
+// toldAll is what was found, in its order.
+func toldAll(all []doctor.Finding) string {
+	var words []string
+	for _, f := range all {
+		words = append(words, told(f))
+	}
+	return strings.Join(words, " ")
 }
 
 func TestEnrolment(t *testing.T) {
@@ -91,20 +112,27 @@ func TestStore(t *testing.T) {
 		{doctor.Store{Stats: queue.Stats{Pending: 3, OldestAt: now.Add(-11 * time.Hour)}}, nil, "ok"},
 		{doctor.Store{Stats: queue.Stats{Pending: 3, OldestAt: now.Add(-13 * time.Hour)}}, nil, "(waiting)"},
 		{doctor.Store{Stats: queue.Stats{Dead: 1}}, nil, "(dead)"},
-		{doctor.Store{Stats: queue.Stats{Damaged: 1}}, nil, "(lost)"},
+		{doctor.Store{Stats: queue.Stats{Dead: 1, Damaged: 1}}, nil, "(lost)"},
 		{doctor.Store{Lost: 2}, nil, "(lost)"},
-		{doctor.Store{PutAside: 1, Stats: queue.Stats{Dead: 1}}, nil, "(put_aside)"},
-		{doctor.Store{Stats: queue.Stats{Pending: 2, Stale: 1, Dead: 1, OldestAt: now}}, nil, "(stale)"},
-		{doctor.Store{Stats: queue.Stats{Dead: 1}, Stronger: "tpm2"}, nil, "(dead)"},
+		{doctor.Store{PutAside: 1, Stats: queue.Stats{Dead: 1}}, nil, "(put_aside) (dead)"},
+		{doctor.Store{Stats: queue.Stats{Pending: 2, Stale: 1, Dead: 1, OldestAt: now.AddDate(0, -2, 0)}}, nil, "(stale) (dead)"},
+		{doctor.Store{Stats: queue.Stats{Dead: 1}, Stronger: "tpm2"}, nil, "(dead) (weak_key)"},
 		{doctor.Store{Stronger: "tpm2"}, nil, "(weak_key)"},
 		{doctor.Store{Stats: queue.Stats{Pending: 10, MaxRecords: 10, MaxBytes: 1}}, nil, "full"},
+		{doctor.Store{
+			Stats: queue.Stats{Pending: 10, MaxRecords: 10, MaxBytes: 1, OldestAt: now.AddDate(0, 0, -2), Dead: 3, Damaged: 1}, Lost: 1, PutAside: 1, Stronger: "tpm2",
+		}, nil, "full (lost) (put_aside) (dead) (waiting) (weak_key)"},
 		{doctor.Store{}, fmt.Errorf("x: %w", vault.ErrLocked), "locked"},
 		{doctor.Store{}, fmt.Errorf("x: %w", vault.ErrWrongKey), "wrong_key"},
 		{doctor.Store{}, syscall.EACCES, "no_permission"},
 		{doctor.Store{}, errors.New("x"), "unreadable"},
 	} {
-		if f := only(t, doctor.Parts{Store: func(context.Context) (doctor.Store, error) { return c.store, c.err }}); told(f) != c.want {
-			t.Errorf("%+v %v: %s", c.store, c.err, told(f))
+		all := each(t, doctor.Parts{Store: func(context.Context) (doctor.Store, error) { return c.store, c.err }})
+		if toldAll(all) != c.want {
+			t.Errorf("%+v %v: %s", c.store, c.err, toldAll(all))
+		}
+		if code := doctor.ExitCode(all); code != all[0].Code() {
+			t.Errorf("%s: exit %d", toldAll(all), code)
 		}
 	}
 }
@@ -126,6 +154,8 @@ func TestDisk(t *testing.T) {
 		{doctor.Space{Free: 100 * mb, Total: 400 * mb, Copy: 90 * mb}, nil, "(no_copy)"},
 		{doctor.Space{Free: 100 * mb, Total: 400 * mb, Copy: 80 * mb}, nil, "ok"},
 		{doctor.Space{Free: 40 * gb, Total: 100 * gb, FastCommit: true}, nil, "(fast_commit)"},
+		{doctor.Space{Free: 19 * mb, Total: 400 * mb, FastCommit: true, Copy: 90 * mb}, nil, "nearly_full (fast_commit)"},
+		{doctor.Space{Free: 100 * mb, Total: 400 * mb, FastCommit: true, Copy: 90 * mb}, nil, "(fast_commit) (no_copy)"},
 		{doctor.Space{}, fmt.Errorf("x: %w", syscall.ENOSPC), "full"},
 		{doctor.Space{}, syscall.EDQUOT, "full"},
 		{doctor.Space{}, syscall.EROFS, "read_only"},
@@ -133,8 +163,8 @@ func TestDisk(t *testing.T) {
 		{doctor.Space{}, syscall.ENOENT, "no_folder"},
 		{doctor.Space{}, syscall.EIO, "failed"},
 	} {
-		if f := only(t, doctor.Parts{Disk: func() (doctor.Space, error) { return c.space, c.err }}); told(f) != c.want {
-			t.Errorf("%+v %v: %s", c.space, c.err, told(f))
+		if all := each(t, doctor.Parts{Disk: func() (doctor.Space, error) { return c.space, c.err }}); toldAll(all) != c.want {
+			t.Errorf("%+v %v: %s", c.space, c.err, toldAll(all))
 		}
 	}
 }

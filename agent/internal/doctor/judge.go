@@ -88,33 +88,43 @@ func (p Parts) enrolment(ctx context.Context) Finding {
 	return Finding{}
 }
 
-func (p Parts) store(ctx context.Context) Finding {
+// store tells what keeps the file from use, or else all that is worth knowing of it.
+func (p Parts) store(ctx context.Context) (found []Finding) {
 	s, err := p.Store(ctx)
 	switch {
 	case errors.Is(err, vault.ErrLocked):
-		return Finding{Fault: "locked"}
+		return []Finding{{Fault: "locked"}}
 	case errors.Is(err, vault.ErrWrongKey):
-		return Finding{Fault: "wrong_key"}
+		return []Finding{{Fault: "wrong_key"}}
 	case errors.Is(err, fs.ErrPermission):
-		return Finding{Fault: "no_permission"}
+		return []Finding{{Fault: "no_permission"}}
 	case err != nil:
-		return Finding{Fault: "unreadable"}
-	case s.Stats.Full():
-		return Finding{Fault: "full", Args: []string{strconv.Itoa(s.Stats.Pending)}}
-	case s.Lost+s.Stats.Damaged > 0:
-		return Finding{Hint: "lost", Args: []string{strconv.Itoa(s.Lost + s.Stats.Damaged)}}
-	case s.PutAside > 0:
-		return Finding{Hint: "put_aside", Args: []string{strconv.Itoa(s.PutAside)}}
-	case s.Stats.Stale > 0:
-		return Finding{Hint: "stale", Args: []string{strconv.Itoa(s.Stats.Stale)}, Since: s.Stats.OldestAt}
-	case s.Stats.Dead > 0:
-		return Finding{Hint: "dead", Args: []string{strconv.Itoa(s.Stats.Dead)}}
-	case s.Stats.Pending > 0 && p.Now().Sub(s.Stats.OldestAt) >= waitingLong:
-		return Finding{Hint: "waiting", Args: []string{strconv.Itoa(s.Stats.Pending), hours(p.Now().Sub(s.Stats.OldestAt))}, Since: s.Stats.OldestAt}
-	case s.Stronger != "":
-		return Finding{Hint: "weak_key", Args: []string{s.Stronger}}
+		return []Finding{{Fault: "unreadable"}}
 	}
-	return Finding{}
+	if s.Stats.Full() {
+		found = append(found, Finding{Fault: "full", Args: []string{strconv.Itoa(s.Stats.Pending)}})
+	}
+	for _, h := range []struct {
+		word  string
+		count int
+		since time.Time
+	}{
+		{"lost", s.Lost + s.Stats.Damaged, time.Time{}},
+		{"put_aside", s.PutAside, time.Time{}},
+		{"stale", s.Stats.Stale, s.Stats.OldestAt},
+		{"dead", s.Stats.Dead - s.Stats.Damaged, time.Time{}},
+	} {
+		if h.count > 0 {
+			found = append(found, Finding{Hint: h.word, Args: []string{strconv.Itoa(h.count)}, Since: h.since})
+		}
+	}
+	if waited := p.Now().Sub(s.Stats.OldestAt); s.Stats.Pending > 0 && s.Stats.Stale == 0 && !s.Stats.OldestAt.IsZero() && waited >= waitingLong {
+		found = append(found, Finding{Hint: "waiting", Args: []string{strconv.Itoa(s.Stats.Pending), hours(waited)}, Since: s.Stats.OldestAt})
+	}
+	if s.Stronger != "" {
+		found = append(found, Finding{Hint: "weak_key", Args: []string{s.Stronger}})
+	}
+	return found
 }
 
 func hours(d time.Duration) string { return strconv.Itoa(int(d / time.Hour)) }
@@ -125,30 +135,36 @@ func minutes(d time.Duration) string {
 	return strconv.Itoa(int(d.Abs().Round(time.Minute) / time.Minute))
 }
 
-func (p Parts) disk(context.Context) Finding {
+// disk tells what keeps the disk from taking records, and what it is worth knowing besides.
+func (p Parts) disk(context.Context) (found []Finding) {
 	s, err := p.Disk()
 	left := []string{fmt.Sprintf("%.1f", float64(s.Free)/(1<<20))}
 	switch {
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return Finding{Fault: "full", Args: []string{"0"}}
+		return []Finding{{Fault: "full", Args: []string{"0"}}}
 	case errors.Is(err, syscall.EROFS):
-		return Finding{Fault: "read_only"}
+		return []Finding{{Fault: "read_only"}}
 	case errors.Is(err, fs.ErrPermission):
-		return Finding{Fault: "no_permission"}
+		return []Finding{{Fault: "no_permission"}}
 	case errors.Is(err, fs.ErrNotExist):
-		return Finding{Fault: "no_folder"}
+		return []Finding{{Fault: "no_folder"}}
 	case err != nil:
-		return Finding{Fault: "failed"}
-	case s.NoFiles || s.Free < min(fullBytes, s.Total/fullShare+1):
-		return Finding{Fault: "full", Args: left}
-	case s.Free < min(nearlyFullBytes, s.Total/nearlyFullShare):
-		return Finding{Fault: "nearly_full", Args: left}
-	case s.FastCommit:
-		return Finding{Hint: "fast_commit"}
-	case s.Copy > 0 && s.Free < s.Copy+fullBytes:
-		return Finding{Hint: "no_copy", Args: left}
+		return []Finding{{Fault: "failed"}}
 	}
-	return Finding{}
+	switch {
+	case s.NoFiles || s.Free < min(fullBytes, s.Total/fullShare+1):
+		found = append(found, Finding{Fault: "full", Args: left})
+	case s.Free < min(nearlyFullBytes, s.Total/nearlyFullShare):
+		found = append(found, Finding{Fault: "nearly_full", Args: left})
+	}
+	if s.FastCommit {
+		found = append(found, Finding{Hint: "fast_commit"})
+	}
+	// What makes room for more makes room for the copy.
+	if s.Copy > 0 && s.Free < s.Copy+fullBytes && (len(found) == 0 || found[0].OK()) {
+		found = append(found, Finding{Hint: "no_copy", Args: left})
+	}
+	return found
 }
 
 func (p Parts) clock(ctx context.Context) Finding {
@@ -188,19 +204,21 @@ func (p Parts) backend(ctx context.Context) Finding {
 	return f
 }
 
-func (p Parts) trust(ctx context.Context) Finding {
+func (p Parts) trust(ctx context.Context) (found []Finding) {
 	snap, err := p.Trust(ctx)
 	switch {
 	case errors.Is(err, terminal.ErrNoTrust):
-		return Finding{Fault: "none"}
+		return []Finding{{Fault: "none"}}
 	case err != nil:
-		return Finding{Fault: "unreadable"}
-	case snap.Stale(p.Now()):
-		return Finding{Fault: "stale", Args: []string{days(snap.Age(p.Now()))}, Since: snap.AsOf().Add(snap.MaxAge())}
-	case len(snap.Notes()) > 0:
-		return Finding{Hint: "left_out", Args: []string{strconv.Itoa(len(snap.Notes()))}}
+		return []Finding{{Fault: "unreadable"}}
 	}
-	return Finding{}
+	if snap.Stale(p.Now()) {
+		found = append(found, Finding{Fault: "stale", Args: []string{days(snap.Age(p.Now()))}, Since: snap.AsOf().Add(snap.MaxAge())})
+	}
+	if len(snap.Notes()) > 0 {
+		found = append(found, Finding{Hint: "left_out", Args: []string{strconv.Itoa(len(snap.Notes()))}})
+	}
+	return found
 }
 
 // card tells of the service and of the readers behind it.

@@ -8,7 +8,8 @@
 //	  "said":{"ja":"…","ja-easy":"…","en":"…"},"mend":{"ja":"…","ja-easy":"…","en":"…"}}]
 //
 // fault is "" where ok is true; hint is then a word for something worth knowing. since is
-// there where it is known. It ends with the code of the first part that is not well; package
+// there where it is known. A part of which several things were found is there several times,
+// the worst first: whether it is well is said by its first. It ends with the code of the first part that is not well; package
 // doctor lists them.
 package command
 
