@@ -28,7 +28,7 @@ func (a *agent) health(clock wire.Clock) (string, error) {
 	jws, err := a.terminal.SignHealth(wire.Health{
 		Terminal: f.Terminal, At: a.world.Now().UTC(), Version: f.Version, KeyClass: f.KeyClass,
 		Pending: f.Pending, OldestAt: f.OldestAt, Stale: f.Stale, Unanswered: f.Unanswered, DeadLetters: f.DeadLetters, LastAck: f.LastAck,
-		FileBytes: f.FileBytes, UsedBytes: f.UsedBytes, PutAside: f.PutAside, Lost: f.Lost, Clock: clock, Faults: faultWords(a.rounds.Latest()),
+		FileBytes: f.FileBytes, UsedBytes: f.UsedBytes, PutAside: f.PutAside, Lost: f.Lost, Compacted: a.queue.Stats().Compacted, Clock: clock, Faults: faultWords(a.rounds.Latest()),
 	})
 	if err != nil {
 		return "", fmt.Errorf("cannot sign the health summary: %w", err)

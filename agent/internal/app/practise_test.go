@@ -120,7 +120,7 @@ func (c *counter) kept() map[string]int {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	v, err := vault.Open(c.t.Context(), c.dir, vault.Options{Key: term.VaultKey(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
+	v, err := vault.Open(c.t.Context(), c.dir, vault.Options{Key: c.key(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"madoguchi.example/agent/internal/terminal"
 	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/logmask"
 )
 
 const (
@@ -168,7 +169,7 @@ func openBox(ctx context.Context, c config.Config, w World) (b box, done func() 
 	if err != nil {
 		return nil, nil, err
 	}
-	v, q, err := openQueue(ctx, c, w, t)
+	v, q, err := openQueue(ctx, c, w, t, logmask.New(w.Stderr, c.Log.SlogLevel()), false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -192,6 +193,9 @@ func figuresOf(w World, t *terminal.Terminal, v *vault.Vault, q *queue.Queue) ou
 func lostOf(r vault.Report) (files, values int) {
 	files = len(r.Earlier)
 	if r.PutAside != "" {
+		files++
+	}
+	if r.Unopened.Path != "" {
 		files++
 	}
 	return files, r.Salvaged.Lost

@@ -54,7 +54,7 @@ func (c *counter) twoWait() (waits, dead string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	v, err := vault.Open(c.limit, c.dir, vault.Options{Key: term.VaultKey(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
+	v, err := vault.Open(c.limit, c.dir, vault.Options{Key: c.key(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func open(ctx context.Context, c config.Config, w World) (*agent, error) {
 	if a.terminal, err = loadTerminal(c, w, a.log, floor); err != nil {
 		return nil, err
 	}
-	if a.vault, a.queue, err = openQueue(ctx, c, w, a.terminal); err != nil {
+	if a.vault, a.queue, err = openQueue(ctx, c, w, a.terminal, a.log, true); err != nil {
 		return nil, err
 	}
 	if r := a.vault.Report(); r.PutAside != "" {
@@ -282,16 +282,34 @@ func transport(b config.Backend) (http.RoundTripper, error) {
 	return t, nil
 }
 
-func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Terminal) (*vault.Vault, *queue.Queue, error) {
-	choice := vault.Choice{
+// opening says how the terminal's file is opened.
+type opening struct {
+	choice  vault.Choice
+	options vault.Options
+}
+
+// openingOf chooses the key. A program that must start gets a stand-in where the key is not
+// to be had.
+func openingOf(c config.Config, w World, t *terminal.Terminal, mustStart bool) (o opening, err error) {
+	o.choice = vault.Choice{
 		Kind: c.Vault.Key, Dir: c.StateDir, Terminal: t.ID(), TPM: c.Vault.TPM, CredentialsDir: w.Getenv("CREDENTIALS_DIRECTORY"),
 		PassphraseFile: c.Vault.PassphraseFile, KeyFile: c.Vault.KeyFile, Rand: w.Rand,
 	}
-	key, err := vault.Choose(choice)
+	key, err := vault.Choose(o.choice)
+	if err != nil {
+		return o, err
+	}
+	o.options = vault.Options{Key: key, Before: vault.Earlier(o.choice, key), StandIn: mustStart, Now: w.Now, Rand: w.Rand, Terminal: t.ID()}
+	return o, nil
+}
+
+// openQueue opens file and queue, and takes in what a stand-in of before holds.
+func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Terminal, log *slog.Logger, mustStart bool) (*vault.Vault, *queue.Queue, error) {
+	o, err := openingOf(c, w, t, mustStart)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := vault.Open(ctx, c.StateDir, vault.Options{Key: key, Before: vault.Earlier(choice, key), Now: w.Now, Rand: w.Rand, Terminal: t.ID()})
+	v, err := vault.Open(ctx, c.StateDir, o.options)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -300,7 +318,55 @@ func openQueue(ctx context.Context, c config.Config, w World, t *terminal.Termin
 	if err != nil {
 		return nil, nil, errors.Join(err, v.Close())
 	}
+	if there := v.Report().Unopened; there.Path != "" {
+		log.Error("the terminal's file cannot be opened with this key; it stays as it is, and a stand-in is used until the key is back",
+			"file", there.Path, "kept_under", there.Class, "given", there.Given, "error", there.Cause)
+		return v, q, nil
+	}
+	o.takeIn(ctx, v, q, log)
+	o.removeEarlier(v, log)
 	return v, q, nil
+}
+
+// notTaken are the shelves of a stand-in that stay there: who was let in without the
+// operators' PINs stays outside.
+var notTaken = []string{operator.ShelfName, door.SessionShelf, door.DeviceShelf, clockfloor.ShelfName}
+
+// takeIn brings over what the stand-in of before holds. What fails is tried again at the next
+// start.
+func (o opening) takeIn(ctx context.Context, v *vault.Vault, q *queue.Queue, log *slog.Logger) {
+	own, err := vault.OpenStandIn(ctx, o.choice.Dir, o.options)
+	if err == nil && own == nil {
+		return
+	}
+	var taken queue.Taken
+	if err == nil {
+		taken, err = q.TakeIn(ctx, own, notTaken...)
+		err = errors.Join(err, own.Close())
+	}
+	switch {
+	case err != nil:
+	case taken.Lost == 0:
+		err = vault.RemoveStandIn(o.choice.Dir)
+	default:
+		err = vault.KeepStandIn(o.choice.Dir, o.options.Now())
+	}
+	if err != nil {
+		log.Error("what the stand-in holds could not be taken in; it stays for the next start", "error", err)
+		return
+	}
+	log.Warn("the terminal's file opens again, and has what its stand-in held", "records", taken.Records, "values", taken.Values, "lost", taken.Lost)
+}
+
+// removeEarlier removes the key file of a class that was left.
+func (o opening) removeEarlier(v *vault.Vault, log *slog.Logger) {
+	removed, err := vault.RemoveEarlier(o.choice, v)
+	for _, path := range removed {
+		log.Warn("an earlier key was removed: nothing is under it any more", "file", path, "class", v.Class())
+	}
+	if err != nil {
+		log.Error("an earlier key could not be removed", "error", err)
+	}
 }
 
 func (a *agent) close() error {

@@ -275,6 +275,16 @@ func TestARowLeftBehindCatchesUpAtTheStart(t *testing.T) {
 	}
 }
 
+// key is the vault's key file, made where it is not there yet.
+func (c *counter) key() vault.KeySource {
+	c.t.Helper()
+	key := vault.KeyFile(filepath.Join(c.dir, vault.KeyFileName))
+	if err := key.Create(rand.Reader); err != nil {
+		c.t.Fatal(err)
+	}
+	return key
+}
+
 // leaveBehind stores a settled record with the row that it had before.
 func (c *counter) leaveBehind() string {
 	c.t.Helper()
@@ -282,7 +292,7 @@ func (c *counter) leaveBehind() string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	v, err := vault.Open(c.t.Context(), c.dir, vault.Options{Key: term.VaultKey(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
+	v, err := vault.Open(c.t.Context(), c.dir, vault.Options{Key: c.key(), Now: time.Now, Rand: rand.Reader, Terminal: term.ID()})
 	if err != nil {
 		c.t.Fatal(err)
 	}

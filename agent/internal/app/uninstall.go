@@ -93,8 +93,8 @@ func atRisk(f outbox.Figures) bool { return f.Pending+f.DeadLetters > 0 && !f.Ex
 // What of the state folder is the terminal's own. Keys go first: what a power cut leaves
 // behind after them opens no more.
 var (
-	ownKeys = []string{vault.KeysDir, "vault.key*", "terminal.key", "answers.key", "lan"}
-	ownRest = []string{vault.FileName + "*", "terminal.json", "profile.json", "trust", "address", control.SocketName, ".export-*", ".control-*", "madoguchi-open-*.html"}
+	ownKeys = []string{filepath.Join(vault.StandInDir, vault.KeyFileName), filepath.Join(vault.StandInDir, vault.KeysDir), vault.KeysDir, "vault.key*", "terminal.key", "answers.key", "lan"}
+	ownRest = []string{vault.FileName + "*", vault.StandInDir, "terminal.json", "profile.json", "trust", "address", control.SocketName, ".export-*", ".control-*", "madoguchi-open-*.html"}
 )
 
 // wipe deletes keys, then the rest, and tells what is in the folder and none of the

@@ -7,11 +7,15 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/wire"
 )
 
 // exportPage is how many records Export reads at once.
 const exportPage = 200
+
+// manyExports is how many exports are remembered at most until they are marked.
+const manyExports = 16
 
 // Export writes all that waits and all dead letters to w, in wire's export format: first
 // the records that wait, then the dead letters, each in their order. What it writes is not
@@ -19,7 +23,8 @@ const exportPage = 200
 // (for MarkExported, once the export is where it is safe). What is recorded while it runs
 // may be in it or not.
 func (q *Queue) Export(ctx context.Context, w io.Writer) (n int, through uint64, err error) {
-	through = q.now().Last
+	begun := q.now()
+	through = begun.Last
 	out, err := wire.NewExportWriter(w, wire.ExportHeader{
 		Terminal: q.v.Terminal(), At: q.source.Now().UTC(), ServerEpoch: q.Confirmed().ServerEpoch,
 	})
@@ -41,7 +46,16 @@ func (q *Queue) Export(ctx context.Context, w io.Writer) (n int, through uint64,
 			done = len(page) < exportPage
 		}
 	}
-	return n, through, out.Close()
+	if err := out.Close(); err != nil {
+		return n, 0, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.exports) >= manyExports {
+		clear(q.exports)
+	}
+	q.exports[through] = begun.Returned
+	return n, through, nil
 }
 
 // exported reads one page.
@@ -76,10 +90,17 @@ func (q *Queue) exportEntry(f found) wire.ExportEntry {
 	return e
 }
 
-// MarkExported notes that an export holds all that was here up to a position. Stats says so
-// until something newer is recorded, or waits again.
+// MarkExported notes that an export of this process holds all that was here up to a position.
+// Stats says so until something newer is recorded, or waits again. Where something waited
+// again since the export began, the export may lack it: fault.Conflict, export anew.
 func (q *Queue) MarkExported(ctx context.Context, through uint64) error {
 	return q.do(ctx, func(tx *bbolt.Tx, g *group) (error, error) {
+		q.mu.Lock()
+		returned, known := q.exports[through]
+		q.mu.Unlock()
+		if !known || returned != g.st.Returned {
+			return fault.New(fault.Conflict, "records waited again since the export began: export anew"), nil
+		}
 		g.st.Exported, g.wrote = max(g.st.Exported, min(through, g.st.Last)), true
 		return nil, nil
 	})

@@ -69,6 +69,7 @@ type Stats struct {
 	SentUnanswered int       // accepted records whose kind wants an answer that has not come
 	Kept           int       // accepted records still kept
 	LastAck        time.Time // when the backend last settled a record or told how far it is; zero: never
+	Compacted      time.Time // when Maintain last compacted the file; zero: never
 	Exported       bool      // all that waits and all dead letters are in an export (MarkExported)
 	FileBytes      int64     // the file's size
 	UsedBytes      int64     // of which in use
@@ -99,6 +100,8 @@ type Queue struct {
 	file      uint64    // the vault's Generation that st is of
 	broken    bool      // a commit failed and the file could not be read again yet
 	recount   bool      // a reader met what does not agree with st
+
+	exports map[uint64]uint64 // of exports by through: state.Returned when they began
 }
 
 // Open reads the queue in v, or begins it with a new epoch. A file that was salvaged, or
@@ -110,6 +113,7 @@ func Open(v *vault.Vault, l Limits, source handle.Source) (*Queue, error) {
 		v: v, limits: l.bounded(int64(v.MaxBytes() / 3)), source: source,
 		requests: make(chan *request, maxGroup),
 		quit:     make(chan struct{}), done: make(chan struct{}), file: v.Generation(),
+		exports: map[uint64]uint64{},
 	}
 	if err := q.load(); err != nil {
 		return nil, fmt.Errorf("cannot open the queue: %w", err)
@@ -169,7 +173,7 @@ func (q *Queue) Stats() Stats {
 	return Stats{
 		Pending: s.Waiting.N, OldestAt: s.OldestAt, Bytes: s.Waiting.Bytes, Stale: s.Stale,
 		Dead: s.Dead.N, DeadBytes: s.Dead.Bytes, Damaged: s.Damaged, SentUnanswered: s.Unanswered, Kept: s.Kept.N,
-		LastAck: q.confirmed.LastAck, Exported: s.Exported > 0 && s.Exported >= s.Last, FileBytes: file, UsedBytes: used,
+		LastAck: q.confirmed.LastAck, Compacted: s.Compacted, Exported: s.Exported > 0 && s.Exported >= s.Last, FileBytes: file, UsedBytes: used,
 		MaxRecords: q.limits.MaxRecords, MaxBytes: q.limits.MaxBytes,
 	}
 }

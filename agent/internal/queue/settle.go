@@ -219,8 +219,14 @@ func (q *Queue) reopenOne(tx *bbolt.Tx, g *group, pos uint64, p *reopening) erro
 		return nil
 	}
 	p.again++
-	g.st.Exported = 0 // they were in no export
-	return q.remark(tx, g, pos, m, mark{ID: r.ID, Answered: m.Answered})
+	return q.waitAgain(tx, g, pos, m, r.ID)
+}
+
+// waitAgain lets a record wait again. No export holds it as one that waits.
+func (q *Queue) waitAgain(tx *bbolt.Tx, g *group, pos uint64, from mark, id string) error {
+	g.st.Exported = 0
+	g.st.Returned++
+	return q.remark(tx, g, pos, from, mark{ID: id, Answered: from.Answered})
 }
 
 // kept lists positions of accepted records from a position on, of one stretch of marks; next
@@ -269,7 +275,7 @@ func (q *Queue) Retry(ctx context.Context, id string) error {
 		case g.st.Waiting.N >= q.limits.MaxRecords:
 			return fault.New(fault.QueueFull, "the terminal holds as many unsent records as it can"), nil
 		}
-		return nil, q.remark(tx, g, pos, m, mark{ID: r.ID, Answered: m.Answered})
+		return nil, q.waitAgain(tx, g, pos, m, r.ID)
 	})
 }
 

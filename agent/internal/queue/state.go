@@ -46,6 +46,9 @@ type state struct {
 
 	Cursor   uint64 `json:"cursor"`
 	Exported uint64 `json:"exported"` // an export held all that was here up to it
+	Returned uint64 `json:"returned"` // how often settled records or dead letters waited again
+
+	Compacted time.Time `json:"compacted,omitzero"`
 }
 
 // count adds a record (by 1), or takes it off (by -1).

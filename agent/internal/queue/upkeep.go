@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -24,20 +25,29 @@ type Maintained struct {
 }
 
 // Maintain does what is due: Trim, then the vault's old day keys, then compaction of a
-// drained file. It is for a quiet time: while the file is copied, nothing else is stored.
+// drained file, and lets the file's pages go from memory. What fails keeps nothing else from
+// being done. It is for a quiet time: while the file is copied, nothing else is stored.
 func (q *Queue) Maintain(ctx context.Context) (m Maintained, err error) {
-	if m.Removed, err = q.Trim(ctx); err != nil {
-		return m, err
-	}
-	if m.Keys, err = q.v.Shred(ctx); err != nil {
-		return m, err
-	}
+	m.Removed, err = q.Trim(ctx)
+	keys, failed := q.v.Shred(ctx)
+	m.Keys, err = keys, errors.Join(err, failed)
+	m.Compacted, failed = q.compact(ctx)
+	return m, errors.Join(err, failed, q.v.Forget())
+}
+
+// compact compacts a drained file, and notes when.
+func (q *Queue) compact(ctx context.Context) (c vault.Compaction, err error) {
 	file, used := q.v.Usage()
 	if q.now().Waiting.N > 0 || file <= CompactAbove || used >= file/CompactShare {
-		return m, nil
+		return c, nil
 	}
-	m.Compacted, err = q.v.Compact(ctx)
-	return m, err
+	if c, err = q.v.Compact(ctx); err != nil {
+		return c, err
+	}
+	return c, q.do(ctx, func(_ *bbolt.Tx, g *group) (error, error) {
+		g.st.Compacted, g.wrote = g.now.UTC(), true
+		return nil, nil
+	})
 }
 
 // Trim removes accepted records that were kept for Limits.KeepAccepted and tells how many.

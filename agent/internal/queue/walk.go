@@ -97,7 +97,7 @@ func (w *walker) walk(tx *bbolt.Tx) error {
 	w.confirmed = w.getConfirmed(tx)
 	w.st = state{
 		Epoch: old.Epoch, Base: old.Base, Last: old.Last, Head: old.Head, Lived: old.Lived, Wall: old.Wall,
-		Cursor: old.Cursor, Exported: old.Exported,
+		Cursor: old.Cursor, Exported: old.Exported, Compacted: old.Compacted,
 	}
 	if err := w.prepare(tx); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (w *walker) walk(tx *bbolt.Tx) error {
 		return err
 	}
 	if !certain {
-		if err := w.newEpoch(); err != nil {
+		if err := w.newEpoch(&w.st); err != nil {
 			return err
 		}
 	}
@@ -219,11 +219,12 @@ func (w *walker) marks(tx *bbolt.Tx) error {
 	return nil
 }
 
-func (w *walker) newEpoch() error {
-	epoch, err := w.source.New("epo")
+// newEpoch begins one after all that is stored.
+func (q *Queue) newEpoch(s *state) error {
+	epoch, err := q.source.New("epo")
 	if err != nil {
 		return fmt.Errorf("cannot name an epoch: %w", err)
 	}
-	w.st.Epoch, w.st.Base, w.st.Head = epoch, w.st.Last, wire.Genesis(w.v.Terminal(), epoch)
+	s.Epoch, s.Base, s.Head = epoch, s.Last, wire.Genesis(q.v.Terminal(), epoch)
 	return nil
 }

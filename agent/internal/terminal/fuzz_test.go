@@ -90,7 +90,7 @@ func FuzzStateFiles(f *testing.F) {
 		if err := os.CopyFS(dir, os.DirFS(good)); err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"terminal.key", "answers.key", "vault.key"} {
+		for _, key := range []string{"terminal.key", "answers.key"} {
 			if err := os.Chmod(filepath.Join(dir, key), 0o600); err != nil {
 				t.Fatal(err)
 			}

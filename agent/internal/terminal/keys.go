@@ -19,7 +19,6 @@ import (
 
 	"filippo.io/age"
 
-	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/shared/wire"
 )
 
@@ -60,14 +59,9 @@ func open(identity age.Identity, sealed []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, MaxSealed))
 }
 
-func vaultKey(dir string) vault.KeyFile { return vault.KeyFile(filepath.Join(dir, vaultKeyFile)) }
-
-// makeKeys makes the keys that are not there yet.
+// makeKeys makes the keys that are not there yet. The vault chooses and makes its own.
 func (t *Terminal) makeKeys() error {
 	dir := t.opts.StateDir
-	if err := vaultKey(dir).Create(t.opts.Rand); err != nil {
-		return err
-	}
 	signPath, openPath := filepath.Join(dir, signKeyFile), filepath.Join(dir, openKeyFile)
 	if !exists(signPath) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), t.opts.Rand)

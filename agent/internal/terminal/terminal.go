@@ -27,7 +27,6 @@ import (
 
 	"filippo.io/age"
 
-	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/firmware-config/profile"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/trust"
@@ -35,12 +34,11 @@ import (
 
 // The files below the state directory, beside the vault's.
 const (
-	stateFile    = "terminal.json"
-	signKeyFile  = "terminal.key" // PKCS #8 PEM, EC P-256: proves the terminal to the backend
-	openKeyFile  = "answers.key"  // age identity: opens answers
-	vaultKeyFile = "vault.key"
-	profileFile  = "profile.json"
-	trustFolder  = "trust"
+	stateFile   = "terminal.json"
+	signKeyFile = "terminal.key" // PKCS #8 PEM, EC P-256: proves the terminal to the backend
+	openKeyFile = "answers.key"  // age identity: opens answers
+	profileFile = "profile.json"
+	trustFolder = "trust"
 )
 
 // ErrNotEnrolled is in the chain of Load's error when the state directory has no enrolment.
@@ -173,9 +171,6 @@ func (t *Terminal) Profile() profile.Profile {
 	defer t.mu.Unlock()
 	return t.profile.Profile
 }
-
-// VaultKey is where the vault's key lies.
-func (t *Terminal) VaultKey() vault.KeySource { return vaultKey(t.opts.StateDir) }
 
 // Recipient is the age recipient that answers are sealed to.
 func (t *Terminal) Recipient() string { return t.opening.Recipient().String() }

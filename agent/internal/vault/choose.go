@@ -72,7 +72,7 @@ func Choose(c Choice) (KeySource, error) {
 	case Passphrase:
 		return c.passphrase(), nil
 	case OwnFile:
-		return KeyFile(c.KeyFile), KeyFile(c.KeyFile).Create(c.Rand)
+		return c.ownFile()
 	case Auto:
 		return c.strongest()
 	}
@@ -108,7 +108,23 @@ func (c Choice) strongest() (KeySource, error) {
 	if c.PassphraseFile != "" && exists(c.PassphraseFile) {
 		return c.passphrase(), nil
 	}
-	return KeyFile(c.KeyFile), KeyFile(c.KeyFile).Create(c.Rand)
+	return c.ownFile()
+}
+
+// ownFile makes the key file where it is needed. A fresh one opens nothing of what is there
+// already, so it is made beside day keys only where an earlier source can open those. One
+// that a power cut left unfinished has nothing under it.
+func (c Choice) ownFile() (KeySource, error) {
+	key := KeyFile(c.KeyFile)
+	switch used := inUse(c.Dir); {
+	case used && Earlier(c, key) == nil:
+		return key, nil
+	case !used && exists(c.KeyFile) && size(c.KeyFile) < KeySize:
+		if err := os.Remove(c.KeyFile); err != nil {
+			return nil, fmt.Errorf("cannot make the vault's key: %w", err)
+		}
+	}
+	return key, key.Create(c.Rand)
 }
 
 // Earlier gives the sources of other classes that are there, for Options.Before: day keys
@@ -133,6 +149,63 @@ func Earlier(c Choice, chosen KeySource) KeySource {
 		return nil
 	}
 	return all
+}
+
+// RemoveEarlier deletes the key file, or the TPM's sealed blobs, that a change of class left
+// behind, and tells which: whoever finds such a file could open everything with it. It does
+// nothing before v was opened again after the change, in order and with all day keys under
+// the chosen source, nor while a file that was put aside, or a stand-in, may need the key.
+func RemoveEarlier(c Choice, v *Vault) (removed []string, err error) {
+	c = c.withDefaults()
+	if !v.settled() || exists(filepath.Join(c.Dir, StandInDir)) {
+		return nil, nil
+	}
+	var old []string
+	if v.Class() != OwnFile {
+		old = append(old, c.KeyFile)
+	}
+	if v.Class() != TPM2 {
+		old = append(old, c.tpm().paths[:]...)
+	}
+	for _, path := range old {
+		if !exists(path) {
+			continue
+		}
+		if err := wipe(path); err != nil {
+			return removed, fmt.Errorf("cannot remove an earlier key: %w", err)
+		}
+		removed = append(removed, path)
+	}
+	return removed, nil
+}
+
+// settled tells that nothing needs an earlier key any more.
+func (v *Vault) settled() bool {
+	r := v.Report()
+	return v.clean && v.ring.moved == 0 && !r.ReadOnly && r.LostKeys == 0 && r.Level == 0 &&
+		r.PutAside == "" && len(r.Earlier) == 0 && r.Unopened.Path == ""
+}
+
+// wipe overwrites a key and removes it. What a disk keeps of it elsewhere is out of reach.
+func wipe(path string) error {
+	i, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if i.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(make([]byte, i.Size()))
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path), (*os.File).Sync)
 }
 
 // sources are several sources to look for an earlier key in.

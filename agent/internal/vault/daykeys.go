@@ -21,7 +21,10 @@ import (
 // KeysDir is the folder of the wrapped day keys below the state directory.
 const KeysDir = "keys"
 
-const keySuffix = ".key"
+const (
+	keySuffix  = ".key"
+	nextSuffix = ".new" // of a file that is to take another's place
+)
 
 // keyRetry is how long a day key that could not be made (a full disk) is not tried again;
 // values are sealed under the newest key that there is.
@@ -36,8 +39,8 @@ type dayKey struct {
 	id      keyID
 	secret  [KeySize]byte
 	aead    cipher.AEAD
-	path    string // of its file
-	retired bool   // no longer sealed under, for it to be deleted when nothing refers to it
+	paths   []string // of its files: one, but for copies that somebody made
+	retired bool     // no longer sealed under, for it to be deleted when nothing refers to it
 }
 
 func newDayKey(day uint32, id keyID, secret [KeySize]byte) (*dayKey, error) {
@@ -58,6 +61,7 @@ func dayOf(t time.Time) uint32 {
 type ring struct {
 	dir     string
 	wrapped *wrapping
+	class   Class // of what they are wrapped under
 	now     func() time.Time
 	random  io.Reader
 	sync    func(*os.File) error
@@ -66,7 +70,10 @@ type ring struct {
 	keys    map[keyID]*dayKey
 	current *dayKey
 	retryAt time.Time
-	damaged int // key files that do not open
+	damaged int            // key files that do not open
+	foreign map[keyID]bool // keys under a key that is not to be had
+	moved   int            // keys that were under an earlier key when they were read
+	stuck   int            // those of them that could not be wrapped anew
 }
 
 // load reads the key files. Those under an earlier key are wrapped anew. Where there are
@@ -76,7 +83,10 @@ func (r *ring) load(ctx context.Context, earlier func(context.Context) []*wrappi
 	if err != nil {
 		return fmt.Errorf("cannot look for the day keys: %w", err)
 	}
-	foreign := 0
+	if err := r.sweep(); err != nil {
+		return err
+	}
+	r.foreign = map[keyID]bool{}
 	for _, name := range names {
 		b, err := readSmall(name, wrappedSize)
 		if refusedForNow(err) {
@@ -87,16 +97,30 @@ func (r *ring) load(ctx context.Context, earlier func(context.Context) []*wrappi
 			r.damaged++
 			continue
 		}
-		known, err := r.take(ctx, name, w, earlier)
-		if err != nil {
-			return err
-		}
-		if !known {
-			foreign++
+		if !r.take(ctx, name, w, earlier) {
+			r.foreign[w.id] = true
 		}
 	}
-	if foreign > 0 && len(r.keys) == 0 {
+	for id := range r.keys {
+		delete(r.foreign, id) // a copy of before it was wrapped anew
+	}
+	if len(r.foreign) > 0 && len(r.keys) == 0 {
 		return ErrWrongKey
+	}
+	return nil
+}
+
+// sweep removes what a power cut left of writing a key: a wrapped key in it would outlive
+// its shredding.
+func (r *ring) sweep() error {
+	names, err := filepath.Glob(filepath.Join(r.dir, "*"+nextSuffix))
+	if err != nil {
+		return fmt.Errorf("cannot look for unfinished keys: %w", err)
+	}
+	for _, name := range names {
+		if err := os.Remove(name); err != nil && !errors.Is(err, syscall.EROFS) {
+			return fmt.Errorf("cannot remove an unfinished key: %w", err)
+		}
 	}
 	return nil
 }
@@ -108,35 +132,36 @@ func refusedForNow(err error) bool {
 	})
 }
 
-// take adds a key to the ring; known is false where its mark is of no key that we have.
-func (r *ring) take(ctx context.Context, name string, w wrapped, earlier func(context.Context) []*wrapping) (known bool, err error) {
-	if w.mark == r.wrapped.mark {
-		k, err := r.wrapped.unwrap(w)
-		if err != nil {
-			r.damaged++
-			return true, nil
+// take adds a key to the ring; known is false where its mark is of no key that we have. A
+// disk that takes no writes leaves a key under the earlier one until the next start.
+func (r *ring) take(ctx context.Context, name string, w wrapped, earlier func(context.Context) []*wrapping) (known bool) {
+	by := r.wrapped
+	if w.mark != by.mark {
+		all := earlier(ctx)
+		i := slices.IndexFunc(all, func(before *wrapping) bool { return before.mark == w.mark })
+		if i < 0 {
+			return false
 		}
-		k.path = name
-		r.keys[k.id] = k
-		return true, nil
+		by = all[i]
 	}
-	for _, before := range earlier(ctx) {
-		if w.mark != before.mark {
-			continue
-		}
-		k, err := before.unwrap(w)
-		if err != nil {
-			r.damaged++
-			return true, nil
-		}
-		if err := r.write(name, r.wrapped.wrap(k)); err != nil {
-			return true, fmt.Errorf("cannot wrap a day key anew: %w", err)
-		}
-		k.path = name
-		r.keys[k.id] = k
-		return true, nil
+	k, err := by.unwrap(w)
+	if err != nil {
+		r.damaged++
+		return true
 	}
-	return false, nil
+	if by != r.wrapped {
+		r.moved++
+		if r.write(name, r.wrapped.wrap(k)) != nil {
+			r.stuck++
+		}
+	}
+	if twin := r.keys[k.id]; twin != nil {
+		twin.paths = append(twin.paths, name)
+		return true
+	}
+	k.paths = []string{name}
+	r.keys[k.id] = k
+	return true
 }
 
 // find gives the key with this id, or nil.
@@ -200,10 +225,11 @@ func (r *ring) make(day uint32) (*dayKey, error) {
 	if err := makeFolder(r.dir, r.sync); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the day keys: %w", err)
 	}
-	k.path = filepath.Join(r.dir, k.name())
-	if err := r.write(k.path, r.wrapped.wrap(k)); err != nil {
+	k.paths = []string{filepath.Join(r.dir, k.name())}
+	if err := r.write(k.paths[0], r.wrapped.wrap(k)); err != nil {
 		return nil, err
 	}
+	noteClass(r.dir, r.class)
 	r.keys[k.id] = k
 	return k, nil
 }
@@ -244,8 +270,10 @@ func (r *ring) remove(ids []keyID) (removed int, err error) {
 		if k == nil {
 			continue
 		}
-		if err := os.Remove(k.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return removed, fmt.Errorf("cannot delete a day key: %w", err)
+		for _, path := range k.paths {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return removed, fmt.Errorf("cannot delete a day key: %w", err)
+			}
 		}
 		delete(r.keys, id)
 		removed++
@@ -258,7 +286,7 @@ func (r *ring) remove(ids []keyID) (removed int, err error) {
 
 // writeWhole replaces a file at once and durably.
 func writeWhole(name string, b []byte, sync func(*os.File) error) error {
-	next := name + ".new"
+	next := name + nextSuffix
 	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot write a key: %w", err)

@@ -24,7 +24,11 @@ const (
 	openSuffix    = ".open"    // exists while a process has the file; left behind by a crash
 	newSuffix     = ".new"     // a copy that is to take the file's place
 	damagedSuffix = ".damaged" // with the time, of files put aside
+	lockSuffix    = ".lock"    // held by the process that has the file, and never replaced
 )
+
+// asideFormat is the time in the name of a file put aside.
+const asideFormat = "-20060102T150405.000000000Z"
 
 var errFull = bolterrors.ErrMaxSizeReached
 
@@ -52,7 +56,9 @@ func (v *Vault) open(ctx context.Context) error {
 	}
 	slices.Sort(earlier)
 	v.note(func(r *Report) { r.Earlier = earlier })
-	return v.attach(ctx, exists(v.path+openSuffix))
+	crashed := exists(v.path + openSuffix)
+	v.clean = !crashed
+	return v.attach(ctx, crashed)
 }
 
 // attach opens the file, whatever its state: a damaged one is replaced by what could be
@@ -146,7 +152,7 @@ func (v *Vault) try(ctx context.Context, thorough bool) error {
 // reason to keep out: then the next start trusts the file until Check has walked it.
 func (v *Vault) markOpen() error {
 	err := os.WriteFile(v.path+openSuffix, nil, 0o600)
-	if err != nil && !errors.Is(err, syscall.ENOSPC) {
+	if err != nil && !noRoom(err) {
 		return fmt.Errorf("cannot mark the file as open: %w", err)
 	}
 	return syncDir(filepath.Dir(v.path), v.sync) // the name of a new file too is durable now
@@ -323,6 +329,7 @@ func (v *Vault) introduce(ctx context.Context, db *bbolt.DB, readOnly bool) (lev
 	if err != nil || readOnly || right || level == 1 {
 		return level, err
 	}
+	v.clean = v.clean && !known // a new file was under no other key
 	_, err = v.update(db, v.writeMarks)
 	return Level, err
 }
@@ -418,9 +425,10 @@ func (v *Vault) replace(d damage) error {
 	if err := v.build(next, s.writeTo); err != nil {
 		return fmt.Errorf("cannot salvage the damaged file: %w", err)
 	}
-	to := v.path + damagedSuffix + v.opts.Now().UTC().Format("-20060102T150405.000000000Z")
+	first := v.path + damagedSuffix + v.opts.Now().UTC().Format(asideFormat)
+	to := first
 	for n := 2; exists(to); n++ {
-		to = fmt.Sprintf("%s%s%s-%d", v.path, damagedSuffix, v.opts.Now().UTC().Format("-20060102T150405.000000000Z"), n)
+		to = fmt.Sprintf("%s-%d", first, n)
 	}
 	_ = f.Close() // a file in use cannot be renamed everywhere
 	if err := os.Rename(v.path, to); err != nil {
@@ -502,14 +510,48 @@ func holdFile(path string, patience time.Duration) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the file: %w", err)
 	}
+	if err := waitFor(f, patience); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// waitFor takes the lock on f, or closes it.
+func waitFor(f *os.File, patience time.Duration) error {
 	for ; !lockFile(f); patience -= holdPoll {
 		if patience <= 0 {
 			_ = f.Close()
-			return nil, ErrLocked
+			return ErrLocked
 		}
 		<-time.After(holdPoll)
 	}
-	return f, nil
+	return nil
+}
+
+// lock keeps other processes out for as long as the vault is open, while the file itself is
+// replaced as well: who waits for a file's own lock may get that of one that has no name any
+// more. Where the disk takes no new file, the lock of the file itself must do.
+func (v *Vault) lock(path string) error {
+	f, err := os.OpenFile(path+lockSuffix, os.O_RDONLY|os.O_CREATE, 0o600)
+	switch {
+	case err == nil:
+	case noRoom(err), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO):
+		return nil
+	default:
+		return fmt.Errorf("cannot lock the file: %w", err)
+	}
+	if err := waitFor(f, v.opts.LockTimeout); err != nil {
+		return err
+	}
+	v.locks = append(v.locks, f)
+	return nil
+}
+
+func (v *Vault) unlock() {
+	for _, l := range v.locks {
+		_ = l.Close()
+	}
+	v.locks = nil
 }
 
 func size(path string) int64 {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // KeySize is the length of the key-encryption key in bytes.
@@ -62,24 +63,42 @@ func (f KeyFile) Key(context.Context) ([KeySize]byte, error) {
 	return [KeySize]byte(b), nil
 }
 
-// Create makes the file with a fresh key unless it exists already.
+// Create makes the file with a fresh key unless it exists already: whole, and with a name
+// that lasts, before anything is sealed under it.
 func (f KeyFile) Create(random io.Reader) error {
+	if exists(string(f)) {
+		return nil
+	}
 	var key [KeySize]byte
 	if _, err := io.ReadFull(random, key[:]); err != nil {
 		return fmt.Errorf("cannot make the vault's key: %w", err)
 	}
-	out, err := os.OpenFile(string(f), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
+	next, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".new-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("cannot make the vault's key: %w", err)
 	}
-	_, err = out.Write(key[:])
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return fmt.Errorf("cannot make the vault's key: %w", errors.Join(err, os.Remove(string(f))))
+	_, err = next.Write(key[:])
+	if err = errors.Join(err, next.Sync(), next.Close()); err == nil {
+		err = linkNew(next.Name(), string(f))
 	}
-	return nil
+	_ = os.Remove(next.Name()) // after a rename it is gone
+	if err != nil {
+		return fmt.Errorf("cannot make the vault's key: %w", err)
+	}
+	return syncDir(filepath.Dir(string(f)), (*os.File).Sync)
+}
+
+// linkNew gives a file its name unless another has it. Where there are no hard links, only
+// the time of one look lies between two programs.
+func linkNew(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if exists(to) {
+		return nil
+	}
+	return os.Rename(from, to)
 }
 
 const markSize = 16

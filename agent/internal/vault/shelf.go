@@ -104,6 +104,31 @@ func (v *Vault) Apply(puts ...Put) error {
 	})
 }
 
+// Add makes those puts durable in one commit, or none, whose key holds nothing yet, and tells
+// how many those were. Where only the reserve is left it takes none: fault.QueueFull.
+func (v *Vault) Add(puts ...Put) (added int, err error) {
+	if err := CheckPuts(puts); err != nil {
+		return 0, err
+	}
+	err = v.Update(func(tx *bbolt.Tx) error {
+		if added = 0; v.Scarce(tx) {
+			return fault.New(fault.QueueFull, "the terminal's file is full")
+		}
+		for _, p := range puts {
+			b := tx.Bucket([]byte(shelfBucket(p.Shelf)))
+			if b != nil && b.Get([]byte(p.Key)) != nil {
+				continue
+			}
+			if err := v.ApplyIn(tx, []Put{p}); err != nil {
+				return err
+			}
+			added++
+		}
+		return nil
+	})
+	return added, err
+}
+
 // ApplyIn writes puts inside a transaction under way. The caller has used CheckPuts.
 func (v *Vault) ApplyIn(tx *bbolt.Tx, puts []Put) error {
 	for _, p := range puts {

@@ -42,6 +42,17 @@ func (v *Vault) Check(ctx context.Context) error {
 // each commit replaces one of the two meta pages.
 const imageTries = 20
 
+// Forget lets the file's pages go from the process's memory, where they only mirror what is
+// on disk; they are read again when they are needed.
+func (v *Vault) Forget() error {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.db == nil {
+		return nil
+	}
+	return view(v.db, dropPages)
+}
+
 // walkOpen walks the pages of the open file as one transaction sees them.
 func (v *Vault) walkOpen(ctx context.Context, db *bbolt.DB, visit func(bucket string, sequence uint64, key, value []byte) error) error {
 	f, err := os.Open(v.path)
@@ -193,8 +204,8 @@ func (v *Vault) Shred(ctx context.Context) (keys int, err error) {
 	defer v.shredding.Unlock()
 	now := v.opts.Now()
 	today, first := dayOf(now), dayOf(now.AddDate(0, 0, -v.opts.KeyDays))
-	if k, err := v.ring.sealing(); err != nil || k.day != today {
-		return 0, err // no key to seal anew with: another time
+	if k, err := v.ring.sealing(); err != nil || k.day != today || v.Report().ReadOnly {
+		return 0, err // no key to seal anew with, or nowhere to: another time
 	}
 	// A day to come is one by a clock that was wrong.
 	old := v.ring.retire(func(day uint32) bool { return day < first || day > today })
@@ -235,7 +246,7 @@ func (v *Vault) Shred(ctx context.Context) (keys int, err error) {
 func (v *Vault) referred(ctx context.Context, old map[keyID]bool) (used map[keyID]bool, late []straggler, err error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if v.db == nil || v.readOnly {
+	if v.db == nil {
 		return nil, nil, errClosed()
 	}
 	used = map[keyID]bool{}

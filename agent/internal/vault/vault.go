@@ -15,7 +15,10 @@
 //
 // A file that cannot be read is put aside with a report, and a new one holds all values
 // that could be salvaged. A file held by another process, or one that belongs to another
-// key or to a newer program, is an error instead: nothing is wrong with it.
+// key or to a newer program, is an error instead: nothing is wrong with it. With
+// Options.StandIn a file whose key is not to be had stays where it is, untouched, and Open
+// gives a stand-in beside it, under a key file of its own; once the key is back, Open gives
+// the file again, and what the stand-in holds can be taken into it (StandIn).
 package vault
 
 import (
@@ -62,6 +65,9 @@ var ErrLocked = errors.New("another process holds the file")
 // another key or for another terminal.
 var ErrWrongKey = errors.New("the file belongs to another key or terminal")
 
+// ErrNoKey is in the chain of Open's error when the key source gives no key.
+var ErrNoKey = errors.New("the key is not to be had")
+
 // ErrDamaged is in the chain of an error for a value that does not open at its place.
 var ErrDamaged = errors.New("the stored value is damaged")
 
@@ -75,6 +81,10 @@ type Options struct {
 	// Before is an older source that the day keys may still be wrapped under; they are
 	// wrapped anew under Key. It is asked only then. See Earlier.
 	Before KeySource
+
+	// StandIn lets Open begin a file of its own in StandInDir where the key is not to be had,
+	// or is the wrong one. It is for the program that must start; see Report.Unopened.
+	StandIn bool
 
 	MaxBytes    int           // the file's largest size, 0: DefaultMaxBytes
 	LockTimeout time.Duration // 0: DefaultLockTimeout
@@ -101,6 +111,15 @@ type Report struct {
 	Keys     int      // day keys that open
 	LostKeys int      // files of day keys that do not
 	ReadOnly bool     // the disk takes no writes
+	Unopened Unopened // of a stand-in: the file that it stands in for
+}
+
+// Unopened is a file whose key is not to be had. It lies where it always did, untouched.
+type Unopened struct {
+	Path  string // "": there is none
+	Class Class  // what the file was last kept under; "" where that is not known
+	Given Class  // the class of the key that was tried
+	Cause error  // why that does not open it: ErrWrongKey or ErrNoKey is in its chain
 }
 
 // Vault is the open file. Its methods are safe for concurrent use.
@@ -110,6 +129,8 @@ type Vault struct {
 	ring  *ring
 	stamp atomic.Uint64 // of the newest value
 	swaps atomic.Uint64
+	locks []io.Closer // kept until Close
+	clean bool        // it was closed in order, and was under Key already
 
 	earlier func(context.Context) []*wrapping
 
@@ -132,14 +153,50 @@ func Open(ctx context.Context, dir string, o Options) (*Vault, error) {
 		return nil, errors.New("cannot open the vault: key, clock, randomness and terminal must be given")
 	}
 	o = o.withDefaults()
-	v := &Vault{path: filepath.Join(dir, FileName), opts: o}
-	if err := v.openKeys(ctx, filepath.Join(dir, KeysDir)); err != nil {
-		return nil, fmt.Errorf("cannot open the vault: %w", err)
+	v, err := openIn(ctx, dir, o)
+	if err != nil && o.StandIn && ctx.Err() == nil && keyless(err) && inUse(dir) {
+		v, err = openStandIn(ctx, dir, o, err)
 	}
-	if err := v.open(ctx); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("cannot open the vault: %w", err)
 	}
 	return v, nil
+}
+
+func openIn(ctx context.Context, dir string, o Options) (_ *Vault, err error) {
+	v := &Vault{path: filepath.Join(dir, FileName), opts: o}
+	if err := v.lock(v.path); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			v.unlock()
+		}
+	}()
+	if err := v.openKeys(ctx, filepath.Join(dir, KeysDir)); err != nil {
+		return nil, err
+	}
+	if err := v.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := v.missed(ctx); err != nil {
+		return nil, errors.Join(err, v.Close())
+	}
+	noteClass(v.ring.dir, v.Class())
+	return v, nil
+}
+
+// missed looks whether something lies under a day key that is whole and under a key that is
+// not to be had. Values under it would be taken for damaged, and they are not.
+func (v *Vault) missed(ctx context.Context) error {
+	if len(v.ring.foreign) == 0 {
+		return nil
+	}
+	_, late, err := v.referred(ctx, v.ring.foreign)
+	if err == nil && len(late) > 0 {
+		err = ErrWrongKey
+	}
+	return err
 }
 
 func (o Options) withDefaults() Options {
@@ -162,7 +219,7 @@ func (o Options) withDefaults() Options {
 func (v *Vault) openKeys(ctx context.Context, dir string) error {
 	key, err := v.opts.Key.Key(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrNoKey, err)
 	}
 	w, err := newWrapping(key, v.opts.Terminal)
 	if err != nil {
@@ -174,12 +231,12 @@ func (v *Vault) openKeys(ctx context.Context, dir string) error {
 		once.Do(func() { older = wrappings(ctx, v.opts.Before, v.opts.Terminal) })
 		return older
 	}
-	v.ring = &ring{dir: dir, wrapped: w, now: v.opts.Now, random: v.opts.Rand, sync: v.sync, keys: map[keyID]*dayKey{}}
+	v.ring = &ring{dir: dir, wrapped: w, class: v.Class(), now: v.opts.Now, random: v.opts.Rand, sync: v.sync, keys: map[keyID]*dayKey{}}
 	if err := v.ring.load(ctx, v.earlier); err != nil {
 		return err
 	}
 	v.note(func(r *Report) {
-		r.Class, r.Keys, r.LostKeys = v.Class(), len(v.ring.keys), v.ring.damaged
+		r.Class, r.Keys, r.LostKeys = v.Class(), len(v.ring.keys), v.ring.damaged+len(v.ring.foreign)
 	})
 	return nil
 }
@@ -221,6 +278,7 @@ func (v *Vault) Close() error {
 		return nil
 	}
 	v.closed = true
+	defer v.unlock()
 	if v.db == nil {
 		return nil
 	}
