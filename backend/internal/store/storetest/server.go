@@ -34,14 +34,29 @@ wait $pid
 rm -rf "$1"
 `
 
-const settings = `
-fsync = off
-synchronous_commit = off
-full_page_writes = off
+// DurableVariable lets the own server commit durably, as one in use does: for benchmarks.
+const DurableVariable = "MADOGUCHI_TEST_POSTGRES_DURABLE"
+
+const (
+	settings = `
 max_connections = 400
 shared_buffers = 64MB
 autovacuum = off
 `
+	hasty = `
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+`
+)
+
+// configuration is what the own server adds to the defaults.
+func configuration() string {
+	if os.Getenv(DurableVariable) != "" {
+		return settings
+	}
+	return settings + hasty
+}
 
 // startServer starts a PostgreSQL server of this process's own on a Unix socket and gives
 // the DSN of its administrator.
@@ -137,7 +152,7 @@ func (o owner) start(dir string) (string, error) {
 	if out, err := init.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("initdb failed: %w: %s", err, bytes.TrimSpace(out))
 	}
-	if err := appendFile(filepath.Join(data, "postgresql.conf"), settings); err != nil {
+	if err := appendFile(filepath.Join(data, "postgresql.conf"), configuration()); err != nil {
 		return "", err
 	}
 	if err := o.keep(dir); err != nil {
