@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -129,5 +131,46 @@ func TestNonces(t *testing.T) {
 		if _, err := wire.DecodeNonce([]byte(bad)); err == nil {
 			t.Errorf("%.40s: accepted", bad)
 		}
+	}
+}
+
+// What no store could keep is refused at the edge, and nobody is sent away for years.
+func TestBoundsOfNumbers(t *testing.T) {
+	for seq, good := range map[uint64]bool{0: false, 1: true, wire.MaxSequence: true, wire.MaxSequence + 1: false, 1<<64 - 1: false} {
+		r := batch(1).Records[0]
+		r.Sequence = seq
+		if err := r.Validate(); (err == nil) != good || (!good && fault.PlaceOf(err) != "seq") {
+			t.Errorf("sequence %d: %v", seq, err)
+		}
+	}
+	for cursor, good := range map[uint64]bool{0: true, wire.MaxCursor: true, wire.MaxCursor + 1: false} {
+		if _, err := wire.DecodeAnswers(fmt.Appendf(nil, `{"cursor":%d,"answers":[]}`, cursor)); (err == nil) != good {
+			t.Errorf("cursor %d: %v", cursor, err)
+		}
+	}
+	for ms, want := range map[int64]int64{-5: 0, 7: 7, 1 << 62: wire.MaxSlot.Milliseconds()} {
+		if r, err := wire.DecodeReceipt(fmt.Appendf(nil, `{"retry_after_ms":%d}`, ms)); err != nil || r.RetryAfterMS != want {
+			t.Errorf("%d ms are read as %d, %v", ms, r.RetryAfterMS, err)
+		}
+	}
+}
+
+// Each version that is read, and not the newest, has its day in DESIGN.md.
+func TestVersionsAreReadForAYear(t *testing.T) {
+	design, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v := wire.Oldest; v < wire.Version; v++ {
+		until, ok := wire.ReadUntil(v)
+		if row := fmt.Sprintf("| %d | %s |", v, until); !ok || !strings.Contains(string(design), row) {
+			t.Errorf("DESIGN.md has no row %q", row)
+		}
+	}
+	if _, ok := wire.ReadUntil(wire.Version); ok {
+		t.Error("the newest version has an end")
+	}
+	if until, _ := wire.ReadUntil(0); until.String() != "2027-11-22" {
+		t.Errorf("version 0 is read until %s", until)
 	}
 }

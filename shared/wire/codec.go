@@ -72,8 +72,8 @@ func (r Record) Validate() error {
 		return fault.At(fault.InvalidArgument, "id", "must be a UUID version 7 in lower case")
 	case !nameForm.MatchString(r.Epoch):
 		return fault.At(fault.InvalidArgument, "epoch", "must be a short name in lower case")
-	case r.Sequence == 0:
-		return fault.At(fault.InvalidArgument, "seq", "must count from 1")
+	case r.Sequence == 0 || r.Sequence > MaxSequence:
+		return fault.At(fault.InvalidArgument, "seq", "must count from 1, to %d at most", int64(MaxSequence))
 	case !nameForm.MatchString(string(r.Kind)):
 		return fault.At(fault.InvalidArgument, "kind", "must be a short name in lower case")
 	case r.At.IsZero() || r.At.Year() < 2000 || r.At.Year() > 9998:
@@ -98,6 +98,9 @@ func DecodeAnswers(data []byte) (Answers, error) {
 	}
 	if len(a.Answers) > MaxAnswers {
 		return Answers{}, fault.At(fault.TooLarge, "answers", "must be at most %d", MaxAnswers)
+	}
+	if a.Cursor > MaxCursor { // no backend takes it back
+		return Answers{}, fault.At(fault.InvalidArgument, "cursor", "must be at most %d", int64(MaxCursor))
 	}
 	last := uint64(0)
 	for i, one := range a.Answers {

@@ -12,7 +12,8 @@ func EncodeReceipt(r Receipt) ([]byte, error) { return encodeJSON(r) }
 
 // DecodeReceipt reads the backend's word on a batch. It is the terminal's reader and
 // tolerant: members that it does not know are passed over, so that an old agent survives
-// a newer backend. An unknown Status is read as Retry, which loses nothing. Marks are held
+// a newer backend. An unknown Status is read as Retry, which loses nothing. RetryAfterMS is
+// bounded by MaxSlot. Marks are held
 // to their forms, at most MaxMarks and one for an epoch; whether they are the backend's is
 // for the caller (VerifyMark).
 func DecodeReceipt(data []byte) (Receipt, error) {
@@ -36,7 +37,7 @@ func DecodeReceipt(data []byte) (Receipt, error) {
 			r.Results[i].Status = Retry
 		}
 	}
-	r.RetryAfterMS = max(r.RetryAfterMS, 0)
+	r.RetryAfterMS = min(max(r.RetryAfterMS, 0), MaxSlot.Milliseconds())
 	return r, nil
 }
 

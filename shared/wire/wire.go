@@ -7,6 +7,7 @@ package wire
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	"madoguchi.example/shared/civil"
@@ -15,8 +16,22 @@ import (
 // Version of the protocol, as terminals write it.
 const Version = 1
 
-// Oldest is the version that backends still read: one year of versions.
+// Oldest is the version that backends still read. A version is read for a year after its
+// successor came (ReadUntil), so that an agent that nobody brings up to date still syncs.
 const Oldest = 0
+
+// replaced gives the day on which the successor of each earlier version came.
+var replaced = map[int]civil.Date{
+	0: {Year: 2026, Month: time.November, Day: 22},
+}
+
+// ReadUntil is the first day on which backends may stop reading a version; false for one that
+// has no successor yet.
+func ReadUntil(version int) (civil.Date, bool) {
+	day, ok := replaced[version]
+	day.Year++
+	return day, ok
+}
 
 // Limits of one batch and of its parts. Both sides hold them.
 const (
@@ -27,6 +42,20 @@ const (
 	MaxAnswers      = 200
 	MaxAnswerBytes  = 16 << 10
 )
+
+// Bounds of the numbers that both sides count with.
+const (
+	MaxSequence = math.MaxInt64 // of a record: stores count so far
+	MaxCursor   = math.MaxInt64 // of answers
+	// MaxSlot is the longest that a backend may ask a terminal to stay away: terminals do not
+	// honour more, and backends do not ask for more.
+	MaxSlot = 6 * time.Hour
+)
+
+// WaitingHeader is the header of a request with records that says how many wait at the
+// terminal, those of the batch included. It is a hint: a backend that has no room for a
+// backlog can refuse it before it reads the batch. What counts is the batch.
+const WaitingHeader = "Madoguchi-Waiting"
 
 // Kind names what a record is. The backend hands the Body to the handler of its kind.
 type Kind string
@@ -132,6 +161,9 @@ type Receipt struct {
 	// Marks tell how far the backend is: one for the batch's Epoch and for each epoch of its
 	// records that it knows.
 	Marks []Mark `json:"marks,omitempty"`
+	// Forked: of an epoch that the batch names the backend has two histories. Another machine
+	// goes under this terminal's name, such as one with a copy of its disk.
+	Forked bool `json:"forked,omitempty"`
 }
 
 // Mark is the cumulative acknowledgement of one epoch: the backend has given its word on

@@ -39,7 +39,7 @@ const (
 	assertionLife  = time.Minute
 	tokenLeeway    = 30 * time.Second // a token is not used in its last moments
 	maxRedirects   = 3
-	maxRetryAfter  = 24 * time.Hour
+	maxRetryAfter  = wire.MaxSlot
 	skewNoticeable = 5 * time.Second
 )
 
@@ -53,6 +53,7 @@ type call struct {
 	limit        int64
 	timeout      time.Duration
 	bearer       string
+	waiting      int // said in wire.WaitingHeader
 }
 
 // reply is a whole answer within its limit. NotModified replies have no body.
@@ -170,6 +171,9 @@ func (t *Terminal) request(ctx context.Context, c call) (*http.Request, error) {
 	set("Content-Type", c.contentType)
 	set("If-None-Match", c.etag)
 	set("User-Agent", "madoguchi-agent")
+	if c.waiting > 0 {
+		req.Header.Set(wire.WaitingHeader, strconv.Itoa(c.waiting))
+	}
 	if c.bearer != "" {
 		set("Authorization", "Bearer "+c.bearer)
 	}
@@ -276,7 +280,7 @@ func retryAfter(s string) time.Duration {
 	if err != nil || n < 0 {
 		return 0
 	}
-	return min(time.Duration(n)*time.Second, maxRetryAfter)
+	return time.Duration(min(n, int(maxRetryAfter/time.Second))) * time.Second
 }
 
 // noteClock keeps how far our clock is from the backend's, so that a terminal whose clock

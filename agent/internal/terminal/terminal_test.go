@@ -221,9 +221,12 @@ func TestSendAndAnswers(t *testing.T) {
 		if err != nil || batch.Terminal != "trm_1" || !reflect.DeepEqual(batch.Records, []wire.Record{record()}) || r.Header.Get("Content-Type") != wire.BatchContentType {
 			t.Errorf("got %+v, %v", batch, err)
 		}
+		if got := r.Header.Get(wire.WaitingHeader); got != "8" {
+			t.Errorf("%q records are said to wait", got)
+		}
 		fmt.Fprintf(w, `{"version":0,"results":[{"id":%q,"status":"accepted"}]}`, record().ID)
 	}
-	receipt, err := term.Send(t.Context(), wire.Batch{Records: []wire.Record{record()}})
+	receipt, err := term.Send(t.Context(), wire.Batch{Records: []wire.Record{record()}, Behind: 7})
 	if err != nil || receipt.Results[0].Status != wire.Accepted {
 		t.Fatalf("got %+v, %v", receipt, err)
 	}
@@ -247,6 +250,32 @@ func TestSendAndAnswers(t *testing.T) {
 	b.valid = "another" // the backend forgot the token, as after a change of its keys
 	if _, err := term.Answers(t.Context(), 7, 25*time.Second); err != nil || b.tokens != 3 {
 		t.Errorf("%d tokens, %v", b.tokens, err)
+	}
+}
+
+// A beat says nothing of what waits behind it, and nobody is sent away for longer than a slot.
+func TestBeatsAndLongWaits(t *testing.T) {
+	b, term, _ := enrolled(t)
+	wait := ""
+	b.handle["/terminal/v1/batches"] = func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		if got := r.Header.Values(wire.WaitingHeader); len(got) > 0 {
+			t.Errorf("a beat says that %v wait", got)
+		}
+		w.Header().Set("Retry-After", wait)
+		w.WriteHeader(http.StatusTooManyRequests)
+	}
+	for text, want := range map[string]time.Duration{
+		"60": time.Minute, "31536000": wire.MaxSlot, "9223372036": wire.MaxSlot, "9223372036854775807": wire.MaxSlot, "-1": 0, "soon": 0,
+	} {
+		wait = text
+		_, err := term.Send(t.Context(), wire.Batch{Behind: 5_000})
+		var after interface {
+			error
+			RetryAfter() time.Duration
+		}
+		if !errors.As(err, &after) || after.RetryAfter() != want {
+			t.Errorf("Retry-After %q: %v", text, err)
+		}
 	}
 }
 

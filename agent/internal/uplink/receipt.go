@@ -11,11 +11,16 @@ import (
 
 const placeReceipt = "receipt"
 
-var errUntrusted = fault.At(fault.Forbidden, placeReceipt, "its countersignature is not the backend's")
+var (
+	errUntrusted = fault.At(fault.Forbidden, placeReceipt, "its countersignature is not the backend's")
+	errUnmarked  = fault.At(fault.Forbidden, placeReceipt, "it confirms what its marks say never came")
+)
 
 // trust verifies a receipt's marks. A mark by a key that is not known proves nothing and is
 // taken all the same; one that a known key did not make is refused, and the receipt with it.
-func (u *Uplink) trust(receipt wire.Receipt) error {
+// So is a receipt that calls a record stored that is above the mark of its epoch: the word on
+// a record is not signed, but with an older mark it cannot be another batch's.
+func (u *Uplink) trust(records []wire.Record, receipt wire.Receipt) error {
 	var keys []profile.ReceiptKey
 	if u.ReceiptKeys != nil {
 		keys = u.ReceiptKeys()
@@ -27,6 +32,26 @@ func (u *Uplink) trust(receipt wire.Receipt) error {
 		}
 		if i < 0 && m.Key != "" {
 			u.unknownKey()
+		}
+	}
+	return agree(records, receipt)
+}
+
+// agree holds the results to the marks.
+func agree(records []wire.Record, receipt wire.Receipt) error {
+	through := make(map[string]uint64, len(receipt.Marks))
+	for _, m := range receipt.Marks {
+		through[m.Epoch] = m.Through
+	}
+	stored := make(map[string]bool, len(receipt.Results))
+	for _, res := range receipt.Results {
+		if res.Status == wire.Accepted || res.Status == wire.Duplicate {
+			stored[res.ID] = true
+		}
+	}
+	for _, r := range records {
+		if mark, ok := through[r.Epoch]; ok && stored[r.ID] && r.Sequence > mark {
+			return errUnmarked
 		}
 	}
 	return nil
@@ -81,17 +106,26 @@ func (u *Uplink) reopen(ctx context.Context, receipt wire.Receipt) (restored boo
 	return true, nil
 }
 
-// doubt says so, once, when the backend's chain is not ours: then two machines go under this
-// terminal's name, or somebody changed a record after us.
-func (u *Uplink) doubt(ctx context.Context, records []wire.Record, marks []wire.Mark) {
-	if len(records) == 0 || u.turn.doubted {
-		return
+// doubt looks for another machine under this terminal's name: the backend says so itself, or
+// its chain is not ours, which somebody who changed a record after us would bring about too.
+// What one receipt told holds until a beat, which asks for what is known, does not tell it.
+func (u *Uplink) doubt(ctx context.Context, records []wire.Record, receipt wire.Receipt) {
+	if len(records) > 0 && !u.turn.doubted && foreign(records[len(records)-1], receipt.Marks) {
+		u.turn.doubted = true
+		last := records[len(records)-1]
+		u.Log.ErrorContext(ctx, "the backend's chain of records is not this terminal's", "epoch", last.Epoch, "seq", last.Sequence)
 	}
-	last := records[len(records)-1]
-	for _, m := range marks {
-		if m.Epoch == last.Epoch && m.Through == last.Sequence && !last.Prev.IsZero() && !m.Head.IsZero() && m.Head != wire.After(last) {
-			u.turn.doubted = true
-			u.Log.ErrorContext(ctx, "the backend's chain of records is not this terminal's", "epoch", m.Epoch, "seq", m.Through)
-		}
+	switch {
+	case receipt.Forked || u.turn.doubted:
+		u.cloned(true)
+	case len(records) == 0:
+		u.cloned(false)
 	}
+}
+
+// foreign tells whether a mark that ends at the record is of another chain.
+func foreign(last wire.Record, marks []wire.Mark) bool {
+	return slices.ContainsFunc(marks, func(m wire.Mark) bool {
+		return m.Epoch == last.Epoch && m.Through == last.Sequence && !last.Prev.IsZero() && !m.Head.IsZero() && m.Head != wire.After(last)
+	})
 }

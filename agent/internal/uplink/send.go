@@ -84,7 +84,7 @@ func (u *Uplink) sendOnce(ctx context.Context) (rest, error) {
 		return rest{}, err
 	}
 	u.turn.beatAt = u.Now().Add(u.Beat)
-	u.doubt(ctx, records, receipt.Marks)
+	u.doubt(ctx, records, receipt)
 	return u.settle(ctx, records, receipt)
 }
 
@@ -149,7 +149,7 @@ func (u *Uplink) deliver(ctx context.Context, b wire.Batch) (receipt wire.Receip
 		return err
 	})
 	if err == nil {
-		err = u.trust(receipt)
+		err = u.trust(b.Records, receipt)
 	}
 	if err == nil {
 		u.compare(asked, receipt)

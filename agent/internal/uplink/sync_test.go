@@ -217,6 +217,97 @@ func TestReceiptsAreVerified(t *testing.T) {
 	})
 }
 
+// An older word of the backend, countersigned as it is, confirms nothing that came after it.
+func TestAnOlderReceiptConfirmsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, public := signer(1)
+		w := newWorld(t, 1, false, func(w *world, c *uplink.Config) {
+			w.o.epoch = "epo_a"
+			w.signsWith(key, "rk_1")
+			c.Terminal, c.ReceiptKeys = "trm_1", func() []profile.ReceiptKey { return []profile.ReceiptKey{public} }
+		})
+		w.add(1)
+		w.until("the first is there", time.Minute, func() bool { return w.q.Stats().Pending == 0 })
+		old := w.q.Confirmed().Marks
+		for _, status := range []wire.Status{wire.Accepted, wire.Duplicate} {
+			w.o.set(func() {
+				w.o.reply = func(records []wire.Record) (wire.Receipt, error) {
+					r := wire.Receipt{ServerEpoch: "epo_a", Marks: old}
+					for _, one := range records {
+						r.Results = append(r.Results, wire.Result{ID: one.ID, Status: status})
+					}
+					return r, nil
+				}
+			})
+			w.add(2)
+			tick(20 * time.Minute)
+			if l := w.u.Line(); w.q.Stats().Pending == 0 || l.Reason != uplink.ReceiptUntrusted {
+				t.Errorf("%s: %+v, %+v", status, w.q.Stats(), l)
+			}
+		}
+		w.o.set(func() { w.o.reply = nil })
+		w.until("all are there", uplink.DefaultCap+time.Minute, func() bool { return w.q.Stats().Pending == 0 })
+		if n := len(w.o.digests); n != 3 || w.u.Line().Reason != "" {
+			t.Errorf("%d records are there, %+v", n, w.u.Line())
+		}
+	})
+}
+
+// A copy of the disk is told by the backend, or by its chain, and holds until a beat tells
+// otherwise.
+func TestACopyOfTheDiskIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		w := newWorld(t, 1, false, func(w *world, c *uplink.Config) {
+			w.o.epoch = "epo_a"
+			c.OnLine = func(l uplink.Line) {
+				if l.Cloned {
+					told++
+				}
+			}
+		})
+		cloned := func(want bool, when string) {
+			t.Helper()
+			if w.u.Line().Cloned != want {
+				t.Errorf("%s: %+v", when, w.u.Line())
+			}
+		}
+		w.add(1)
+		tick(time.Minute)
+		cloned(false, "alone")
+		w.o.set(func() { w.o.forked = true })
+		w.add(2)
+		tick(time.Minute)
+		cloned(true, "with a batch")
+		w.o.set(func() { w.o.forked = false })
+		w.add(3)
+		tick(time.Minute)
+		cloned(true, "a batch that shows nothing")
+		if told != 1 {
+			t.Errorf("the desk was told %d times", told)
+		}
+		tick(uplink.DefaultBeat)
+		cloned(false, "a beat that knows of none")
+		w.o.set(func() { w.o.forked = true })
+		tick(uplink.DefaultBeat)
+		cloned(true, "with a beat")
+		w.o.set(func() { w.o.forked = false })
+		tick(uplink.DefaultBeat)
+		cloned(false, "and another")
+		w.o.set(func() {
+			w.o.sign = func(m wire.Mark) wire.Mark {
+				m.Head[0] ^= 1
+				return m
+			}
+		})
+		w.add(4)
+		tick(time.Minute)
+		cloned(true, "by the chain")
+		tick(2 * uplink.DefaultBeat)
+		cloned(true, "by the chain, and later")
+	})
+}
+
 // While nothing gets through, calls of both loops rest together, however much work comes.
 func TestCallsRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -98,6 +98,10 @@ type Line struct {
 	// Until is when records go on that wait for their turn, after an outage of many terminals
 	// or where the backend asked for it; zero where they wait for nothing.
 	Until time.Time
+	// Cloned: the backend has a history under this terminal's name that is not of this machine.
+	// A copy of its disk is in use, or this is the copy. It goes away with the next beat after
+	// the queue began another epoch.
+	Cloned bool
 }
 
 // Config is what an Uplink is made of. Queue, Backend, Handler, Now, Rand and Log are
@@ -265,6 +269,22 @@ func reason(err error) fault.Code {
 		return ReceiptUntrusted
 	}
 	return fault.CodeOf(err)
+}
+
+// cloned notes whether another machine goes under this terminal's name.
+func (u *Uplink) cloned(is bool) {
+	u.mu.Lock()
+	was := u.line.Cloned
+	u.line.Cloned = is
+	now := u.line
+	u.mu.Unlock()
+	if is == was {
+		return
+	}
+	if is {
+		u.Log.Error("another machine goes under this terminal's name: a copy of its disk is in use")
+	}
+	u.tell(now)
 }
 
 // until says until when records wait for their turn; zero: they do not.

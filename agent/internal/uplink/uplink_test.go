@@ -50,6 +50,7 @@ type office struct {
 	ahead    time.Duration // of its clock
 	delay    time.Duration // of each receipt, half of it on the way there
 	slot     time.Duration // that receipts ask for
+	forked   bool
 }
 
 func newOffice(seed uint64) *office {
@@ -88,7 +89,7 @@ func (o *office) Send(ctx context.Context, b wire.Batch) (wire.Receipt, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	receipt := wire.Receipt{ServerEpoch: o.epoch, ServerTime: time.Now().Add(o.ahead), RetryAfterMS: o.slot.Milliseconds()}
+	receipt := wire.Receipt{ServerEpoch: o.epoch, ServerTime: time.Now().Add(o.ahead), RetryAfterMS: o.slot.Milliseconds(), Forked: o.forked}
 	if o.epoch != "" && b.ServerEpoch != "" && b.ServerEpoch != o.epoch {
 		for _, r := range records {
 			receipt.Results = append(receipt.Results, wire.Result{ID: r.ID, Status: wire.Retry, Code: "restored"})

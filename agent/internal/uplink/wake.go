@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/bits"
 	"time"
+
+	"madoguchi.example/shared/wire"
 )
 
 // errResting: too many calls failed in a row, and none is made for a moment.
@@ -39,7 +41,7 @@ func (u *Uplink) share(d time.Duration) time.Duration {
 type RetryAfter interface{ RetryAfter() time.Duration }
 
 // MaxRetryAfter bounds what a backend can ask for.
-const MaxRetryAfter = 6 * time.Hour
+const MaxRetryAfter = wire.MaxSlot
 
 func retryAfter(err error) time.Duration {
 	var r interface {

@@ -22,6 +22,7 @@ import (
 
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/settings"
+	"madoguchi.example/shared/wire"
 )
 
 // Prefix is what the environment's names begin with.
@@ -388,7 +389,7 @@ func (v *validator) terminals(t Terminals) {
 	v.check("terminals.live_at_once", t.LiveAtOnce >= 1 && t.LiveAtOnce <= 10_000, "must be 1 to 10000")
 	v.check("terminals.backlog_at_once", t.BacklogAtOnce >= 1 && t.BacklogAtOnce <= 1_000, "must be 1 to 1000")
 	v.check("terminals.backlog_rate", t.BacklogRate >= 1 && t.BacklogRate <= 1_000_000, "must be 1 to 1000000")
-	v.check("terminals.longest_slot", t.LongestSlot >= time.Minute && t.LongestSlot <= 24*time.Hour, "must be between 1m and 24h")
+	v.check("terminals.longest_slot", t.LongestSlot >= time.Minute && t.LongestSlot <= wire.MaxSlot, "must be between 1m and 6h")
 	v.check("terminals.spread", t.Spread >= 0 && t.Spread <= time.Hour, "must be between 0s and 1h")
 }
 

@@ -136,6 +136,11 @@ func (t terminalFace) batch(ctx context.Context, who actor.Terminal, in Request)
 	if err := mustBe(in, wire.BatchContentType); err != nil {
 		return Response{}, err
 	}
+	if waiting, err := strconv.Atoi(in.Header.Get(wire.WaitingHeader)); err == nil {
+		if err := t.Intake.Announced(who, waiting); err != nil {
+			return Response{}, err // nothing of it was read
+		}
+	}
 	b, err := wire.DecodeBatch(in.Body)
 	if err != nil {
 		return Response{}, err

@@ -172,14 +172,25 @@ func TestARefusedBacklogHasItsSlotInTheHeader(t *testing.T) {
 	waitFor(t, func() bool { return f.intake.Stats().Inside["backlog"] == 1 })
 	got := send(1, 4_000_000)
 	seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
-	if got.status != http.StatusTooManyRequests || err != nil || seconds < 10 || !strings.Contains(string(got.body), "rate_limited") {
+	if got.status != http.StatusTooManyRequests || err != nil || seconds < 2 || !strings.Contains(string(got.body), "rate_limited") {
 		t.Errorf("status %d, Retry-After %q", got.status, got.header.Get("Retry-After"))
+	}
+	// Where the header says it already, the batch is not read: this one could not be.
+	bomb := bytes.Repeat([]byte{0xff}, wire.MaxCompressedBatch)
+	early := s.call(t, "POST", "/terminal/v1/batches", wire.BatchContentType, bomb, wire.WaitingHeader, "5000")
+	if seconds, err := strconv.Atoi(early.header.Get("Retry-After")); early.status != http.StatusTooManyRequests || err != nil || seconds < 2 {
+		t.Errorf("an announced backlog: status %d, Retry-After %q", early.status, early.header.Get("Retry-After"))
+	}
+	for _, waiting := range []string{"16", "-5", "many", "99999999999999999999"} {
+		if got := s.call(t, "POST", "/terminal/v1/batches", wire.BatchContentType, bomb, wire.WaitingHeader, waiting); got.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s announced: status %d", waiting, got.status)
+		}
 	}
 	close(release)
 	if r := <-first; r.status != http.StatusOK || <-done != nil {
 		t.Errorf("the batch inside: status %d", r.status)
 	}
-	if stats := f.intake.Stats(); stats.Refused["backlog"] != 1 || stats.Batches["backlog"] != 1 || stats.Waiting != 4_000_000 && stats.Waiting != 100 {
+	if stats := f.intake.Stats(); stats.Refused["backlog"] != 2 || stats.Batches["backlog"] != 1 || stats.Waiting != 100 {
 		t.Errorf("%+v", stats)
 	}
 }

@@ -113,7 +113,7 @@ func newFaceOn(t testing.TB, engine store.Engine) *face {
 	f.intake = intake.New(intake.Deps{
 		Runner: db.Runner(), Rows: storeintake.New(db.Reads()), Queue: jobs, Log: logger, Now: f.clock, Rand: rand.Reader,
 		ServerEpoch: db.ServerEpoch(), Receipts: intake.ReceiptKey{ID: "rcp_1", Private: ed25519.NewKeyFromSeed(make([]byte, 32))},
-		Limits: intake.Limits{BacklogAtOnce: 1},
+		Limits: intake.Limits{BacklogAtOnce: 1, BacklogRate: 10},
 	})
 	if f.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)

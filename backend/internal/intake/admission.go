@@ -31,10 +31,14 @@ type Limits struct {
 	// more than BacklogAtOnce batches of the backlog, which hold the store's writer.
 	LiveAtOnce    int
 	BacklogAtOnce int
+	// PerTerminal is how many batches of one terminal are taken in at a time in each lane, so
+	// that none fills a lane: one, and the same again where the answer was lost.
+	PerTerminal int
 	// BacklogRate is how many records of the backlog a second are reckoned with until a rate
 	// was measured.
 	BacklogRate int
-	// LongestSlot bounds how far away a slot may be.
+	// LongestSlot bounds how far away a slot may be, at most wire.MaxSlot: terminals honour no
+	// more.
 	LongestSlot time.Duration
 }
 
@@ -43,14 +47,22 @@ const (
 	DefaultLiveRecords   = wire.LiveRecords
 	DefaultLiveAtOnce    = 64
 	DefaultBacklogAtOnce = 4
+	DefaultPerTerminal   = 2
 	DefaultBacklogRate   = 2_000
-	DefaultLongestSlot   = 6 * time.Hour
+	DefaultLongestSlot   = wire.MaxSlot
 )
 
 const (
 	shortestSlot = time.Second
 	liveSlot     = 5 * time.Second // within it a refused live batch comes again
 	rateWindow   = 30 * time.Second
+	rateLeast    = time.Second // of work that a measured rate stands on
+	// slowest is the part of BacklogRate that is reckoned with at least: a store that stood
+	// still for a while does not send everybody away for hours.
+	slowest = 0.1
+	// maxReport is how many records one terminal's report counts for, more than a queue
+	// holds by its defaults: one that tells a fable does not send the others away for hours.
+	maxReport = 50_000
 	// maxReported is how many terminals' backlogs are kept in sight; those reported longest
 	// ago are forgotten first, and count again when they come.
 	maxReported = 250_000
@@ -62,12 +74,13 @@ func (l Limits) complete() Limits {
 	for value, otherwise := range map[*int]int{
 		&l.LiveRecords: DefaultLiveRecords, &l.LiveAtOnce: DefaultLiveAtOnce,
 		&l.BacklogAtOnce: DefaultBacklogAtOnce, &l.BacklogRate: DefaultBacklogRate,
+		&l.PerTerminal: DefaultPerTerminal,
 	} {
 		if *value <= 0 {
 			*value = otherwise
 		}
 	}
-	if l.LongestSlot <= 0 {
+	if l.LongestSlot <= 0 || l.LongestSlot > wire.MaxSlot {
 		l.LongestSlot = DefaultLongestSlot
 	}
 	return l
@@ -101,10 +114,16 @@ type Admission struct {
 
 	mu       sync.Mutex
 	inside   map[Lane]int
+	of       map[seat]int // batches inside, by lane and terminal
 	rate     rate
 	reported map[string]*list.Element // by terminal
 	order    *list.List               // of report, those told longest ago first
 	waiting  int                      // records of all reports
+}
+
+type seat struct {
+	lane     Lane
+	terminal string
 }
 
 type report struct {
@@ -115,7 +134,7 @@ type report struct {
 
 // NewAdmission makes an Admission by the clock now.
 func NewAdmission(l Limits, now func() time.Time) *Admission {
-	return &Admission{limits: l.complete(), now: now, inside: map[Lane]int{}, reported: map[string]*list.Element{}, order: list.New()}
+	return &Admission{limits: l.complete(), now: now, inside: map[Lane]int{}, of: map[seat]int{}, reported: map[string]*list.Element{}, order: list.New()}
 }
 
 // Lane tells which lane a batch belongs to.
@@ -126,22 +145,48 @@ func (a *Admission) Lane(b wire.Batch) Lane {
 	return Backlog
 }
 
-// Enter lets a batch in or answers *Busy. total is how many records wait at the terminal,
-// those of the batch too. The caller calls leave once, with how many records were taken and
-// how many wait still.
-func (a *Admission) Enter(lane Lane, terminal string, total int) (leave func(taken, left int), err error) {
+// Ask answers *Busy where there is no room for a batch of a terminal that says how many
+// records wait at it, those of the batch included. Nothing is kept free for it.
+func (a *Admission) Ask(terminal string, total int) error {
+	if total <= a.limits.LiveRecords {
+		return nil // it may be of the live lane, and what is not is seen when it was read
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.room(Backlog, terminal, total)
+}
+
+// room tells whether a batch may come in now. The caller holds mu.
+func (a *Admission) room(lane Lane, terminal string, total int) error {
 	now := a.now()
 	limit := a.limits.LiveAtOnce
 	if lane == Backlog {
 		limit = a.limits.BacklogAtOnce
 		a.report(terminal, total, now)
 	}
+	if a.of[seat{lane, terminal}] >= a.limits.PerTerminal {
+		return &Busy{Lane: lane, After: a.slot(Live, terminal, now)} // its own batches are inside
+	}
 	if a.inside[lane] >= limit {
-		return nil, &Busy{Lane: lane, After: a.slot(lane, terminal, now)}
+		return &Busy{Lane: lane, After: a.slot(lane, terminal, now)}
+	}
+	return nil
+}
+
+// Enter lets a batch in or answers *Busy. total is how many records wait at the terminal,
+// those of the batch too. The caller calls leave once, with how many records were taken and
+// how many wait still.
+func (a *Admission) Enter(lane Lane, terminal string, total int) (leave func(taken, left int), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.room(lane, terminal, total); err != nil {
+		return nil, err
 	}
 	a.inside[lane]++
+	a.of[seat{lane, terminal}]++
+	if lane == Backlog {
+		a.rate.pass(a.now(), a.inside[lane] > 1)
+	}
 	return func(taken, left int) { a.leave(lane, terminal, taken, left) }, nil
 }
 
@@ -149,9 +194,18 @@ func (a *Admission) leave(lane Lane, terminal string, taken, left int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.inside[lane]--
-	if lane == Backlog && taken > 0 {
-		now := a.now()
-		a.rate.add(now, taken)
+	if at := (seat{lane, terminal}); a.of[at] > 1 {
+		a.of[at]--
+	} else {
+		delete(a.of, at)
+	}
+	if lane != Backlog {
+		return
+	}
+	now := a.now()
+	a.rate.pass(now, true)
+	a.rate.count += float64(taken)
+	if taken > 0 {
 		a.report(terminal, left, now)
 	}
 }
@@ -163,14 +217,16 @@ func (a *Admission) slot(lane Lane, terminal string, now time.Time) time.Duratio
 		window = time.Duration(float64(a.waiting) / a.perSecond(now) * float64(time.Second))
 		window = min(window, a.limits.LongestSlot)
 	}
-	return shortestSlot + time.Duration(fraction(terminal)*float64(window))
+	return min(shortestSlot+time.Duration(fraction(terminal)*float64(window)), a.limits.LongestSlot)
 }
 
 func (a *Admission) perSecond(now time.Time) float64 {
-	if r := a.rate.perSecond(now); r > 0 {
-		return r
+	reckoned := float64(a.limits.BacklogRate)
+	a.rate.pass(now, a.inside[Backlog] > 0)
+	if r, ok := a.rate.perSecond(); ok {
+		return max(r, slowest*reckoned)
 	}
-	return float64(a.limits.BacklogRate)
+	return reckoned
 }
 
 // fraction gives each terminal its place between 0 and 1.
@@ -185,7 +241,7 @@ func (a *Admission) report(terminal string, records int, now time.Time) {
 	if e, ok := a.reported[terminal]; ok {
 		a.drop(e)
 	}
-	if records > 0 {
+	if records = min(records, maxReport); records > 0 {
 		a.reported[terminal] = a.order.PushBack(report{terminal, records, now})
 		a.waiting += records
 	}
@@ -218,34 +274,38 @@ func (a *Admission) Reported() (records int, perSecond float64) {
 	return a.waiting, a.perSecond(a.now())
 }
 
-// rate measures how many records a second came in lately: a count that halves in about
-// two thirds of rateWindow, over the time that stands behind it. The zero rate knows nothing.
+// rate measures how many records a second are taken in while the backlog is worked on: what
+// comes in slowly because little is sent says nothing of how fast it could. Work and records
+// fade with the time that passes, in rateWindow to a third. The zero rate knows nothing.
 type rate struct {
-	began, last time.Time
-	count       float64
+	last  time.Time
+	work  float64 // seconds with a batch inside
+	count float64 // records taken in them
 }
 
-func (r *rate) add(now time.Time, n int) {
-	if r.began.IsZero() || now.Sub(r.last) > 4*rateWindow {
-		*r = rate{began: now, last: now}
+// pass lets the time until now fade; working tells whether a batch was inside meanwhile.
+func (r *rate) pass(now time.Time, working bool) {
+	d := now.Sub(r.last)
+	first := r.last.IsZero()
+	if d <= 0 && !first {
+		return
 	}
-	r.decay(now)
-	r.count += float64(n)
+	r.last = now
+	if first {
+		return
+	}
+	keep := math.Exp(-float64(d) / float64(rateWindow))
+	r.work *= keep
+	r.count *= keep
+	if working {
+		r.work += rateWindow.Seconds() * (1 - keep)
+	}
 }
 
-func (r *rate) decay(now time.Time) {
-	if d := now.Sub(r.last); d > 0 {
-		r.count *= math.Exp(-float64(d) / float64(rateWindow))
-		r.last = now
+// perSecond is false until rateLeast of work was seen lately.
+func (r *rate) perSecond() (float64, bool) {
+	if r.work < rateLeast.Seconds() {
+		return 0, false
 	}
-}
-
-// perSecond is 0 until a second was measured, and when nothing came for long.
-func (r *rate) perSecond(now time.Time) float64 {
-	span := now.Sub(r.began)
-	if r.began.IsZero() || span < time.Second || now.Sub(r.last) > 4*rateWindow {
-		return 0
-	}
-	r.decay(now)
-	return r.count / (rateWindow.Seconds() * (1 - math.Exp(-float64(span)/float64(rateWindow))))
+	return r.count / r.work, true
 }

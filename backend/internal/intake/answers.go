@@ -16,7 +16,7 @@ const MaxWait = 25 * time.Second
 
 // Answers gives the terminal's answers after the cursor, at most wire.MaxAnswers. When
 // there is none it waits up to wait, and ends early and empty when ctx ends (the server
-// drains): the terminal asks again with the same cursor.
+// drains) or the terminal itself asked twice more: it asks again with the same cursor.
 func (x *Intake) Answers(ctx context.Context, who actor.Terminal, _ audit.Purpose, after uint64, wait time.Duration) (wire.Answers, error) {
 	if after > math.MaxInt64 {
 		return wire.Answers{}, fault.At(fault.InvalidArgument, "after", "must be a cursor that was given")
@@ -36,6 +36,8 @@ func (x *Intake) Answers(ctx context.Context, who actor.Terminal, _ audit.Purpos
 		}
 		select {
 		case <-w.rung:
+		case <-w.over:
+			return page(after, nil), nil
 		case <-deadline.C:
 			return page(after, nil), nil
 		case <-ctx.Done():

@@ -12,32 +12,38 @@ import (
 // bell wakes terminals that wait for an answer.
 type bell struct {
 	mu      sync.Mutex
-	waiting map[string]map[*waiter]struct{}
+	waiting map[string][]*waiter // by terminal, those that came first first
 }
+
+// mostPolls is how many long polls of one terminal are held. A terminal has one; the others
+// are of connections that it lost. A further one ends the oldest.
+const mostPolls = 2
 
 // waiter is one long poll. Its channel takes one ring and drops the others.
 type waiter struct {
 	terminal string
 	after    uint64
 	rung     chan struct{}
+	over     chan struct{} // closed when it is ended for another's sake
 }
 
-func newBell() *bell { return &bell{waiting: map[string]map[*waiter]struct{}{}} }
+func newBell() *bell { return &bell{waiting: map[string][]*waiter{}} }
 
 // wait registers a long poll; the second result ends it.
 func (b *bell) wait(terminal string, after uint64) (*waiter, func()) {
-	w := &waiter{terminal: terminal, after: after, rung: make(chan struct{}, 1)}
+	w := &waiter{terminal: terminal, after: after, rung: make(chan struct{}, 1), over: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waiting[terminal] == nil {
-		b.waiting[terminal] = map[*waiter]struct{}{}
+	if all := b.waiting[terminal]; len(all) >= mostPolls {
+		close(all[0].over)
+		b.waiting[terminal] = slices.Delete(all, 0, 1)
 	}
-	b.waiting[terminal][w] = struct{}{}
+	b.waiting[terminal] = append(b.waiting[terminal], w)
 	return w, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		delete(b.waiting[terminal], w)
-		if len(b.waiting[terminal]) == 0 {
+		left := slices.DeleteFunc(b.waiting[terminal], func(other *waiter) bool { return other == w })
+		if b.waiting[terminal] = left; len(left) == 0 {
 			delete(b.waiting, terminal)
 		}
 	}
@@ -47,7 +53,7 @@ func (b *bell) wait(terminal string, after uint64) (*waiter, func()) {
 func (b *bell) ring(terminal string, cursor uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for w := range b.waiting[terminal] {
+	for _, w := range b.waiting[terminal] {
 		if w.after >= cursor {
 			continue
 		}

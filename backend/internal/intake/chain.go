@@ -37,8 +37,14 @@ func (x *Intake) tell(ctx context.Context, who actor.Terminal, b wire.Batch) (wi
 	if err != nil {
 		return wire.Receipt{}, err
 	}
+	receipt := x.receipt(b, results, marks)
+	if epochs := epochsOf(b); b.Version > 0 && len(epochs) > 0 {
+		if receipt.Forked, err = x.Rows.Forked(ctx, who.ID, epochs, x.Now().Add(-EventsWithin)); err != nil {
+			return wire.Receipt{}, err
+		}
+	}
 	x.counted.told(len(b.Records))
-	return x.receipt(b, results, marks), nil
+	return receipt, nil
 }
 
 // marks countersigns how far the batch's epochs came: as reached, else as it is stored.
@@ -78,18 +84,22 @@ func (x *Intake) mark(terminal, epoch string, p Progress) wire.Mark {
 	return m
 }
 
-// epochsOf are the epochs that a batch names, each once.
+// epochsOf are the epochs that a batch names, each once: its own, and those of its records as
+// far as a receipt has room for their marks.
 func epochsOf(b wire.Batch) []string {
 	var all []string
-	add := func(epoch string) {
-		if epoch != "" && !slices.Contains(all, epoch) {
-			all = append(all, epoch)
-		}
+	most := wire.MaxMarks
+	if b.Epoch != "" {
+		most-- // its own comes last
 	}
 	for _, r := range b.Records {
-		add(r.Epoch)
+		if len(all) < most && r.Epoch != b.Epoch && !slices.Contains(all, r.Epoch) {
+			all = append(all, r.Epoch)
+		}
 	}
-	add(b.Epoch)
+	if b.Epoch != "" {
+		all = append(all, b.Epoch)
+	}
 	return all
 }
 

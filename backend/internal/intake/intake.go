@@ -19,6 +19,7 @@ import (
 	"crypto/ed25519"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
@@ -104,6 +105,8 @@ type Rows interface {
 	// Insert stores those records whose (Terminal, ID) is not there yet and tells which
 	// they were, by ID.
 	Insert(ctx context.Context, t tx.Tx, records []Stored) (map[string]bool, error)
+	// Forked tells whether a fork of one of the terminal's epochs was noted since the time.
+	Forked(ctx context.Context, terminal string, epochs []string, since time.Time) (bool, error)
 	// Digests gives the digests of the terminal's records with these ids.
 	Digests(ctx context.Context, t tx.Tx, terminal string, ids []string) (map[string][32]byte, error)
 	// Note stores events.
@@ -240,6 +243,17 @@ func (x *Intake) ReceiveDecoded(ctx context.Context, who actor.Terminal, purpose
 	return receipt, err
 }
 
+// Announced answers *Busy where a terminal that says how many records wait at it
+// (wire.WaitingHeader) comes with a backlog for which there is no room now, so that its batch
+// need not be read. Without an error the batch may still be refused.
+func (x *Intake) Announced(who actor.Terminal, waiting int) error {
+	err := x.gate.Ask(who.ID, waiting)
+	if err != nil {
+		x.counted.refused(Backlog)
+	}
+	return err
+}
+
 // take stores the batch, whoever else is there.
 func (x *Intake) take(ctx context.Context, who actor.Terminal, _ audit.Purpose, b wire.Batch, lane Lane) (wire.Receipt, error) {
 	batch, err := x.ids.New("bat")
@@ -260,7 +274,9 @@ func (x *Intake) take(ctx context.Context, who actor.Terminal, _ audit.Purpose, 
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	return x.receipt(b, s.results, marks), nil
+	receipt := x.receipt(b, s.results, marks)
+	receipt.Forked = b.Version > 0 && slices.ContainsFunc(s.events, func(e Event) bool { return e.Kind == Fork })
+	return receipt, nil
 }
 
 func (x *Intake) receipt(b wire.Batch, results []wire.Result, marks []wire.Mark) wire.Receipt {

@@ -61,7 +61,7 @@ func newBench(t testing.TB, db *store.DB) *bench {
 	b.Intake = intake.New(intake.Deps{
 		Runner: db.Runner(), Rows: storeintake.New(db.Reads()), Queue: jobs, Log: slog.New(slog.NewJSONHandler(b.log, nil)),
 		Now: storetest.Now, Rand: random, ServerEpoch: db.ServerEpoch(), PollEvery: 5 * time.Millisecond,
-		Limits: intake.Limits{BacklogAtOnce: 1_000}, Receipts: intake.ReceiptKey{ID: "rcp_1", Private: receiptKey},
+		Limits: intake.Limits{BacklogAtOnce: 1_000, PerTerminal: 1_000}, Receipts: intake.ReceiptKey{ID: "rcp_1", Private: receiptKey},
 	})
 	return b
 }

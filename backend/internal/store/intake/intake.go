@@ -218,6 +218,27 @@ func find(ctx context.Context, t *sqltx.Tx, some []intake.Stored, inserted map[s
 		})
 }
 
+// Forked implements intake.Rows, by the primary key.
+func (r *Rows) Forked(ctx context.Context, terminal string, epochs []string, since time.Time) (forked bool, err error) {
+	if len(epochs) == 0 {
+		return false, nil
+	}
+	args := []any{terminal, string(intake.Fork), sqltx.Micros(since)}
+	for _, e := range epochs {
+		args = append(args, e)
+	}
+	err = r.reads.Each(ctx, `
+		SELECT 1 FROM intake_event
+		 WHERE terminal_id = $1 AND kind = $2 AND at >= $3 AND epoch IN `+bulk.List(4, len(epochs))+` LIMIT 1`,
+		args, func(scan func(...any) error) error {
+			one := 0
+			err := scan(&one)
+			forked = one == 1
+			return err
+		})
+	return forked, err
+}
+
 // Digests implements intake.Rows.
 func (r *Rows) Digests(ctx context.Context, t tx.Tx, terminal string, ids []string) (map[string][32]byte, error) {
 	found := make(map[string][32]byte, len(ids))
