@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -149,7 +150,11 @@ func load(w World, path string) (config.Config, error) {
 	var text []byte
 	if path != "" {
 		var err error
-		if text, err = readBounded("configuration", path, settings.MaxBytes); err != nil {
+		text, err = readBounded("configuration", path, settings.MaxBytes)
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w: run this as the agent's own user", err)
+		}
+		if err != nil {
 			return config.Config{}, err
 		}
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -81,6 +82,8 @@ func (a *agent) lookAfter(ctx context.Context) {
 func (a *agent) replaced(ctx context.Context, r vault.Report) {
 	a.log.Error("the terminal's file was damaged and put aside", "file", r.PutAside, "reason", r.Reason, "values", r.Salvaged.Values, "lost", r.Salvaged.Lost)
 	a.book.Unsure()
+	a.floor.Keep()
+	a.complain(ctx, "what was remembered could not be stored anew", errors.Join(a.operators.Keep(ctx), a.door.Keep(ctx), a.beside.bookings.Keep(ctx)))
 	a.reconcile(ctx)
 	a.desk.Changed()
 }

@@ -7,10 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
+
+	"github.com/google/uuid"
 
 	"madoguchi.example/agent/internal/config"
 	"madoguchi.example/agent/internal/control"
@@ -96,6 +99,8 @@ func (q queueArgs) checked(path string, names int) (queueArgs, error) {
 		return q, usage("queue %s needs the ID of one record", q.verb)
 	case names > 1:
 		return q, usage("queue %s takes no further words", q.verb)
+	case (q.verb == "show" || q.verb == "retry") && !recordID(q.id):
+		return q, usage("the ID is a UUID as queue list shows it")
 	case q.verb == "export" && q.to == "":
 		return q, usage("--to is missing: the file to write")
 	case q.verb == "list" && q.limit < 1:
@@ -107,6 +112,20 @@ func (q queueArgs) checked(path string, names int) (queueArgs, error) {
 		}
 	}
 	return q, nil
+}
+
+// recordID tells whether a text may be a record's ID.
+func recordID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.Version() == 7 && id.String() == text
+}
+
+// whereIs says where the records are that there are.
+func whereIs(err error) error {
+	if fault.CodeOf(err) == fault.NotFound {
+		return fault.Wrap(fault.NotFound, err, "the terminal has no such record: see queue list --what waiting, dead or kept")
+	}
+	return err
 }
 
 // queueCommand carries out one of the queue commands.
@@ -133,12 +152,12 @@ func (q queueArgs) do(ctx context.Context, w World, b box) error {
 	case "show":
 		s, err := b.Show(ctx, q.id)
 		if err != nil {
-			return err
+			return whereIs(err)
 		}
 		return printShown(w.Stdout, s, q.json)
 	case "retry":
 		if err := b.Retry(ctx, q.id); err != nil {
-			return err
+			return whereIs(err)
 		}
 		return say(w.Stdout, q.json, map[string]string{"id": q.id, "state": string(queue.StateWaiting)}, "%s waits to be sent again\n", q.id)
 	case "export":
@@ -204,6 +223,9 @@ func lostOf(r vault.Report) (files, values int) {
 // exportTo writes an export to a new file, and notes that it is there once it is durable.
 func exportTo(ctx context.Context, b box, path string) (outbox.Export, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return outbox.Export{}, fault.New(fault.Conflict, "the file is there already and stays as it is: name another")
+	}
 	if err != nil {
 		return outbox.Export{}, fmt.Errorf("cannot write the export: %w", err)
 	}
@@ -301,8 +323,15 @@ func orDash(s string) string {
 	return s
 }
 
-// running tells whether an agent answers on the configuration's socket.
-func running(ctx context.Context, c config.Config) bool {
+// running tells whether an agent answers on the configuration's socket. Its error says why
+// that cannot be told.
+func running(ctx context.Context, c config.Config) (bool, error) {
 	err := control.Call(ctx, controlPath(c), statusAct, nil, nil)
-	return fault.CodeOf(err) != fault.Unavailable
+	switch fault.CodeOf(err) {
+	case fault.Unavailable:
+		return false, nil
+	case fault.Forbidden:
+		return false, err
+	}
+	return true, nil
 }

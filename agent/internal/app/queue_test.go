@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -247,13 +248,54 @@ func TestQueueIsCalledRightly(t *testing.T) {
 	c := enrolled(t, newOffice(t))
 	for _, args := range [][]string{
 		{"queue"}, {"queue", "dance"}, {"queue", "show"}, {"queue", "retry"}, {"queue", "export"}, {"queue", "list", "--what", "all"}, {"queue", "list", "--limit", "0"},
-		{"queue", "show", "a", "b"}, {"queue", "status", "x"},
+		{"queue", "show", "a", "b"}, {"queue", "status", "x"}, {"queue", "show", "not-an-id"}, {"queue", "retry", "01920000-0000-4000-8000-000000000001"},
 	} {
 		if said := c.says(app.ExitUsage, args...); !strings.Contains(said, "usage: madoguchi-agent queue") {
 			t.Errorf("%v: %s", args, said)
 		}
 	}
-	for _, args := range [][]string{{"queue", "show", "not-an-id"}, {"queue", "retry", "01920000-0000-7000-8000-000000000001"}} {
-		c.says(app.ExitFailed, args...)
+	there := filepath.Join(t.TempDir(), "there")
+	if err := os.WriteFile(there, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []struct {
+		args []string
+		next string // what to do
+	}{
+		{[]string{"queue", "show", "01920000-0000-7000-8000-000000000001"}, "see queue list --what waiting, dead or kept"},
+		{[]string{"queue", "retry", "01920000-0000-7000-8000-000000000001"}, "see queue list --what waiting, dead or kept"},
+		{[]string{"queue", "export", "--to", there}, "name another"},
+		{[]string{"uninstall", "--yes", "--export", there}, "name another"},
+	} {
+		if said := c.says(app.ExitFailed, e.args...); !strings.Contains(said, e.next) {
+			t.Errorf("%v: %s", e.args, said)
+		}
+	}
+	if kept, err := os.ReadFile(there); err != nil || string(kept) != "mine" {
+		t.Errorf("a file that was there holds %q: %v", kept, err)
+	}
+}
+
+// Who may not speak with the agent is told so, not that it runs or does not.
+func TestUninstallByAnotherUser(t *testing.T) {
+	c := enrolled(t, newOffice(t))
+	listener, err := net.Listen("unix", filepath.Join(c.dir, "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, `{"error":{"code":"forbidden","message":"this user may not use the desk of this terminal"}}`+"\n")
+			_ = conn.Close()
+		}
+	}()
+	said := c.says(app.ExitFailed, "uninstall", "--yes")
+	if !strings.Contains(said, "this user may not use the desk") || !strings.Contains(said, "nothing is deleted") || strings.Contains(said, "runs: stop") {
+		t.Error(said)
 	}
 }

@@ -38,7 +38,11 @@ func uninstall(ctx context.Context, w World, args []string) error {
 	if err != nil {
 		return err
 	}
-	if running(ctx, c) {
+	runs, err := running(ctx, c)
+	if err != nil {
+		return fmt.Errorf("cannot look whether the agent runs, so nothing is deleted: %w", err)
+	}
+	if runs {
 		return fault.New(fault.Conflict, "the agent runs: stop it first")
 	}
 	if !*yes {

@@ -334,6 +334,12 @@ func TestConfiguration(t *testing.T) {
 	if told(f) != "unreadable" || !strings.Contains(f.Args[0], "oqs.request_dir") || !strings.Contains(f.Args[0], "scanner.baud") {
 		t.Errorf("%+v", f)
 	}
+	// A file that cannot be read holds no fault that could be corrected.
+	for err, want := range map[error]string{fs.ErrPermission: "no_permission", fs.ErrNotExist: "no_file"} {
+		if f := only(t, doctor.Parts{Configuration: func() error { return fmt.Errorf("cannot open: %w", err) }}); told(f) != want {
+			t.Errorf("%v: %s", err, told(f))
+		}
+	}
 }
 
 // TestSeveralFaults are all told, and the most fundamental gives the code.

@@ -63,8 +63,13 @@ type Space struct {
 
 func (p Parts) configuration(context.Context) Finding {
 	err := p.Configuration()
-	if err == nil {
+	switch {
+	case err == nil:
 		return Finding{}
+	case errors.Is(err, fs.ErrPermission):
+		return Finding{Fault: "no_permission"}
+	case errors.Is(err, fs.ErrNotExist):
+		return Finding{Fault: "no_file"}
 	}
 	return Finding{Fault: "unreadable", Args: []string{strings.Join(settings.Faults(err), "; ")}}
 }

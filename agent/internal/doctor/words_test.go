@@ -20,7 +20,7 @@ import (
 // vocabulary is every word that a part can say.
 func vocabulary() map[string][]string {
 	return map[string][]string{
-		"configuration": {"unreadable", "silent"},
+		"configuration": {"unreadable", "no_permission", "no_file", "silent"},
 		"enrolment":     {"not_enrolled", "no_permission", "unreadable", "withdrawn", "silent"},
 		"store":         {"locked", "wrong_key", "no_permission", "unreadable", "full", "lost", "put_aside", "stale", "dead", "waiting", "weak_key", "silent"},
 		"disk":          {"full", "nearly_full", "read_only", "no_permission", "no_folder", "failed", "fast_commit", "no_copy", "silent"},
