@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
@@ -290,6 +291,7 @@ func TestUninstallByAnotherUser(t *testing.T) {
 			if err != nil {
 				return
 			}
+			_, _ = bufio.NewReader(conn).ReadString('\n')
 			_, _ = io.WriteString(conn, `{"error":{"code":"forbidden","message":"this user may not use the desk of this terminal"}}`+"\n")
 			_ = conn.Close()
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"madoguchi.example/agent/internal/metrics"
 	"madoguchi.example/agent/internal/outbox"
 )
@@ -44,6 +46,23 @@ func TestTheFigures(t *testing.T) {
 	}
 	if strings.Contains(text, "trm_1") {
 		t.Error("the terminal's handle is told")
+	}
+}
+
+// What is served is what Prometheus reads, named and described as its linter wants it: with
+// every figure, and with values that need quoting.
+func TestTheFormat(t *testing.T) {
+	f := outbox.Figures{Version: `v1"\` + "\n" + `窓口`, KeyClass: "key_file", LineReason: "clock_wrong", OldestAt: noon.Add(time.Hour), Pending: 1, LastAck: noon}
+	for _, figures := range []outbox.Figures{f, {}} {
+		_, text := get(t, figures, http.MethodGet, "localhost")
+		problems, err := promlint.New(strings.NewReader(text)).Lint()
+		if err != nil || len(problems) > 0 {
+			t.Errorf("%v %v:\n%s", err, problems, text)
+		}
+		// A clock that was set back makes no record younger than now.
+		if strings.Contains(text, "oldest_pending_seconds -") {
+			t.Error(text)
+		}
 	}
 }
 
