@@ -15,7 +15,7 @@ type Problem struct {
 	Type   string   `json:"type" doc:"urn:madoguchi:problem:<code>"`
 	Title  string   `json:"title"`
 	Status int      `json:"status"`
-	Code   string   `json:"code" doc:"a fault code"`
+	Code   string   `json:"code" doc:"a fault code; restored: the office checks its records, which may take hours"`
 	Places []string `json:"places,omitempty" doc:"names of the fields that were wrong, never their values"`
 	Trace  string   `json:"trace" doc:"quote this when asking for help"`
 	// Counter is where to go when the code is identity_unlinked or no_record.

@@ -27,6 +27,7 @@ const (
 	MyNumberRefused  Code = "my_number_refused" // free input that is a valid My Number; it was not kept
 	RateLimited      Code = "rate_limited"      // too many attempts; wait
 	Unavailable      Code = "unavailable"       // a part is out for now; nothing was done, or it is safe to repeat
+	Restored         Code = "restored"          // what the office knows is being checked after a restoration; nothing was done
 	Unknown          Code = "unknown_outcome"   // it may or may not have happened: repeat under the same id
 	QueueFull        Code = "queue_full"        // the terminal takes no new work; what it holds stays
 	NoRecord         Code = "no_record"         // no vaccination record to certify: ask for a correction

@@ -176,16 +176,7 @@ func TestServe(t *testing.T) {
 func TestRealRoutes(t *testing.T) {
 	_, file := site(t, "")
 	var log lockedBuffer
-	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: &log, now: time.Now, rand: rand.Reader}
-	c, err := p.load(file, config.Config.Validate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := p.open(t.Context(), c, p.logger(c))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.close()
+	p, h := homeOf(t, file, &log)
 	server, err := h.server(p, observe.New())
 	if err != nil {
 		t.Fatal(err)
@@ -193,13 +184,7 @@ func TestRealRoutes(t *testing.T) {
 	if missing := httpapi.Unbound(server.Routes()); len(missing) > 0 {
 		t.Errorf("operations that are not bound exactly once: %v", missing)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(ctx, ln) }()
+	base, stop := serving(t, server)
 	n := 0
 	for _, r := range server.Routes() {
 		if r.Method == http.MethodHead || strings.Contains(r.Path, "/assets/") {
@@ -208,7 +193,7 @@ func TestRealRoutes(t *testing.T) {
 		for _, body := range []string{"", seeded, `{"` + seeded + `":1}`, `{"code":"` + seeded + `","state":"` + seeded + `","secret":"` + seeded + strings.Repeat("A", 43) + `"}`,
 			`{"refresh_token":"` + seeded + `.` + seeded + `.x.y"}`, "grant_type=client_credentials&client_assertion=" + seeded, `[` + strings.Repeat(`"`+seeded+`",`, 9000) + `1]`} {
 			for _, kind := range []string{"application/json", "application/x-www-form-urlencoded", "application/" + seeded} {
-				status, answer := hit(t, "http://"+ln.Addr().String(), r, kind, body)
+				status, answer := hit(t, base, r, kind, body)
 				n++
 				if status >= 400 && strings.Contains(answer, seeded) {
 					t.Errorf("%s %s: the answer repeats what was sent: %s", r.Method, r.Path, answer)
@@ -219,14 +204,47 @@ func TestRealRoutes(t *testing.T) {
 			}
 		}
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	stop()
 	if at := strings.Index(log.String(), seeded); at >= 0 {
 		t.Errorf("the log repeats what was sent: …%s", log.String()[max(0, at-200):at])
 	}
 	t.Logf("%d requests to %d routes", n, len(server.Routes()))
+}
+
+// serving has the server answer at base until stop, or the end of the test.
+func serving(t testing.TB, server *httpapi.Server) (base string, stop func()) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ctx, ln) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return "http://" + ln.Addr().String(), stop
+}
+
+// homeOf is the house of a site, with nothing running.
+func homeOf(t testing.TB, file string, log io.Writer) (*program, *house) {
+	t.Helper()
+	p := &program{getenv: func(string) string { return "" }, stdout: io.Discard, stderr: log, now: time.Now, rand: rand.Reader}
+	c, err := p.load(file, config.Config.Validate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := p.open(t.Context(), c, p.logger(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.close)
+	return p, h
 }
 
 func hit(t *testing.T, base string, r httpapi.Route, kind, body string) (int, string) {

@@ -12,7 +12,7 @@ import (
 func (h *house) newFence() *fence.Fence {
 	return fence.New(fence.Deps{
 		Runner: h.db.Runner(), Rows: fencerows.New(h.db.Reads()), Record: h.record, Queue: h.jobs, IDs: h.ids, Now: h.now,
-		Epoch: h.db.ServerEpoch(), Log: h.log,
+		Epoch: h.db.ServerEpoch(), InPlace: h.db.InPlace, Log: h.log,
 	})
 }
 

@@ -27,9 +27,12 @@ import (
 // between a backup and its restoration.
 const CursorRise = 1 << 32
 
-// fresh is how long a word on the fence is believed: an act that begins this long after the
-// fence was raised or lifted meets it as it is.
+// fresh is how long a word on the fence is believed, and that the store gave none: an act
+// that begins this long after the fence was raised or lifted meets it as it is.
 const fresh = time.Second
+
+// askTime ends a question to the store, for which every act of this process waits.
+const askTime = 2 * time.Second
 
 // How says how the store came back.
 type How string
@@ -89,7 +92,10 @@ type Deps struct {
 	Now    func() time.Time
 	// Epoch is the one that this process found when it opened the store.
 	Epoch string
-	Log   *slog.Logger
+	// InPlace tells whether the store that this process has open is still the one that lies
+	// where it was opened; nil: it always is.
+	InPlace func() bool
+	Log     *slog.Logger
 }
 
 // Fence is safe for concurrent use.
@@ -116,8 +122,8 @@ func (h *Held) Explain() (reason, reference, correction string) { return Reason,
 const Reason = "restored"
 
 var (
-	errHeld  = &Held{fault.New(fault.Unavailable, "the office's records are being checked after a restoration: nothing new is given out until that is done, try again later")}
-	errStale = &Held{fault.New(fault.Unavailable, "the store was restored while this program ran: start it again")}
+	errHeld  = &Held{fault.New(fault.Restored, "the office's records are being checked after a restoration: nothing new is given out until that is done, try again later")}
+	errStale = &Held{fault.New(fault.Restored, "the store was restored while this program ran: start it again")}
 )
 
 // Check answers nil when nothing keeps the store from acting on the world. A store that
@@ -129,18 +135,29 @@ func (f *Fence) Check(ctx context.Context) error {
 	if now.Before(f.until) && now.After(f.until.Add(-2*fresh)) {
 		return f.last
 	}
-	s, err := f.Rows.State(ctx)
-	if err != nil {
-		return &Held{fault.Wrap(fault.Unavailable, err, "the store cannot be asked whether it was restored")}
-	}
-	f.last, f.until = nil, now.Add(fresh)
-	switch {
-	case f.Epoch != "" && s.Epoch != f.Epoch:
-		f.last = errStale
-	case s.Open != nil:
-		f.last = errHeld
-	}
+	f.last = f.look(ctx)
+	f.until = f.Now().Add(fresh)
 	return f.last
+}
+
+// look asks the store, for everybody: the one caller whose turn it is may give up without
+// the others' hearing of it.
+func (f *Fence) look(ctx context.Context) error {
+	if f.InPlace != nil && !f.InPlace() {
+		return errStale
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	defer cancel()
+	s, err := f.Rows.State(ctx)
+	switch {
+	case err != nil:
+		return &Held{fault.Wrap(fault.Unavailable, err, "the store cannot be asked whether it was restored")}
+	case f.Epoch != "" && s.Epoch != f.Epoch:
+		return errStale
+	case s.Open != nil:
+		return errHeld
+	}
+	return nil
 }
 
 // Forget makes the next Check ask the store.
@@ -150,8 +167,9 @@ func (f *Fence) Forget() {
 	f.until = time.Time{}
 }
 
-// Current answers an error when the store was restored under the running program, whose
-// answers to terminals would name a life that is over.
+// Current answers an error when the store was restored under the running program: what it
+// takes in may go to a store that is no more, and its answers to terminals would name a life
+// that is over. Inward acts wait for a new start as well.
 func (f *Fence) Current(ctx context.Context) error {
 	if err := f.Check(ctx); err == errStale {
 		return err
@@ -164,7 +182,8 @@ func (f *Fence) Holds(method, path string) bool { return RouteSide(method, path)
 
 // HoldsJob tells whether jobs of the kind have to wait now.
 func (f *Fence) HoldsJob(ctx context.Context, kind string) bool {
-	return JobSide(kind) == Outward && f.Check(ctx) != nil
+	err := f.Check(ctx)
+	return err == errStale || err != nil && JobSide(kind) == Outward
 }
 
 // Begin starts another life of the store in the caller's transaction, which restores it: its

@@ -2,13 +2,18 @@ package fence
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/fault"
+	"madoguchi.example/shared/identity"
 )
 
 // Word is what a person says about a payment list that was open in the copy.
@@ -69,6 +74,8 @@ type Review interface {
 	// Counts fills the numbers of a Status.
 	Counts(ctx context.Context, t tx.Tx, since time.Time, s *Status) error
 	Say(ctx context.Context, t tx.Tx, epoch, list string, w Word, by string, at time.Time) error
+	// Said gives what was said about a list in this life of the store, "" for nothing.
+	Said(ctx context.Context, t tx.Tx, epoch, list string) (Word, error)
 	// BookSent makes a list an approved one that has left: its awards end as approved, the
 	// ledger gets its entries, and it is marked as exported. It is a Conflict when an award
 	// on it ended otherwise.
@@ -76,9 +83,13 @@ type Review interface {
 	// BookPaid books awards that a list paid which the copy does not know, or knew only in
 	// part: each is put on list, of the award's run, which is approved and has left. An award
 	// that is booked so already is passed over. NotFound names one that is none, Conflict one
-	// that ended otherwise or stands on another open list; a list that was still being gathered
-	// is given up instead.
-	BookPaid(ctx context.Context, t tx.Tx, awards []string, newList func() (string, error), by string, at time.Time) error
+	// that ended otherwise or stands on another open list. A list that was still being gathered
+	// is given up instead, and so is one that waited and was named not sent in this life.
+	BookPaid(ctx context.Context, t tx.Tx, epoch string, awards []string, newList func() (string, error), by string, at time.Time) error
+	// TakePaid takes entitlements whose awards the copy does not know, so that no run decides
+	// them again; one that is taken already stays as it is. It tells how many it took. NotFound
+	// names the first whose resident the store has not.
+	TakePaid(ctx context.Context, t tx.Tx, all []Entitlement, newAward func() (string, error), at time.Time) (int, error)
 	// Standing gives the newest epoch whose restoration stands, "" for none.
 	Standing(ctx context.Context, t tx.Tx) (string, error)
 	// Lift ends every restoration that stands. Pushes that were dropped are done with: no later
@@ -92,6 +103,23 @@ type Pushes interface {
 	AskAgainAll(ctx context.Context, who actor.System, purpose audit.Purpose) (int, error)
 	DropAll(ctx context.Context, who actor.System, purpose audit.Purpose) (int, error)
 }
+
+// Entitlement is one month of a benefit for one resident, which was paid by an award that the
+// copy does not know.
+type Entitlement struct {
+	Municipality identity.MunicipalityCode
+	Resident     string // the register's reference
+	Benefit      string
+	Month        benefit.Month
+}
+
+// String names it without the resident.
+func (e Entitlement) String() string {
+	return string(e.Municipality) + " " + e.Benefit + " " + e.Month.String()
+}
+
+// LogValue shows nobody.
+func (e Entitlement) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
 // Dropper takes jobs of a kind out of the queue. *job.Engine implements it.
 type Dropper interface {
@@ -131,11 +159,13 @@ type Decision struct {
 	Sent    []string // payment lists
 	NotSent []string // payment lists
 	// Paid are awards whose money left by a list that Status does not show.
-	Paid   []string
-	Pushes PushWord
+	Paid []string
+	// Entitled is what was paid by awards that the copy does not know.
+	Entitled []Entitlement
+	Pushes   PushWord
 }
 
-// MaxPaid is how many awards one reconciliation takes, and paidPage how many of them one
+// MaxPaid is how many awards and entitlements one reconciliation takes, and paidPage how many of them one
 // transaction.
 const (
 	MaxPaid  = 20_000
@@ -160,18 +190,20 @@ func (f *Fence) Reconcile(ctx context.Context, d Decision) (open []List, err err
 	if d.Pushes != Kept && d.Pushes != Dropped {
 		return nil, errPushes
 	}
-	if len(d.Paid) > MaxPaid {
+	if len(d.Paid)+len(d.Entitled) > MaxPaid {
 		return nil, fault.At(fault.TooLarge, "paid", "at most %d awards are taken at once", MaxPaid)
 	}
 	who := actor.System{Name: "restore reconcile"}
-	if err := f.paid(ctx, who, d); err != nil {
+	if err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error { return f.say(ctx, t, who, d) }); err != nil {
 		return nil, err
 	}
-	err = f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		open, err = f.say(ctx, t, who, d)
+	if err := errors.Join(f.paid(ctx, who, d), f.entitled(ctx, who, d)); err != nil {
+		return nil, err
+	}
+	if err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		open, err = f.open(ctx, t)
 		return err
-	})
-	if err != nil || len(open) > 0 {
+	}); err != nil || len(open) > 0 {
 		return open, err
 	}
 	if err := f.pushes(ctx, who, d.Pushes); err != nil {
@@ -191,7 +223,7 @@ func (f *Fence) paid(ctx context.Context, who actor.System, d Decision) error {
 			if err != nil {
 				return err
 			}
-			if err := f.Rows.BookPaid(ctx, t, part, func() (string, error) { return f.IDs.New("lst") }, d.By, f.Now().UTC()); err != nil {
+			if err := f.Rows.BookPaid(ctx, t, epoch, part, func() (string, error) { return f.IDs.New("lst") }, d.By, f.Now().UTC()); err != nil {
 				return err
 			}
 			return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "payment.booked", Object: epoch, Items: append([]string{"by: " + d.By}, part...)})
@@ -203,43 +235,78 @@ func (f *Fence) paid(ctx context.Context, who actor.System, d Decision) error {
 	return nil
 }
 
-// say notes the words and gives the lists that have none.
-func (f *Fence) say(ctx context.Context, t tx.Tx, who actor.System, d Decision) ([]List, error) {
+// entitled takes what was paid by awards that the copy does not know.
+func (f *Fence) entitled(ctx context.Context, who actor.System, d Decision) error {
+	for part := range slices.Chunk(d.Entitled, paidPage) {
+		err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+			epoch, err := f.standing(ctx, t)
+			if err != nil {
+				return err
+			}
+			n, err := f.Rows.TakePaid(ctx, t, part, func() (string, error) { return f.IDs.New("awd") }, f.Now().UTC())
+			if err != nil || n == 0 {
+				return err
+			}
+			return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "entitlement.taken", Object: epoch,
+				Items: []string{"by: " + d.By, "count: " + strconv.Itoa(n)}})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// say notes the words.
+func (f *Fence) say(ctx context.Context, t tx.Tx, who actor.System, d Decision) error {
+	epoch, err := f.standing(ctx, t)
+	if err != nil {
+		return err
+	}
+	lists, err := f.Rows.OpenLists(ctx, t, epoch)
+	if err != nil {
+		return err
+	}
+	said := map[string]bool{}
+	for w, ids := range map[Word][]string{Sent: d.Sent, NotSent: d.NotSent} {
+		for _, id := range ids {
+			if said[id] {
+				return fault.At(fault.InvalidArgument, "list", "%s was named twice", id)
+			}
+			said[id] = true
+			if err := f.sayOne(ctx, t, who, epoch, lists, id, w, d.By); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sayOne notes the word on a list. The same word again changes nothing, also where the list
+// was given up since.
+func (f *Fence) sayOne(ctx context.Context, t tx.Tx, who actor.System, epoch string, lists []List, id string, w Word, by string) error {
+	before, err := f.Rows.Said(ctx, t, epoch, id)
+	if err != nil || before == w {
+		return err
+	}
+	i := slices.IndexFunc(lists, func(l List) bool { return l.ID == id })
+	switch {
+	case i < 0:
+		return fault.At(fault.NotFound, "list", "%s is no open payment list of the copy", id)
+	case w == Sent && lists[i].State == "gathering":
+		return fault.At(fault.Conflict, "list", "%s was still being gathered in the copy: name what it paid with --paid", id)
+	}
+	return f.note(ctx, t, who, epoch, id, w, by)
+}
+
+// open gives the lists that have no word yet.
+func (f *Fence) open(ctx context.Context, t tx.Tx) ([]List, error) {
 	epoch, err := f.standing(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	lists, err := f.Rows.OpenLists(ctx, t, epoch)
-	if err != nil {
-		return nil, err
-	}
-	words := map[string]Word{}
-	for w, ids := range map[Word][]string{Sent: d.Sent, NotSent: d.NotSent} {
-		for _, id := range ids {
-			if _, twice := words[id]; twice {
-				return nil, fault.At(fault.InvalidArgument, "list", "%s was named twice", id)
-			}
-			if !slices.ContainsFunc(lists, func(l List) bool { return l.ID == id }) {
-				return nil, fault.At(fault.NotFound, "list", "%s is no open payment list of the copy", id)
-			}
-			words[id] = w
-		}
-	}
-	var open []List
-	for _, l := range lists {
-		w, said := words[l.ID]
-		switch {
-		case said && w == Sent && l.State == "gathering":
-			return nil, fault.At(fault.Conflict, "list", "%s was still being gathered in the copy: name what it paid with --paid", l.ID)
-		case said:
-			if err := f.note(ctx, t, who, epoch, l.ID, w, d.By); err != nil {
-				return nil, err
-			}
-		case l.Word == "":
-			open = append(open, l)
-		}
-	}
-	return open, nil
+	return slices.DeleteFunc(lists, func(l List) bool { return l.Word != "" }), err
 }
 
 func (f *Fence) note(ctx context.Context, t tx.Tx, who actor.System, epoch, list string, w Word, by string) error {
@@ -249,18 +316,24 @@ func (f *Fence) note(ctx context.Context, t tx.Tx, who actor.System, epoch, list
 	return f.Record.Append(ctx, t, who, audit.Event{Purpose: audit.Restoration, Action: "payment_list." + string(w), Object: list, Items: []string{"by: " + by}})
 }
 
-func (f *Fence) pushes(ctx context.Context, who actor.System, w PushWord) (err error) {
+// pushes does with the pushes that are owed what was said. The jobs that wait are taken out
+// of the queue either way: what is owed is asked for once, also where a store that came back
+// by other means brought its queue along, and where an earlier call ended half way.
+func (f *Fence) pushes(ctx context.Context, who actor.System, w PushWord) error {
+	err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
+		if _, err := f.Queue.Drop(ctx, t, pushKind); err != nil {
+			return err
+		}
+		return f.Rows.OweAgain(ctx, t)
+	})
+	if err != nil {
+		return err
+	}
 	if w == Kept {
 		_, err = f.Pushes.AskAgainAll(ctx, who, audit.Restoration)
-		return err
+	} else {
+		_, err = f.Pushes.DropAll(ctx, who, audit.Restoration)
 	}
-	if err := f.Runner.Do(ctx, func(ctx context.Context, t tx.Tx) error {
-		_, err := f.Queue.Drop(ctx, t, pushKind)
-		return err
-	}); err != nil {
-		return err
-	}
-	_, err = f.Pushes.DropAll(ctx, who, audit.Restoration)
 	return err
 }
 

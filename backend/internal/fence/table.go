@@ -20,7 +20,8 @@ const (
 )
 
 // routes declares every route. A path that ends with * stands for all that lies below it and
-// is not declared by itself.
+// is not declared by itself; only what is outward, or the same for everybody, is declared so:
+// a file that leaves the house must not be taken for a page.
 var routes = map[string]Side{
 	"GET /livez":  Inward,
 	"GET /readyz": Inward,
@@ -78,8 +79,33 @@ var routes = map[string]Side{
 	// Officers sign in and read, note what came in, and revoke. They write to nobody, start no
 	// run, and touch no list of payments.
 	"GET /office":                                       Inward,
-	"GET /office/*":                                     Inward,
+	"GET /office/":                                      Inward,
+	"GET /office/assets/*":                              Inward,
 	"HEAD /office/assets/*":                             Inward,
+	"GET /office/sign-in":                               Inward,
+	"GET /office/sign-in/start":                         Inward,
+	"GET /office/callback":                              Inward,
+	"GET /office/terminals":                             Inward,
+	"GET /office/records":                               Inward,
+	"GET /office/notices":                               Inward,
+	"GET /office/notices/new":                           Inward,
+	"GET /office/notices/{id}":                          Inward,
+	"GET /office/benefits":                              Inward,
+	"GET /office/benefits/new":                          Inward,
+	"GET /office/benefits/runs/{id}":                    Inward,
+	"GET /office/benefits/runs/{id}/progress":           Inward,
+	"GET /office/benefits/runs/{id}/awards":             Inward,
+	"GET /office/benefits/runs/{id}/questions":          Inward,
+	"GET /office/benefits/awards/{id}":                  Inward,
+	"GET /office/benefits/lists/{id}":                   Inward,
+	"GET /office/children":                              Inward,
+	"GET /office/children/erasures":                     Inward,
+	"GET /office/children/cases/{id}":                   Inward,
+	"GET /office/certificates":                          Inward,
+	"GET /office/certificates/corrections/{id}":         Inward,
+	"GET /office/certificates/papers/{id}":              Inward,
+	"GET /office/protection":                            Inward,
+	"GET /office/protection/withheld/{id}":              Inward,
 	"POST /office/sign-out":                             Inward,
 	"POST /office/language":                             Inward,
 	"POST /office/notices":                              Outward,
@@ -110,8 +136,8 @@ var jobs = map[string]Side{
 	"push_send":      Outward,
 	"push_sweep":     Outward, // asks for pushes
 	"award_run":      Outward, // decides, and tells families
-	"payer_answer":   Inward,  // a terminal's own question
-	"payer_sweep":    Inward,
+	"payer_answer":   Outward, // asks payers, and tells clinics by a register that imports have overtaken
+	"payer_sweep":    Outward,
 	"child_indicate": Inward, // a family is told by nobody before an officer's review
 	"child_expire":   Inward,
 }

@@ -12,17 +12,24 @@ type Fence interface {
 	Holds(method, path string) bool
 	// Check answers an error while the fence stands.
 	Check(ctx context.Context) error
+	// Current answers an error when the store was restored under this process.
+	Current(ctx context.Context) error
 }
 
-// fence stands before the route where it is outward: nothing of the request is decoded, and
-// nobody is asked for, while it holds.
+// fence stands before the route: nothing of the request is decoded, and nobody is asked for,
+// while it holds. What is outward waits for the fence to lift, all else for a new start where
+// the store was restored under this process. Health tells how it is.
 func (s *Server) fence(r Route) {
 	f := s.config.Fence
-	if f == nil || !f.Holds(r.Method, r.Path) {
+	if f == nil || r.Path == livezPath || r.Path == readyzPath {
 		return
 	}
+	check := f.Current
+	if f.Holds(r.Method, r.Path) {
+		check = f.Check
+	}
 	s.handle(r, func(c *fiber.Ctx) error {
-		err := f.Check(c.UserContext())
+		err := check(c.UserContext())
 		if err == nil {
 			return c.Next()
 		}

@@ -27,6 +27,7 @@ var statuses = map[fault.Code]int{
 	fault.MyNumberRefused:  http.StatusUnprocessableEntity,
 	fault.RateLimited:      http.StatusTooManyRequests,
 	fault.Unavailable:      http.StatusServiceUnavailable,
+	fault.Restored:         http.StatusServiceUnavailable,
 	fault.Unknown:          http.StatusGatewayTimeout,
 	fault.QueueFull:        http.StatusServiceUnavailable,
 	fault.NoRecord:         http.StatusNotFound,

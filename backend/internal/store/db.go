@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -38,6 +40,8 @@ type DB struct {
 	stop   func()
 	reads  *sqltx.Pool
 	epoch  string
+	path   string      // of an SQLite file
+	file   os.FileInfo // of it, when it was opened
 }
 
 // Open opens the store of cfg.DSN, creating an SQLite file that is not there, and waits for
@@ -200,6 +204,19 @@ func (db *DB) Reads() *sqltx.Pool { return db.reads }
 
 // ServerEpoch names this life of the store, from its first opening on ("epo_…").
 func (db *DB) ServerEpoch() string { return db.epoch }
+
+// InPlace tells whether the file that is open still lies where it was opened. One that was
+// replaced takes what is written to it and is no more when it is closed. PostgreSQL's always is.
+func (db *DB) InPlace() bool {
+	if db.file == nil {
+		return true
+	}
+	now, err := os.Stat(db.path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return os.SameFile(db.file, now)
+}
 
 // Writer is the pool that writes. It is for job alone: on SQLite it holds the one writing
 // connection, which River must share; a second one would starve.

@@ -44,7 +44,11 @@ func connectSQLite(ctx context.Context, path string) (*DB, error) {
 		_ = write.Close()
 		return nil, err
 	}
-	return &DB{engine: SQLite, write: write, read: read}, nil
+	file, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, write.Close(), read.Close())
+	}
+	return &DB{engine: SQLite, write: write, read: read, path: path, file: file}, nil
 }
 
 func openSQLite(path string, connections int, q url.Values) (*sql.DB, error) {

@@ -114,6 +114,7 @@ export function refusalWords(code: string): Phrase {
     case "forbidden": return phrase("refused.forbidden");
     case "rate_limited": return phrase("refused.rate_limited");
     case "my_number_refused": return phrase("refused.my_number");
+    case "restored": return phrase("refused.restored");
     case "unavailable":
     case "unknown_outcome": return phrase("refused.unavailable");
     default: return phrase("refused.other");

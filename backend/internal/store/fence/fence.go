@@ -134,6 +134,13 @@ func (*Rows) Say(ctx context.Context, t tx.Tx, epoch, list string, w fence.Word,
 	return err
 }
 
+// Said implements fence.Rows.
+func (*Rows) Said(ctx context.Context, t tx.Tx, epoch, list string) (w fence.Word, err error) {
+	err = sqltx.Of(t).Each(ctx, `SELECT word FROM fence_word WHERE server_epoch = $1 AND list_id = $2`, []any{epoch, list},
+		func(scan func(...any) error) error { return scan(&w) })
+	return w, err
+}
+
 // Lift implements fence.Rows.
 func (*Rows) Lift(ctx context.Context, t tx.Tx, by string, pushes fence.PushWord, now time.Time) error {
 	x := sqltx.Of(t)

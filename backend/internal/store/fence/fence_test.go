@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,12 +14,15 @@ import (
 	"madoguchi.example/backend/internal/fence"
 	"madoguchi.example/backend/internal/store"
 	auditrows "madoguchi.example/backend/internal/store/audit"
+	awardrows "madoguchi.example/backend/internal/store/award"
 	fencerows "madoguchi.example/backend/internal/store/fence"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/store/storetest"
 	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/identity"
 )
 
 func TestConformance(t *testing.T) {
@@ -41,8 +45,9 @@ func TestConformance(t *testing.T) {
 
 // waiting are pushes and jobs of which the test knows only what was said.
 type waiting struct {
-	said []string
-	fail error
+	said    []string
+	fail    error
+	dropped func() // nil: does nothing
 }
 
 func (w *waiting) AskAgainAll(context.Context, actor.System, audit.Purpose) (int, error) {
@@ -52,6 +57,9 @@ func (w *waiting) AskAgainAll(context.Context, actor.System, audit.Purpose) (int
 
 func (w *waiting) DropAll(context.Context, actor.System, audit.Purpose) (int, error) {
 	w.said = append(w.said, "dropped")
+	if w.dropped != nil {
+		w.dropped()
+	}
 	return 0, w.fail
 }
 
@@ -170,23 +178,64 @@ func TestTheFenceStandsOrNothingHappened(t *testing.T) {
 		}
 		b.adopt(t)
 		b.fence.Forget()
-		if err := b.fence.Check(t.Context()); fault.CodeOf(err) != fault.Unavailable {
+		if err := b.fence.Check(t.Context()); fault.CodeOf(err) != fault.Restored {
 			t.Errorf("not held: %v", err)
 		}
 		older := fence.New(fence.Deps{Rows: b.rows, Now: storetest.Now, Epoch: db.ServerEpoch()})
-		if err := older.Current(t.Context()); fault.CodeOf(err) != fault.Unavailable {
+		if err := older.Current(t.Context()); fault.CodeOf(err) != fault.Restored {
 			t.Errorf("a program of the life before does not notice: %v", err)
 		}
 	})
 }
 
+// away is a store that cannot be asked. It counts who tries.
+type away struct {
+	*fencerows.Rows
+	asked int
+}
+
+func (a *away) State(ctx context.Context) (fence.State, error) {
+	a.asked++
+	return fence.State{}, errors.Join(errors.New("nobody answers"), ctx.Err())
+}
+
+// A store that cannot be asked is fenced for what is outward alone, and is asked once for
+// everybody who waits; a caller that has given up does not count as its answer.
 func TestAStoreThatCannotBeAskedIsFenced(t *testing.T) {
 	db := storetest.Open(t, store.SQLite)
 	b := newBench(t, db)
-	ctx, cancel := context.WithCancel(t.Context())
+	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := b.fence.Check(ctx); fault.CodeOf(err) != fault.Unavailable {
-		t.Errorf("%v", err)
+	if err := b.fence.Check(gone); err != nil {
+		t.Errorf("the caller has gone, not the store: %v", err)
+	}
+	silent := &away{Rows: b.rows}
+	f := fence.New(fence.Deps{Rows: silent, Now: storetest.Now, Epoch: db.ServerEpoch()})
+	for range 3 {
+		if err := f.Check(t.Context()); fault.CodeOf(err) != fault.Unavailable {
+			t.Errorf("%v", err)
+		}
+	}
+	if err := f.Current(t.Context()); err != nil || f.HoldsJob(t.Context(), "child_indicate") || !f.HoldsJob(t.Context(), "push_send") {
+		t.Errorf("what is inward is held: %v", err)
+	}
+	if silent.asked != 1 {
+		t.Errorf("asked %d times in one second", silent.asked)
+	}
+}
+
+// A program whose file was replaced under it finds out, and does nothing any more.
+func TestAProgramWhoseFileWasReplaced(t *testing.T) {
+	db := storetest.Open(t, store.SQLite)
+	in := true
+	f := fence.New(fence.Deps{Rows: fencerows.New(db.Reads()), Now: storetest.Now, Epoch: db.ServerEpoch(), InPlace: func() bool { return in }})
+	if err := f.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	in = false
+	f.Forget()
+	if err := f.Current(t.Context()); fault.CodeOf(err) != fault.Restored || !f.HoldsJob(t.Context(), "child_indicate") {
+		t.Errorf("it goes on: %v", err)
 	}
 }
 
@@ -315,6 +364,105 @@ func TestAwardsThatTheCopyDoesNotKnowAsPaid(t *testing.T) {
 	})
 }
 
+// A list that waits in the copy was returned in the life that is lost, and another paid some
+// of it: named not sent, it is given up for those that were paid, and is no list any more that
+// somebody could approve. The same words again change nothing.
+func TestAListThatWaitsWasPaidInPart(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := newBench(t, db)
+		b.award(t, "awd_1", "run_1")
+		b.award(t, "awd_2", "run_1")
+		b.list(t, "lst_old", "waiting", "awd_1", "awd_2")
+		b.list(t, "lst_other", "waiting", "awd_3")
+		b.exec(t, `INSERT INTO approval_request (request_id, kind, object, round, municipality, role, asked_by, asked_at, due, involved)
+			VALUES ('apr_1', 'benefit_list', 'lst_old', 1, '990019', 'approver', 'stf_1', 1, '', '[]')`)
+		b.adopt(t)
+		d := fence.Decision{By: "a", Paid: []string{"awd_1"}, Pushes: fence.Kept}
+		if _, err := b.fence.Reconcile(t.Context(), d); fault.CodeOf(err) != fault.Conflict {
+			t.Errorf("paid off a list of which nothing was said: %v", err)
+		}
+		d.NotSent = []string{"lst_old"}
+		for range 2 {
+			if open, err := b.fence.Reconcile(t.Context(), d); err != nil || len(open) != 1 || open[0].ID != "lst_other" {
+				t.Fatalf("open %v, error %v", open, err)
+			}
+		}
+		for query, want := range map[string]int64{
+			`SELECT count(*) FROM payment_list WHERE list_id = 'lst_old' AND state = 'returned'`:                       1,
+			`SELECT count(*) FROM payment_list WHERE list_id = 'lst_other' AND state = 'waiting'`:                      1,
+			`SELECT count(*) FROM approval_decision WHERE request_id = 'apr_1' AND verdict = 'withdrawn'`:              1,
+			`SELECT count(*) FROM award_settlement WHERE award_id = 'awd_1' AND how = 'approved'`:                      1,
+			`SELECT count(*) FROM award_settlement WHERE award_id = 'awd_2'`:                                           0,
+			`SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM ledger WHERE account = 'payable'`:                    1000,
+			`SELECT count(*) FROM payment_export e JOIN list_line l ON l.list_id = e.list_id WHERE award_id = 'awd_1'`: 1,
+		} {
+			if got := b.one(t, query); got != want {
+				t.Errorf("%s: %d, want %d", query, got, want)
+			}
+		}
+	})
+}
+
+// What was paid by awards that the copy never knew is taken, so that no run decides it
+// again; what an award of the copy has is told by that award.
+func TestWhatWasPaidByAwardsThatTheCopyNeverKnew(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		b := newBench(t, db)
+		b.exec(t, `INSERT INTO resident_ref (municipality, ref, citizen_id) VALUES ('990019', 'R1', 'ctz_1'), ('990019', 'R2', 'ctz_2')`)
+		b.exec(t, `INSERT INTO entitlement (citizen_id, benefit, month, kind, award_id, payee_id, amount, at) VALUES ('ctz_2', 'allowance', '2026-11', 'grant', 'awd_known', 'ctz_9', 1000, 1)`)
+		b.list(t, "lst_open", "waiting", "awd_open")
+		b.adopt(t)
+		month := benefit.Month{Year: 2026, Month: 11}
+		say := func(resident string) error {
+			_, err := b.fence.Reconcile(t.Context(), fence.Decision{By: "a", Pushes: fence.Kept, Entitled: []fence.Entitlement{{Municipality: "990019", Resident: resident, Benefit: "allowance", Month: month}}})
+			return err
+		}
+		for range 2 {
+			if err := say("R1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := b.one(t, `SELECT count(*) FROM entitlement WHERE citizen_id = 'ctz_1' AND benefit = 'allowance' AND month = '2026-11' AND kind = 'grant' AND award_id LIKE 'awd_%'`); n != 1 {
+			t.Errorf("%d entitlements are taken", n)
+		}
+		if err := say("R2"); fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "awd_known") {
+			t.Errorf("an entitlement of an award of the copy: %v", err)
+		}
+		if err := say("R3"); fault.CodeOf(err) != fault.NotFound {
+			t.Errorf("nobody's: %v", err)
+		}
+		if n := b.one(t, `SELECT count(*) FROM audit_entry WHERE action = 'entitlement.taken'`); n != 1 {
+			t.Errorf("%d entries in the access record", n)
+		}
+		owners := awardrows.New(db.Reads()).Owners
+		err := db.Runner().Do(t.Context(), func(ctx context.Context, tt tx.Tx) error {
+			held, err := owners(ctx, tt, "allowance", month, []identity.CitizenID{"ctz_1"})
+			if held["ctz_1"] == "" {
+				t.Error("a run takes it for free")
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Pushes that are kept are asked for once each, also where the store brought its queue along
+// or a call before this one ended half way: what waits in the queue goes first.
+func TestKeptPushesAreAskedForOnce(t *testing.T) {
+	db := storetest.Open(t, store.SQLite)
+	b := newBench(t, db)
+	b.adopt(t)
+	b.exec(t, `INSERT INTO push_swept (notice_id, at) VALUES ('ntc_half', 1)`)
+	if _, err := b.fence.Reconcile(t.Context(), fence.Decision{By: "a", Pushes: fence.Kept}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(b.pushes.said, []string{"push_send", "kept"}) || b.one(t, `SELECT count(*) FROM push_swept`) != 0 {
+		t.Errorf("pushes: %v, and what was asked for in a call that ended half way is forgotten", b.pushes.said)
+	}
+}
+
 // What is to be looked at is counted: pushes that are owed, revocations of the copy, and how
 // far the terminals are.
 func TestStatusCounts(t *testing.T) {
@@ -339,7 +487,9 @@ func TestStatusCounts(t *testing.T) {
 		if err != nil || s.Pushes != 2 || s.Revoked != 1 || sqltx.Micros(s.RevokedAt) != now-5 || s.Terminals != (fence.Terminals{All: 3, Heard: 2, CaughtUp: 1}) {
 			t.Errorf("%+v, %v", s, err)
 		}
-		b.exec(t, `INSERT INTO push_swept (notice_id, at) VALUES ('ntc_1', 1), ('pst_1', 1)`) // as dropping leaves them
+		b.pushes.dropped = func() {
+			b.exec(t, `INSERT INTO push_swept (notice_id, at) VALUES ('ntc_1', 1), ('pst_1', 1)`) // as dropping leaves them
+		}
 		if _, err := b.fence.Reconcile(t.Context(), fence.Decision{By: "a", Pushes: fence.Dropped}); err != nil {
 			t.Fatal(err)
 		}

@@ -2,9 +2,11 @@ package fence
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"madoguchi.example/backend/internal/award"
+	"madoguchi.example/backend/internal/fence"
 	"madoguchi.example/backend/internal/store/sqltx"
 	"madoguchi.example/backend/internal/tx"
 	"madoguchi.example/shared/fault"
@@ -20,11 +22,11 @@ type paidAward struct {
 }
 
 // BookPaid implements fence.Rows.
-func (*Rows) BookPaid(ctx context.Context, t tx.Tx, awards []string, newList func() (string, error), by string, now time.Time) error {
+func (*Rows) BookPaid(ctx context.Context, t tx.Tx, epoch string, awards []string, newList func() (string, error), by string, now time.Time) error {
 	x := sqltx.Of(t)
 	byRun := map[string]*paidList{}
 	for _, id := range awards {
-		a, err := paid(ctx, x, id)
+		a, err := paid(ctx, x, epoch, id, by, now)
 		if err != nil {
 			return err
 		}
@@ -51,10 +53,29 @@ func (*Rows) BookPaid(ctx context.Context, t tx.Tx, awards []string, newList fun
 	return nil
 }
 
-// paid reads an award and gives up the list that was gathering it.
-func paid(ctx context.Context, x *sqltx.Tx, id string) (paidAward, error) {
-	if _, err := x.Exec(ctx, `UPDATE payment_list SET state = $1 WHERE state = $2
-		AND list_id IN (SELECT list_id FROM list_line WHERE award_id = $3)`, award.Returned, award.Gathering, id); err != nil {
+// giveUp returns the lists on which the award stood in the copy although another paid it:
+// one that was still being gathered, and one that waited and was named not sent. Nobody is to
+// decide them any more.
+func giveUp(ctx context.Context, x *sqltx.Tx, epoch, id, by string, now time.Time) error {
+	if _, err := x.Exec(ctx, `
+		INSERT INTO approval_decision (request_id, verdict, decided_by, reason, at)
+		SELECT request_id, 'withdrawn', CAST($1 AS TEXT), 'restored', CAST($2 AS BIGINT) FROM approval_request WHERE kind = $3
+		   AND object IN (SELECT o.list_id FROM payment_list o JOIN list_line l ON l.list_id = o.list_id
+		                    JOIN fence_word w ON w.list_id = o.list_id AND w.server_epoch = $4 AND w.word = 'not_sent'
+		                   WHERE o.state = 'waiting' AND l.award_id = $5)
+		ON CONFLICT DO NOTHING`, by, sqltx.Micros(now), award.ListKind, epoch, id); err != nil {
+		return err
+	}
+	_, err := x.Exec(ctx, `UPDATE payment_list SET state = $1, moved_at = $2
+		WHERE list_id IN (SELECT list_id FROM list_line WHERE award_id = $3)
+		  AND (state = 'gathering' OR state = 'waiting' AND list_id IN (SELECT list_id FROM fence_word WHERE server_epoch = $4 AND word = 'not_sent'))`,
+		award.Returned, sqltx.Micros(now), id, epoch)
+	return err
+}
+
+// paid reads an award, off every list that is given up.
+func paid(ctx context.Context, x *sqltx.Tx, epoch, id, by string, now time.Time) (paidAward, error) {
+	if err := giveUp(ctx, x, epoch, id, by, now); err != nil {
 		return paidAward{}, err
 	}
 	a := paidAward{id: id}
@@ -74,7 +95,7 @@ func paid(ctx context.Context, x *sqltx.Tx, id string) (paidAward, error) {
 	case a.citizen == "":
 		return a, fault.At(fault.NotFound, "paid", "%s is no award of the copy that can be paid", id)
 	case a.waits != "":
-		return a, fault.At(fault.Conflict, "paid", "%s stands on list %s: name that list", id, a.waits)
+		return a, fault.At(fault.Conflict, "paid", "%s stands on list %s: say of that list whether it was sent", id, a.waits)
 	case a.ended == string(award.HowApproved):
 		return a, fault.At(fault.Conflict, "paid", "%s stands on list %s: name that list", id, a.list)
 	case a.ended != "":
@@ -106,4 +127,51 @@ func (l *paidList) store(ctx context.Context, x *sqltx.Tx, run string) error {
 		return err
 	}
 	return bookSent(ctx, x, l.id, l.by, l.at)
+}
+
+// TakePaid implements fence.Rows.
+func (*Rows) TakePaid(ctx context.Context, t tx.Tx, all []fence.Entitlement, newAward func() (string, error), now time.Time) (n int, err error) {
+	x := sqltx.Of(t)
+	for i, e := range all {
+		id, err := newAward()
+		if err != nil {
+			return n, err
+		}
+		took, err := takePaid(ctx, x, e, id, now)
+		if err != nil {
+			return n, fmt.Errorf("entitlement %d of this part: %w", i+1, err)
+		}
+		n += took
+	}
+	return n, nil
+}
+
+var errNobody = fault.New(fault.NotFound, "the register has nobody of that reference: repeat the imports first")
+
+// takePaid takes one entitlement. Where an award of the copy has it, that award is what was
+// paid, and is named instead.
+func takePaid(ctx context.Context, x *sqltx.Tx, e fence.Entitlement, id string, now time.Time) (int, error) {
+	var citizen, owner, payee string
+	var left bool
+	if err := x.Each(ctx, `SELECT citizen_id FROM resident_ref WHERE municipality = $1 AND ref = $2`, []any{e.Municipality, e.Resident},
+		func(scan func(...any) error) error { return scan(&citizen) }); err != nil {
+		return 0, err
+	}
+	if citizen == "" {
+		return 0, x.Fail(errNobody)
+	}
+	took, err := x.Exec(ctx, `INSERT INTO entitlement (citizen_id, benefit, month, kind, award_id, payee_id, amount, at)
+		VALUES ($1, $2, $3, 'grant', $4, '', 0, $5) ON CONFLICT DO NOTHING`, citizen, e.Benefit, e.Month.String(), id, sqltx.Micros(now))
+	if err != nil || took == 1 {
+		return int(took), err
+	}
+	if err := x.Each(ctx, `SELECT n.award_id, n.payee_id, EXISTS (SELECT 1 FROM award_settlement s JOIN payment_export p ON p.list_id = s.list_id WHERE s.award_id = n.award_id)
+		FROM entitlement n WHERE n.citizen_id = $1 AND n.benefit = $2 AND n.month = $3 AND n.kind = 'grant'`, []any{citizen, e.Benefit, e.Month.String()},
+		func(scan func(...any) error) error { return scan(&owner, &payee, &left) }); err != nil {
+		return 0, err
+	}
+	if payee == "" || left {
+		return 0, nil
+	}
+	return 0, x.Fail(fault.New(fault.Conflict, "award "+owner+" of the copy has it: name that award instead"))
 }
