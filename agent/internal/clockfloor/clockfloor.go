@@ -159,6 +159,15 @@ func (f *Floor) gather() {
 	}
 }
 
+// Keep writes the floor anew, as it is in memory: for a shelf that was replaced by what could
+// be salvaged of it.
+func (f *Floor) Keep() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stored = state{}
+	f.keep()
+}
+
 // keep writes the floor where it has grown by a step or has been corrected.
 func (f *Floor) keep() {
 	grown := f.now.Backend.Sub(f.stored.Backend) >= step || f.now.Own.Sub(f.stored.Own) >= step

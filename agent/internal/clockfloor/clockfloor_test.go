@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"madoguchi.example/agent/internal/casebook"
 	"madoguchi.example/agent/internal/clockfloor"
 	"madoguchi.example/agent/internal/vault"
 )
@@ -190,4 +191,25 @@ func TestTheBackendsOwnTime(t *testing.T) {
 	if got := f.Backend(); before.After(noon) || !got.Equal(noon.Add(time.Hour)) {
 		t.Errorf("got %v, before %v", got, before)
 	}
+}
+
+// A shelf that was replaced by what could be salvaged of it gets the floor back.
+func TestTheFloorSurvivesItsShelf(t *testing.T) {
+	p := newPlace(t)
+	s := &casebook.Memory{}
+	shelf := memory{s}
+	f := clockfloor.Open(t.Context(), p.config(shelf))
+	f.Heard(noon.Add(time.Hour))
+	if err := s.Delete(t.Context(), "floor"); err != nil {
+		t.Fatal(err)
+	}
+	f.Keep()
+	p.wants(clockfloor.Open(t.Context(), p.config(shelf)), noon.Add(time.Hour), time.Hour)
+}
+
+// memory is a shelf that is not on disk.
+type memory struct{ *casebook.Memory }
+
+func (m memory) Put(ctx context.Context, key string, value []byte) error {
+	return m.PutAll(ctx, map[string][]byte{key: value})
 }

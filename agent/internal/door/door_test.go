@@ -716,3 +716,18 @@ func TestSessionsAreBounded(t *testing.T) {
 		t.Errorf("%d sessions", n)
 	}
 }
+
+// Shelves that were replaced by what could be salvaged of them get back who was let in.
+func TestSessionsSurviveTheirShelf(t *testing.T) {
+	s := newStage(t)
+	b := s.browser().come("op_1", "2580")
+	clear(s.sessions.values)
+	if err := s.door.Keep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	b.base = s.URL
+	if got := b.get("/"); got.status != http.StatusOK {
+		t.Errorf("after a restart: %d", got.status)
+	}
+}

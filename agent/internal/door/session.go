@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -107,6 +108,29 @@ func (d *Door) store(ctx context.Context, s *session) {
 		return
 	}
 	s.stored = s.Seen
+}
+
+// Keep stores all sessions and paired devices anew, as they are in memory: for shelves that
+// were replaced by what could be salvaged of them.
+func (d *Door) Keep(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sessions, devices := map[string][]byte{}, map[string][]byte{}
+	for key, s := range d.sessions {
+		text, err := json.Marshal(s)
+		if err != nil {
+			return fmt.Errorf("cannot encode a session: %w", err)
+		}
+		sessions[key] = text
+	}
+	for id, v := range d.devices {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("cannot encode a device: %w", err)
+		}
+		devices[id] = text
+	}
+	return errors.Join(d.c.Sessions.PutAll(ctx, sessions), d.c.Devices.PutAll(ctx, devices))
 }
 
 func (d *Door) unstore(ctx context.Context, key string) {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,6 +199,14 @@ func (b *Book) put(ctx context.Context, rows ...row) error {
 		b.rows[r.id()] = r
 	}
 	return nil
+}
+
+// Keep stores all operators anew, as they are in memory: for a shelf that was replaced by what
+// could be salvaged of it.
+func (b *Book) Keep(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.put(ctx, slices.Collect(maps.Values(b.rows))...)
 }
 
 // All lists the operators in the order in which they came.

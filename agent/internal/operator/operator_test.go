@@ -274,3 +274,17 @@ func TestNothingOfAPersonIsLogged(t *testing.T) {
 		}
 	}
 }
+
+// A shelf that was replaced by what could be salvaged of it gets back who was known.
+func TestOperatorsSurviveTheirShelf(t *testing.T) {
+	s := newStage(t)
+	s.set("op_1", "2580")
+	clear(s.shelf.values)
+	if err := s.book.Keep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.open()
+	if _, err := s.book.SignIn(t.Context(), "op_1", "2580"); err != nil || len(s.book.All()) != 2 {
+		t.Errorf("%v, %v", err, s.book.All())
+	}
+}

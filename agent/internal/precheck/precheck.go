@@ -111,6 +111,19 @@ func (p *Precheck) load(ctx context.Context) error {
 	return nil
 }
 
+// Keep stores anew what is in memory: for shelves that were replaced by what could be
+// salvaged of them.
+func (p *Precheck) Keep(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.loaded {
+		return nil // the next use reads what there is
+	}
+	return errors.Join(
+		keep(ctx, p.Shelf(ShelfBookings), p.booked, p.booked), keep(ctx, p.Shelf(ShelfBatches), p.batches, p.batches), keep(ctx, p.Shelf(ShelfKnown), p.known, p.known),
+	)
+}
+
 // read leaves out what cannot be read: the evening's check is a help, not a record.
 func read[T any](ctx context.Context, s casebook.Shelf, into map[string]T) error {
 	return s.Each(ctx, func(key string, value []byte) error {

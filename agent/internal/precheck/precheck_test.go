@@ -478,3 +478,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A shelf that was replaced by what could be salvaged of it gets the bookings back.
+func TestBookingsSurviveTheirShelf(t *testing.T) {
+	b := newBench(t)
+	b.load(t, list, 3)
+	keys := []string{}
+	shelf := b.vault.Shelf(precheck.ShelfBookings)
+	err := shelf.Each(t.Context(), func(key string, _ []byte) error { keys = append(keys, key); return nil })
+	for _, key := range keys {
+		err = errors.Join(err, shelf.Delete(t.Context(), key))
+	}
+	if err = errors.Join(err, b.Keep(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	b.restart(t)
+	if got, err := b.Bookings(t.Context(), monday); err != nil || len(got) != 2 {
+		t.Errorf("%d, %v", len(got), err)
+	}
+}
