@@ -108,10 +108,11 @@ type keys struct {
 	cursor   []byte
 	flow     []byte
 	revoke   []byte
-	wallet   []byte              // from it come the codes of offers and the nonces
-	children []byte              // from it come the pseudonyms of linked items
-	receipt  ed25519.PrivateKey  // countersigns how far terminals' records came
-	export   *age.X25519Identity // opens what a terminal's queue was exported as
+	wallet   []byte               // from it come the codes of offers and the nonces
+	children []byte               // from it come the pseudonyms of linked items
+	receipt  ed25519.PrivateKey   // countersigns how far terminals' records came
+	receipts []ed25519.PrivateKey // that it took the place of, or that will take its place
+	export   *age.X25519Identity  // opens what a terminal's queue was exported as
 }
 
 func (p *program) logger(c config.Config) *slog.Logger { return logmask.New(p.stderr, c.Level()) }
@@ -200,7 +201,7 @@ func (h *house) furnishTerminals(p *program) error {
 	h.fleet = fleet.New(fleet.Deps{
 		Runner: run, Rows: fleetrows.New(reads), Audit: h.record, Now: h.now, Rand: p.rand,
 		Payers: profilePayers(payers), TokenAudience: h.config.PublicURL + authn.TokenPath,
-		ReceiptKeys: h.receiptKeys(), ExportRecipient: h.keys.export.Recipient().String(),
+		ReceiptKeys: receiptKeys(h.keys.receipt, h.keys.receipts), ExportRecipient: h.keys.export.Recipient().String(),
 		SpreadMS: h.config.Terminals.Spread.Milliseconds(),
 	})
 	h.intake = intake.New(intake.Deps{
@@ -264,6 +265,9 @@ func (p *program) openKeys(c config.Config) (k keys, err error) {
 	}
 	if err == nil {
 		k.receipt, err = keyfile.Ed25519(filepath.Join(c.KeyDir, "receipt.key"), p.rand)
+	}
+	if err == nil {
+		k.receipts, err = otherReceiptKeys(c.KeyDir)
 	}
 	if err == nil {
 		k.export, err = keyfile.X25519(filepath.Join(c.KeyDir, "export.key"))

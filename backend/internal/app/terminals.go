@@ -5,7 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"madoguchi.example/backend/internal/audit"
 	"madoguchi.example/backend/internal/fleet"
 	"madoguchi.example/backend/internal/intake"
+	"madoguchi.example/backend/internal/keyfile"
 	"madoguchi.example/backend/internal/observe"
 	"madoguchi.example/backend/internal/office"
 	"madoguchi.example/firmware-config/profile"
@@ -25,8 +29,38 @@ func receiptKeyID(key ed25519.PrivateKey) string {
 	return "rcp_" + hex.EncodeToString(sum[:8])
 }
 
-func (h *house) receiptKeys() []profile.ReceiptKey {
-	return []profile.ReceiptKey{{ID: receiptKeyID(h.keys.receipt), PublicKey: h.keys.receipt.Public().(ed25519.PublicKey)}}
+// otherReceiptKeys reads the receipt keys beside the one that signs, files receipt-*.key:
+// those that signed before, and one that is about to. Terminals are told of them, so that no
+// mark is by a key that they do not know while one takes the other's place.
+func otherReceiptKeys(dir string) ([]ed25519.PrivateKey, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "receipt-*.key"))
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) >= profile.MaxReceiptKeys {
+		return nil, fmt.Errorf("cannot use the receipt keys: there are %d files receipt-*.key, and %d are the most", len(paths), profile.MaxReceiptKeys-1)
+	}
+	var all []ed25519.PrivateKey
+	for _, path := range paths {
+		key, err := keyfile.ReadEd25519(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, key)
+	}
+	return all, nil
+}
+
+// receiptKeys are the public halves, that of the one that signs first.
+func receiptKeys(signs ed25519.PrivateKey, others []ed25519.PrivateKey) []profile.ReceiptKey {
+	var all []profile.ReceiptKey
+	for _, key := range append([]ed25519.PrivateKey{signs}, others...) {
+		next := profile.ReceiptKey{ID: receiptKeyID(key), PublicKey: key.Public().(ed25519.PublicKey)}
+		if !slices.ContainsFunc(all, func(k profile.ReceiptKey) bool { return k.ID == next.ID }) {
+			all = append(all, next)
+		}
+	}
+	return all
 }
 
 func (h *house) intakeLimits() intake.Limits {

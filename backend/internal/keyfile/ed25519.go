@@ -16,6 +16,19 @@ func Ed25519(path string, rand io.Reader) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	return useEd25519(path, raw)
+}
+
+// ReadEd25519 reads the Ed25519 private key of a PEM file (PKCS #8) that must be there.
+func ReadEd25519(path string) (ed25519.PrivateKey, error) {
+	raw, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return useEd25519(path, raw)
+}
+
+func useEd25519(path string, raw []byte) (ed25519.PrivateKey, error) {
 	key, err := parseEd25519(raw)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the key file %s: %w", path, err)
