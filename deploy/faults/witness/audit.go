@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 	_ "modernc.org/sqlite" // the store of a stage
@@ -132,6 +133,35 @@ func (w *Witness) Audit() []string {
 		}
 	}
 	return faults
+}
+
+// AllArrived waits until the backend has every record that was confirmed.
+func (w *Witness) AllArrived() {
+	w.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		arrived := map[string]bool{}
+		for _, k := range w.atBackend() {
+			arrived[k.id] = true
+		}
+		missing := 0
+		w.ledger.mu.Lock()
+		for id := range w.ledger.confirmed {
+			if !arrived[id] {
+				missing++
+			}
+		}
+		w.ledger.mu.Unlock()
+		if missing == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-w.ctx.Done():
+			w.t.Fatalf("%d confirmed records have not arrived", missing)
+		}
+	}
 }
 
 // MustHold fails the test when the audit finds a difference.

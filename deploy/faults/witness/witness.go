@@ -156,6 +156,25 @@ func (w *Witness) Try() Answer {
 	return a
 }
 
+// Bar gives the desk's bar as whoever signed in before sees it; "" where none is to be had.
+func (w *Witness) Bar() string {
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.Terminal.Desk()+"/parts/bar", nil)
+	if err != nil {
+		w.t.Error(err)
+		return ""
+	}
+	resp, err := w.http.Do(req)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(text)
+}
+
 // Record records one entry that may not be refused, and tells whether it was confirmed.
 func (w *Witness) Record() bool {
 	a := w.Try()
