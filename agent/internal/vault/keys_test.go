@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -15,7 +14,7 @@ import (
 	"time"
 
 	"madoguchi.example/agent/internal/vault"
-	"madoguchi.example/agent/internal/vault/tpm"
+	"madoguchi.example/agent/internal/vault/tpm/tpmtest"
 )
 
 // at is options with a clock that the test sets.
@@ -231,38 +230,11 @@ func TestTheWrongKeyIsNoDamage(t *testing.T) {
 	want(t, v, "a", "value")
 }
 
-// swtpm starts an emulated TPM.
+// swtpm starts an emulated TPM of its own.
 func swtpm(t *testing.T) string {
 	t.Helper()
-	program, err := exec.LookPath("swtpm")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("swtpm is not installed")
-		}
-		t.Skip("swtpm is not installed")
-	}
-	dir, err := os.MkdirTemp("", "tpm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "s")
-	cmd := exec.Command(program, "socket", "--tpm2", "--tpmstate", "dir="+dir, "--server", "type=unixio,path="+path, "--flags", "not-need-init,startup-clear")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	})
-	for deadline := time.After(10 * time.Second); !tpm.Reachable(t.Context(), "unix:"+path); {
-		select {
-		case <-deadline:
-			t.Fatal("the emulated TPM does not come up")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	return "unix:" + path
+	device, _ := tpmtest.Emulate(t, t.TempDir())
+	return device
 }
 
 // choice has every source but the TPM.

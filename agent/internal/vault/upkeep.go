@@ -53,6 +53,17 @@ func (v *Vault) Forget() error {
 	return view(v.db, dropPages)
 }
 
+// forgetEvery is after how many transactions the pages that they came by are let go, so that
+// the process stays small beside a large file.
+const forgetEvery = 128
+
+// used counts a transaction that has ended.
+func (v *Vault) used() {
+	if v.uses.Add(1)%forgetEvery == 0 {
+		_ = v.Forget() // where the file is damaged, its next use finds that out
+	}
+}
+
 // walkOpen walks the pages of the open file as one transaction sees them.
 func (v *Vault) walkOpen(ctx context.Context, db *bbolt.DB, visit func(bucket string, sequence uint64, key, value []byte) error) error {
 	f, err := os.Open(v.path)

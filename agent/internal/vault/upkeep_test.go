@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -457,4 +458,59 @@ func TestNoPlaintextAnywhere(t *testing.T) {
 	if err != nil || n < 5 {
 		t.Errorf("%d files, %v", n, err)
 	}
+}
+
+// What was read of a large file does not stay in the process's memory.
+func TestTheFilesPagesAreLetGo(t *testing.T) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil || !bytes.Contains(status, []byte("RssFile:")) {
+		t.Skip("this system does not tell a process's memory")
+	}
+	v := open(t, t.TempDir())
+	const values = 40
+	for i := range values {
+		put(t, v, fmt.Sprint(i), string(bytes.Repeat([]byte{byte(i)}, vault.MaxValue)))
+	}
+	all := func(string, []byte) error { return nil }
+	if err := errors.Join(v.Forget(), v.Shelf("case").Each(t.Context(), all)); err != nil {
+		t.Fatal(err)
+	}
+	before := mapped(t)
+	if err := v.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	if after := mapped(t); before-after < values*vault.MaxValue/2 {
+		t.Errorf("%d bytes of files are in memory, %d before", after, before)
+	}
+	if err := v.Shelf("case").Each(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 { // it is done from time to time by itself
+		if _, _, err := v.Shelf("case").Get(t.Context(), "none"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := mapped(t); before-after < values*vault.MaxValue/2 {
+		t.Errorf("%d bytes of files stay in memory, %d before", after, before)
+	}
+}
+
+// mapped gives how many bytes of files the process has in memory.
+func mapped(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "RssFile:" {
+			n, err := strconv.Atoi(f[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	t.Fatal("no RssFile")
+	return 0
 }

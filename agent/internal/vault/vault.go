@@ -130,7 +130,8 @@ type Vault struct {
 	stamp atomic.Uint64 // of the newest value
 	swaps atomic.Uint64
 	locks []io.Closer // kept until Close
-	clean bool        // it was closed in order, and was under Key already
+	uses  atomic.Uint64
+	clean bool // it was closed in order, and was under Key already
 
 	earlier func(context.Context) []*wrapping
 
@@ -311,6 +312,7 @@ func (v *Vault) View(fn func(*bbolt.Tx) error) error {
 	}
 	err := view(db, fn)
 	v.mu.RUnlock()
+	v.used()
 	if over, ok := errors.AsType[felt](err); ok {
 		return v.fellOver(db, over, fault.Unavailable)
 	}
@@ -336,6 +338,7 @@ func (v *Vault) Update(fn func(*bbolt.Tx) error) error {
 	}
 	atCommit, err := v.update(db, fn)
 	v.mu.RUnlock()
+	v.used()
 	if over, ok := errors.AsType[felt](err); ok {
 		return v.fellOver(db, over, fault.Unknown)
 	}

@@ -6,51 +6,13 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"madoguchi.example/agent/internal/vault/tpm"
+	"madoguchi.example/agent/internal/vault/tpm/tpmtest"
 )
-
-// emulate starts a TPM with its state in a folder and gives its device. It ends with the
-// test, or with stop.
-func emulate(t *testing.T, state string) (device string, stop func()) {
-	t.Helper()
-	program, err := exec.LookPath("swtpm")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("swtpm is not installed")
-		}
-		t.Skip("swtpm is not installed")
-	}
-	dir, err := os.MkdirTemp("", "tpm") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "s")
-	cmd := exec.Command(program, "socket", "--tpm2", "--tpmstate", "dir="+state, "--server", "type=unixio,path="+path, "--flags", "not-need-init,startup-clear")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = os.RemoveAll(dir)
-	})
-	t.Cleanup(stop)
-	device = "unix:" + path
-	for deadline := time.After(10 * time.Second); !tpm.Reachable(t.Context(), device); {
-		select {
-		case <-deadline:
-			t.Fatal("the emulated TPM does not come up")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	return device, stop
-}
 
 // tap passes everything on to a device and remembers it.
 type tap struct {
@@ -101,7 +63,7 @@ func (p *tap) before(t *testing.T, device string) string {
 
 func TestASecretComesBackFromTheSameTPMAlone(t *testing.T) {
 	state, ctx := t.TempDir(), t.Context()
-	device, stop := emulate(t, state)
+	device, stop := tpmtest.Emulate(t, state)
 	p := &tap{}
 	tapped := p.before(t, device)
 	secret := []byte("0123456789abcdef0123456789ABCDEF")
@@ -122,13 +84,13 @@ func TestASecretComesBackFromTheSameTPMAlone(t *testing.T) {
 		t.Error("the tap saw nothing: the test proves nothing")
 	}
 	stop()
-	if device, stop = emulate(t, state); true {
+	if device, stop = tpmtest.Emulate(t, state); true {
 		if got, err := tpm.Unseal(ctx, device, blob); err != nil || !bytes.Equal(got, secret) {
 			t.Fatalf("after a restart: %x, %v", got, err)
 		}
 	}
 	stop()
-	other, _ := emulate(t, t.TempDir())
+	other, _ := tpmtest.Emulate(t, t.TempDir())
 	if _, err := tpm.Unseal(ctx, other, blob); !errors.Is(err, tpm.ErrForeign) {
 		t.Errorf("another TPM: %v", err)
 	}
