@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -156,6 +157,11 @@ func TestBatchRefusals(t *testing.T) {
 			t.Errorf("%s: got %v", place, err)
 		}
 	}
+	far := batch(1)
+	far.Behind = wire.MaxBehind + 1
+	if _, err := wire.EncodeBatch(far); fault.PlaceOf(err) != "behind" {
+		t.Errorf("more behind than can be: got %v", err)
+	}
 	large := batch(1)
 	large.Records[0].Body = json.RawMessage(`"` + strings.Repeat("a", wire.MaxRecordBytes) + `"`)
 	if _, err := wire.EncodeBatch(large); fault.CodeOf(err) != fault.TooLarge {
@@ -217,6 +223,38 @@ func TestDecodeBatchRefusesBadBytes(t *testing.T) {
 	} {
 		if _, err := wire.DecodeBatch(c.in); fault.CodeOf(err) != c.code {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// Nothing that is unpacked takes more memory than a batch may have, in however many streams,
+// and whatever it says of its own length.
+func TestABombIsNotUnpacked(t *testing.T) {
+	if _, err := wire.DecodeBatch(pack(t, nil)); err == nil { // makes the decoder
+		t.Error("nothing is a batch")
+	}
+	one := pack(t, bytes.Repeat([]byte(" "), wire.MaxBatchBytes-1))
+	unsaid := pack(t, bytes.Repeat([]byte(" "), 64<<20))
+	var open bytes.Buffer // a stream that does not say how long it is
+	w, err := zstd.NewWriter(&open, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(128<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = w.Write(bytes.Repeat([]byte(" "), 64<<20)); err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bomb := range map[string][]byte{
+		"many streams": bytes.Repeat(one, wire.MaxCompressedBatch/len(one)), "one that says so": unsaid, "one that does not": open.Bytes(),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := wire.DecodeBatch(bomb)
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; fault.CodeOf(err) != fault.TooLarge || taken > 8*wire.MaxBatchBytes {
+			t.Errorf("%s: %d bytes become %d, %v", name, len(bomb), taken, err)
 		}
 	}
 }

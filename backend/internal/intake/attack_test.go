@@ -64,6 +64,12 @@ func TestHistoriesThatCannotBe(t *testing.T) {
 		}
 		far.want(t, math.MaxInt64, far.head)
 
+		stolen := b.line(clinic, "stolen")
+		stolen.head = wire.Genesis(shelter.ID, "stolen") // a history that began under another name
+		if r := stolen.receipt(t, stolen.batch(stolen.next(t, 1)...)); !r.Forked {
+			t.Error("another terminal's history is taken for this one's")
+		}
+
 		var many []wire.Record
 		for i := range 2 * wire.MaxMarks {
 			many = append(many, b.line(shelter, fmt.Sprintf("e%d", i)).next(t, 1)...)
