@@ -421,6 +421,11 @@ func (v *Vault) replace(d damage) error {
 	if err != nil {
 		return err
 	}
+	if len(s.found) == 0 { // values of this level tell what they are
+		if err := s.scanOld(context.Background()); err != nil {
+			return err
+		}
+	}
 	next := v.path + newSuffix
 	if err := v.build(next, s.writeTo); err != nil {
 		return fmt.Errorf("cannot salvage the damaged file: %w", err)

@@ -48,6 +48,8 @@ type salvage struct {
 	covered   []bool // pages that a value reaches
 	newest    uint64 // stamp
 	lost      int
+
+	old map[string]map[string]oldFinding // of level 1, by bucket and key
 }
 
 // look finds everything.
@@ -234,6 +236,10 @@ func (s *salvage) report() Salvaged {
 		r.By[bucket] = len(of)
 		r.Values += len(of)
 	}
+	for bucket, of := range s.old {
+		r.By[bucket] += len(of)
+		r.Values += len(of)
+	}
 	return r
 }
 
@@ -242,6 +248,9 @@ const copyGroup = 1000
 
 // writeTo copies what was found into an empty file, as it is sealed.
 func (s *salvage) writeTo(db *bbolt.DB) error {
+	if err := s.writeOld(db); err != nil {
+		return err
+	}
 	for _, bucket := range slices.Sorted(maps.Keys(s.found)) {
 		of := s.found[bucket]
 		keys := slices.Sorted(maps.Keys(of))

@@ -364,6 +364,38 @@ func TestLevel1AndKeys(t *testing.T) {
 	want(t, v, "row-07", "case 7")
 }
 
+// Of a damaged level 1 file everything that opens is salvaged, and the rest is counted.
+func TestADamagedLevel1FileIsSalvaged(t *testing.T) {
+	for name, harm := range map[string]func([]byte){
+		"both meta pages": func(b []byte) { clear(b[:2*4096]) },
+		"a value":         func(b []byte) { clear(b[:2*4096]); b[bytes.Index(b, []byte("row-07"))+6+20] ^= 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			b := level1(t, dir)
+			harm(b)
+			if err := os.WriteFile(filepath.Join(dir, vault.FileName), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			v := open(t, dir)
+			r := v.Report()
+			for i := range 20 {
+				if name == "a value" && i == 7 {
+					continue
+				}
+				want(t, v, fmt.Sprintf("row-%02d", i), fmt.Sprintf("case %d", i))
+			}
+			whole := 20
+			if name == "a value" {
+				whole--
+			}
+			if r.PutAside == "" || r.Salvaged.By["queue/records"] != 20 || r.Salvaged.By["queue/marks"] != 2 || r.Salvaged.By["shelf/case"] != whole || (r.Salvaged.Lost > 0) != (name == "a value") {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
 // A file of a newer program is refused and stays as it is.
 func TestANewerLevelIsRefused(t *testing.T) {
 	dir := t.TempDir()
