@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"sync"
@@ -59,11 +58,8 @@ func (a *agent) parts() doctor.Parts {
 		Enrolment:     func(context.Context) error { return nil },
 		Line:          a.uplink.Line,
 		Store: func(context.Context) (doctor.Store, error) {
-			if there := a.vault.Report().Unopened; there.Path != "" {
-				return doctor.Store{}, fmt.Errorf("%w: %w", vault.ErrWrongKey, there.Cause)
-			}
 			d := a.damage()
-			return doctor.Store{Stats: a.queue.Stats(), Lost: d.Rows, PutAside: d.Files, Stronger: a.stronger()}, nil
+			return doctor.Store{Stats: a.queue.Stats(), Lost: d.Rows, PutAside: d.Files, Closed: d.Closed, Stronger: a.stronger()}, nil
 		},
 		Disk:    a.room,
 		Backend: a.probe.Reach,

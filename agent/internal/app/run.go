@@ -230,8 +230,13 @@ func links(c config.Links, w World, office func() string) inspect.Fetcher {
 
 // damage counts what the terminal's disk has lost.
 func (a *agent) damage() reception.Damage {
-	files, lost := lostOf(a.vault.Report())
-	return reception.Damage{Files: files, Rows: lost + a.book.Unreadable()}
+	r := a.vault.Report()
+	files, lost := lostOf(r)
+	d := reception.Damage{Files: files, Rows: lost + a.book.Unreadable(), Closed: r.Unopened.Path != ""}
+	if d.Closed {
+		d.Files--
+	}
+	return d
 }
 
 // reconcile brings the desk's rows up to what the queue knows.

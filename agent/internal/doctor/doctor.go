@@ -9,7 +9,7 @@
 //	 1  the doctor itself could not work
 //	 2  it was called wrongly
 //	10  configuration  the file cannot be read or holds faults
-//	11  enrolment      the terminal is not enrolled, or not let in any more
+//	11  enrolment      the terminal is not enrolled, not let in any more, or has a double
 //	12  store          the terminal's own file cannot be used or is full
 //	13  disk           full, nearly full, or not writable
 //	14  clock          set back, or far from the backend's
@@ -241,7 +241,7 @@ func (p Parts) looks() []look {
 		return several(part, func(ctx context.Context) []Finding { return []Finding{ask(ctx)} })
 	}
 	add(p.Configuration != nil, Configuration, one(Configuration, p.configuration))
-	add(p.Enrolment != nil, Enrolment, one(Enrolment, p.enrolment))
+	add(p.Enrolment != nil, Enrolment, several(Enrolment, p.enrolment))
 	add(p.Store != nil, Storage, several(Storage, p.store))
 	add(p.Disk != nil, Disk, several(Disk, p.disk))
 	add(p.Clock != nil, Clock, one(Clock, p.clock))

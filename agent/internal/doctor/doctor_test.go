@@ -101,6 +101,13 @@ func TestEnrolment(t *testing.T) {
 			t.Errorf("%v %q: %s", c.err, c.line, told(f))
 		}
 	}
+	twice := each(t, doctor.Parts{
+		Enrolment: func(context.Context) error { return nil },
+		Line:      func() uplink.Line { return uplink.Line{Reason: fault.Forbidden, Cloned: true} },
+	})
+	if toldAll(twice) != "withdrawn cloned" {
+		t.Error(toldAll(twice))
+	}
 }
 
 func TestStore(t *testing.T) {
@@ -119,6 +126,7 @@ func TestStore(t *testing.T) {
 		{doctor.Store{Stats: queue.Stats{Dead: 1}, Stronger: "tpm2"}, nil, "(dead) (weak_key)"},
 		{doctor.Store{Stronger: "tpm2"}, nil, "(weak_key)"},
 		{doctor.Store{Stats: queue.Stats{Pending: 10, MaxRecords: 10, MaxBytes: 1}}, nil, "full"},
+		{doctor.Store{Closed: true, Stats: queue.Stats{Dead: 1}}, nil, "wrong_key (dead)"},
 		{doctor.Store{
 			Stats: queue.Stats{Pending: 10, MaxRecords: 10, MaxBytes: 1, OldestAt: now.AddDate(0, 0, -2), Dead: 3, Damaged: 1}, Lost: 1, PutAside: 1, Stronger: "tpm2",
 		}, nil, "full (lost) (put_aside) (dead) (waiting) (weak_key)"},

@@ -44,6 +44,7 @@ type Store struct {
 	Stats    queue.Stats // zero where the file was not opened
 	Lost     int         // records and rows that cannot be read any more
 	PutAside int         // damaged files that lie beside
+	Closed   bool        // a file of this terminal lies there and does not open with the key; a stand-in is used
 	Stronger string      // the class of a key source that is there and guards better than the one in use; "" for none
 }
 
@@ -74,23 +75,26 @@ func (p Parts) configuration(context.Context) Finding {
 	return Finding{Fault: "unreadable", Args: []string{strings.Join(settings.Faults(err), "; ")}}
 }
 
-func (p Parts) enrolment(ctx context.Context) Finding {
+func (p Parts) enrolment(ctx context.Context) (found []Finding) {
 	err := p.Enrolment(ctx)
 	switch {
 	case errors.Is(err, terminal.ErrNotEnrolled):
-		return Finding{Fault: "not_enrolled"}
+		return []Finding{{Fault: "not_enrolled"}}
 	case errors.Is(err, fs.ErrPermission):
-		return Finding{Fault: "no_permission"}
+		return []Finding{{Fault: "no_permission"}}
 	case err != nil:
-		return Finding{Fault: "unreadable"}
+		return []Finding{{Fault: "unreadable"}}
 	case p.Line == nil:
-		return Finding{}
+		return nil
 	}
 	line := p.Line()
 	if line.Reason == fault.Unauthenticated || line.Reason == fault.Forbidden {
-		return Finding{Fault: "withdrawn", Since: line.Since}
+		found = append(found, Finding{Fault: "withdrawn", Since: line.Since})
 	}
-	return Finding{}
+	if line.Cloned {
+		found = append(found, Finding{Fault: "cloned"})
+	}
+	return found
 }
 
 // store tells what keeps the file from use, or else all that is worth knowing of it.
@@ -105,6 +109,9 @@ func (p Parts) store(ctx context.Context) (found []Finding) {
 		return []Finding{{Fault: "no_permission"}}
 	case err != nil:
 		return []Finding{{Fault: "unreadable"}}
+	}
+	if s.Closed {
+		found = append(found, Finding{Fault: "wrong_key"})
 	}
 	if s.Stats.Full() {
 		found = append(found, Finding{Fault: "full", Args: []string{strconv.Itoa(s.Stats.Pending)}})

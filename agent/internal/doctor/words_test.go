@@ -21,7 +21,7 @@ import (
 func vocabulary() map[string][]string {
 	return map[string][]string{
 		"configuration": {"unreadable", "no_permission", "no_file", "silent"},
-		"enrolment":     {"not_enrolled", "no_permission", "unreadable", "withdrawn", "silent"},
+		"enrolment":     {"not_enrolled", "no_permission", "unreadable", "withdrawn", "cloned", "silent"},
 		"store":         {"locked", "wrong_key", "no_permission", "unreadable", "full", "lost", "put_aside", "stale", "dead", "waiting", "weak_key", "silent"},
 		"disk":          {"full", "nearly_full", "read_only", "no_permission", "no_folder", "failed", "fast_commit", "no_copy", "silent"},
 		"clock":         {"set_back", "behind", "ahead", "before_certificate", "after_certificate", "silent"},

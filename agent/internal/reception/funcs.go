@@ -34,7 +34,7 @@ func wordFuncs(w words) template.FuncMap {
 		"t":        w.rich,
 		"plain":    w.plain,
 		"written":  w.written,
-		"clock":    func(t time.Time) string { return t.In(civil.Japan).Format("15:04") },
+		"clock":    clockOf,
 		"day":      func(d civil.Date) string { return longDate(w.Lang, d) },
 		"dayof":    func(t time.Time) string { return longDate(w.Lang, civil.In(t)) },
 		"shortday": func(d civil.Date) string { return fmt.Sprintf("%d/%d", int(d.Month), d.Day) },
@@ -59,6 +59,8 @@ func wordFuncs(w words) template.FuncMap {
 		"cardicon": cardIcon,
 	}
 }
+
+func clockOf(t time.Time) string { return t.In(civil.Japan).Format("15:04") }
 
 // scanWords are the doctor's words for a fault of one scan.
 func scanWords(w words, fault, what string) template.HTML {

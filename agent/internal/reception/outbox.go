@@ -115,6 +115,8 @@ func now(w words, v *pageView) recordsNow {
 		return recordsNow{Tone: "waiting", Icon: "recorded", Title: w.rich("outbox.now_down", pending), Then: w.rich("outbox.then_down")}
 	case !v.Line.Up && !v.Line.Since.IsZero():
 		return recordsNow{Tone: "waiting", Icon: "recorded", Title: w.rich("outbox.now_down_none"), Then: w.rich("outbox.then_down")}
+	case pending > 0 && v.Line.Until.After(v.Now):
+		return recordsNow{Tone: "waiting", Icon: "recorded", Title: w.rich("outbox.now_turn", pending), Then: w.rich("outbox.then_turn", clockOf(v.Line.Until))}
 	case pending > 0:
 		return recordsNow{Tone: "waiting", Icon: "checking", Title: w.rich("outbox.now_sending", pending), Then: w.rich("outbox.then_nothing")}
 	}
@@ -192,8 +194,11 @@ func outboxWarnings(w words, v *pageView) (all []template.HTML) {
 	for _, f := range v.Findings {
 		if (f.Part == doctor.Disk || f.Part == doctor.Enrolment) && !f.OK() {
 			all = append(all, saidAndMend(w, f))
-			letIn = letIn && f.Part != doctor.Enrolment
+			letIn = letIn && f.Fault != "withdrawn"
 		}
+	}
+	if v.Damage.Closed {
+		all = append(all, w.rich("outbox.warn_closed"))
 	}
 	troubles := lineTroubles(w, v.Line)
 	if all = append(all, troubles...); len(troubles) == 0 && letIn && v.Line.Up && v.Line.Reason != "" {
@@ -206,7 +211,7 @@ func outboxWarnings(w words, v *pageView) (all []template.HTML) {
 	for _, n := range []struct {
 		count int
 		key   string
-	}{{o.Stale, "outbox.warn_stale"}, {o.DeadLetters - o.Damaged, "outbox.warn_dead"}, {o.Lost, "outbox.warn_lost"}, {o.PutAside, "outbox.warn_aside"}} {
+	}{{o.Stale, "outbox.warn_stale"}, {o.DeadLetters - o.Damaged, "outbox.warn_dead"}, {o.Lost, "outbox.warn_lost"}, {v.Damage.Files, "outbox.warn_aside"}} {
 		if n.count > 0 {
 			all = append(all, w.rich(n.key, n.count))
 		}

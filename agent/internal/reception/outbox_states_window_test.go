@@ -30,6 +30,7 @@ type standing struct {
 	dead     []queue.Entry
 	full     bool
 	findings []doctor.Finding
+	closed   bool
 	setBack  time.Duration
 }
 
@@ -77,6 +78,12 @@ func standings() []standing {
 			line: up, figures: with(func(f *outbox.Figures) { f.Pending, f.OldestAt = 2, noon.Add(-9*time.Minute) }), findings: []doctor.Finding{{Part: doctor.Disk, Fault: "read_only"}}},
 		{name: "receipt", tone: "now attention", now: "受け取りの署名が正しくありません", bar: "受け取りの署名が正しくありません",
 			line: uplink.Line{Up: true, Since: noon, Reason: uplink.ReceiptUntrusted}, figures: with(func(f *outbox.Figures) { f.Pending, f.OldestAt = 2, noon.Add(-9*time.Minute) })},
+		{name: "turn", tone: "now waiting", now: "12:07ごろから自動で送ります", bar: "送信待ち 40件・最古 55分",
+			line: uplink.Line{Up: true, Since: noon, Until: noon.Add(7 * time.Minute)}, figures: with(func(f *outbox.Figures) { f.Pending, f.OldestAt = 40, noon.Add(-55*time.Minute) })},
+		{name: "closed", tone: "now attention", now: "記録は別のファイルで続けられます", bar: "記録ファイルが鍵で開きません", never: "こわれた記録ファイル",
+			line: up, closed: true, figures: with(func(f *outbox.Figures) { f.PutAside = 1 })},
+		{name: "cloned", tone: "now attention", now: "端末の写し（ディスクの複製）がほかで使われています。 市区町村", bar: "端末の写し", never: "どちら",
+			line: up, figures: well, findings: []doctor.Finding{{Part: doctor.Enrolment, Fault: "cloned"}}},
 		{name: "refused", tone: "now attention", now: "登録が取り消されたか", bar: "相手が受け付けません",
 			line: uplink.Line{Up: true, Since: noon, Reason: fault.Forbidden}, figures: with(func(f *outbox.Figures) { f.Pending, f.OldestAt = 2, noon.Add(-9*time.Minute) }), findings: []doctor.Finding{{Part: doctor.Enrolment, Fault: "withdrawn"}}},
 	}
@@ -94,7 +101,10 @@ func (x standing) open(t *testing.T) *stage {
 		}
 		d.line = x.line
 		d.stats = queue.Stats{Pending: f.Pending, OldestAt: f.OldestAt, Stale: f.Stale, Dead: f.DeadLetters, Damaged: f.Damaged, MaxRecords: 50_000, MaxBytes: 1 << 27}
-		d.damage = reception.Damage{Files: f.PutAside, Rows: f.Lost}
+		d.damage = reception.Damage{Files: f.PutAside, Rows: f.Lost, Closed: x.closed}
+		if x.closed {
+			d.damage.Files = 0
+		}
 	})
 	if x.setBack > 0 {
 		d.reader.clock = clockfloor.Reading{At: noon, SetBack: x.setBack}

@@ -70,7 +70,7 @@ func troubled() *box {
 }
 
 func with(b reception.Outbox) func(*stage) {
-	return func(d *stage) { d.also = func(c *reception.Config) { c.Outbox = b } }
+	return func(d *stage) { d.also, d.damage.Files = func(c *reception.Config) { c.Outbox = b }, 1 }
 }
 
 // The page says the figures and, for each thing that needs a person, what to do.

@@ -411,6 +411,9 @@ func troubles(w words, v *pageView) (all []template.HTML) {
 	say(v.Stats.Stale, "bar.stale")
 	say(v.Stats.Dead-v.Stats.Damaged, "bar.dead")
 	say(v.Stats.Damaged, "bar.damaged")
+	if v.Damage.Closed {
+		all = append(all, w.rich("bar.closed"))
+	}
 	say(v.Damage.Files, "bar.aside")
 	say(v.Damage.Rows, "bar.unreadable")
 	if v.Folder != nil && !v.Folder.Ready {

@@ -135,8 +135,9 @@ type Config struct {
 
 // Damage counts what the terminal's disk has lost, for the bar to say so.
 type Damage struct {
-	Files int // files that were put aside when the agent started, now or earlier
-	Rows  int // rows that can not be read
+	Files  int  // files that were put aside when the agent started, now or earlier
+	Rows   int  // rows that can not be read
+	Closed bool // the terminal's file lies there and does not open with the key; another is used meanwhile
 }
 
 //go:embed assets templates/*.html
