@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"net/http"
@@ -14,7 +16,10 @@ import (
 	"filippo.io/age"
 
 	"madoguchi.example/deploy/faults/witness"
+	"madoguchi.example/deploy/population"
 	"madoguchi.example/deploy/stage"
+	"madoguchi.example/deploy/tour"
+	"madoguchi.example/mobile-api/client"
 )
 
 // drill is a backend that is lost and comes back from its backup.
@@ -38,6 +43,7 @@ func TestARestoredBackendActsOnNothingUntilItIsReconciled(t *testing.T) {
 			d.x.Start()
 			d.record(5)
 			d.list("waiting")
+			d.owe()
 			before := d.status()
 			d.tool("backup", "--to", d.file("backup"), "--recipient", d.id.Recipient().String())
 			d.record(5)
@@ -45,6 +51,7 @@ func TestARestoredBackendActsOnNothingUntilItIsReconciled(t *testing.T) {
 			d.outward(true)
 
 			d.lose()
+			d.pushService(nil)
 			d.tool("restore", "--from", d.file("backup"), "--identity", d.file("identity"))
 			d.x.RestartBackend()
 			d.record(1) // or the next beat, ten minutes later: either brings the news
@@ -57,11 +64,18 @@ func TestARestoredBackendActsOnNothingUntilItIsReconciled(t *testing.T) {
 
 			d.reconcile(false)
 			d.outward(false)
+			if n := d.pushed(); n != 0 {
+				t.Errorf("%d pushes left while the fence stood", n)
+			}
 			d.reconcile(true, "--sent", "lst_drill")
 			d.outward(true)
 			d.once()
+			d.arrives()
 			d.record(2)
 			d.x.MustHold()
+			if n := d.pushed(); n != 1 {
+				t.Errorf("the phone was woken %d times", n)
+			}
 			if d.x.Confirmed() != 13 {
 				t.Errorf("%d records were confirmed", d.x.Confirmed())
 			}
@@ -136,6 +150,91 @@ func (d *drill) list(state string) {
 	d.exec(`INSERT INTO payment_list (list_id, run_id, municipality, state, line_count, total, made_by, made_at, moved_at, reached, page)
 			VALUES ('lst_drill', 'run_drill', '990019', 'waiting', 1, 30000, 'stf_drill', 1, 1, '', 1)`,
 		`INSERT INTO list_line (citizen_id, award_id, attempt, list_id, amount, children) VALUES ('ctz_drill', 'awd_drill', 0, 'lst_drill', 30000, 1)`)
+}
+
+// owe has a notice lie in a mailbox whose phone was not woken for it, since the push service
+// is out.
+func (d *drill) owe() {
+	d.t.Helper()
+	g := tour.Guide{Stage: d.x.Stage, Rand: rand.Reader}
+	phone, err := g.SignIn(d.ctx, population.SubParent)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := phone.RegisterDevice(d.ctx, client.Device{ID: "drill-device-0000000000", Token: drillToken, Language: "ja"}); err != nil {
+		d.t.Fatal(err)
+	}
+	d.pushService([]map[string]any{{"code": "UNAVAILABLE", "times": 0}})
+	clerk, err := g.Console(d.ctx, population.SubMinatoClerk)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	form, _, err := clerk.Preview(d.ctx, tour.Notice{Title: "訓練", Body: "訓練のお知らせです。", Refs: []string{d.x.Stage.Cast.Parent.ResidentRef}})
+	if err == nil {
+		_, err = clerk.Send(d.ctx, form)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+const drillToken = "practice:drill-device-0000000000"
+
+// pushService has the practice push service fail so, or work again.
+func (d *drill) pushService(faults []map[string]any) {
+	d.t.Helper()
+	body, err := json.Marshal(map[string]any{"token": drillToken, "faults": faults})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(d.ctx, http.MethodPut, d.x.Stage.PracticeURL+"/practice/fcm/faults", bytes.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode > 299 {
+		d.t.Fatalf("the practice push service answers %d", resp.StatusCode)
+	}
+}
+
+// pushed counts what reached the phone.
+func (d *drill) pushed() int {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.ctx, http.MethodGet, d.x.Stage.PracticeURL+"/practice/fcm/messages?token="+drillToken, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var taken struct {
+		Messages []json.RawMessage `json:"messages"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&taken); err != nil {
+		d.t.Fatal(err)
+	}
+	return len(taken.Messages)
+}
+
+// arrives waits until the phone was woken: a job that was held waits some seconds more.
+func (d *drill) arrives() {
+	d.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for d.pushed() == 0 {
+		select {
+		case <-tick.C:
+		case <-d.ctx.Done():
+			d.t.Fatal("the push that was owed does not come after the fence has lifted")
+		}
+	}
 }
 
 // lose ends the backend and destroys its store.
@@ -234,7 +333,7 @@ func (d *drill) ask(method, path string) int {
 // reconcile says the words and wants the fence to lift or to stand.
 func (d *drill) reconcile(lifts bool, words ...string) {
 	d.t.Helper()
-	out, err := d.x.Stage.Tool(d.ctx, append([]string{"restore", "reconcile", "--by", "drill", "--pushes", "drop"}, words...)...)
+	out, err := d.x.Stage.Tool(d.ctx, append([]string{"restore", "reconcile", "--by", "drill", "--pushes", "keep"}, words...)...)
 	if (err == nil) != lifts {
 		d.t.Errorf("reconcile %v: %v\n%s", words, err, out)
 	}

@@ -43,9 +43,9 @@ const help = `madoguchi-backend serves citizens, terminals and offices of one ce
                                                                   write all of the store to one sealed file, while it serves
   madoguchi-backend backup verify   [--identity FILE] [--json] FILE
                                                                   prove that a backup is whole and can be read
-  madoguchi-backend restore         [--config FILE] --from FILE [--identity FILE]
+  madoguchi-backend restore         [--config FILE] --from FILE [--identity FILE] [--without-keys]
                                                                   fill an empty store; nothing goes out before reconcile
-  madoguchi-backend restore --adopt [--config FILE] [--at RFC3339]
+  madoguchi-backend restore --adopt [--config FILE] [--at RFC3339] [--without-keys]
                                                                   fence a store that came back by other means
   madoguchi-backend restore status  [--config FILE] [--json]      tell what is to be looked at before the fence lifts
   madoguchi-backend restore reconcile [--config FILE] --by NAME [--sent LIST]… [--not-sent LIST]… [--paid FILE] --pushes keep|drop

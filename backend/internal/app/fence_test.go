@@ -18,7 +18,7 @@ import (
 func fenced(t *testing.T) (*house, *httpapi.Server) {
 	t.Helper()
 	_, file := site(t, "")
-	if _, err := run(t, "migrate", "--config", file); err != nil {
+	if _, err := run(t, "keys", "list", "--config", file); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := run(t, "restore", "--adopt", "--config", file); err != nil {

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,9 @@ import (
 	"madoguchi.example/backend/internal/store"
 	"madoguchi.example/backend/internal/store/dump"
 	fencerows "madoguchi.example/backend/internal/store/fence"
+	"madoguchi.example/shared/benefit"
 	"madoguchi.example/shared/handle"
+	"madoguchi.example/shared/identity"
 )
 
 // restore fills an empty store, fences one that came back by other means, and tells and
@@ -30,11 +34,12 @@ func (p *program) restore(ctx context.Context, args []string) error {
 		return p.reconcile(ctx, args[1:])
 	}
 	var from, identity, at string
-	var adopt bool
+	var adopt, without bool
 	file, rest, err := p.flags("restore", args, func(f *flag.FlagSet) {
 		f.StringVar(&from, "from", "", "the backup")
 		f.StringVar(&identity, "identity", "", "the age identity that opens it, a file of mode 0600")
 		f.BoolVar(&adopt, "adopt", false, "the store came back by other means: fence it as it is")
+		f.BoolVar(&without, "without-keys", false, "key_dir is lost: go on with new keys, which open nothing of the copy")
 		f.StringVar(&at, "at", "", "with --adopt: the time that the store was brought back to")
 	})
 	if err != nil {
@@ -47,10 +52,41 @@ func (p *program) restore(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if !without {
+		if err := holdsKeys(c); err != nil {
+			return err
+		}
+	}
 	if adopt {
 		return p.adopt(ctx, c, at)
 	}
 	return p.restoreFrom(ctx, c, from, identity)
+}
+
+// lastingKeys are the files of key_dir without which what a store holds cannot be used: a new
+// one would be made at the start, and nothing would say that it is another.
+var lastingKeys = []string{"receipt.key", "export.key", "revocation.key", "child-support.key", "wallet.key", "sign-in.key", "cursor.key"}
+
+// holdsKeys refuses a key_dir that was not put back.
+func holdsKeys(c config.Config) error {
+	var missing []string
+	for _, path := range append([]string{c.Payer.Registry.KeyFile}, inside(c.KeyDir, lastingKeys)...) {
+		if _, err := os.Stat(path); err != nil {
+			missing = append(missing, path)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("cannot restore: put key_dir back first, new keys open nothing of the copy; say --without-keys where they are lost: missing %s", strings.Join(missing, ", "))
+}
+
+func inside(dir string, names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = filepath.Join(dir, name)
+	}
+	return out
 }
 
 func (p *program) restoreFrom(ctx context.Context, c config.Config, from, identity string) error {
@@ -102,17 +138,33 @@ func (p *program) adopt(ctx context.Context, c config.Config, at string) (err er
 		if copied, err = time.Parse(time.RFC3339, at); err != nil {
 			return fmt.Errorf("cannot adopt: --at is no time such as 2026-11-22T09:00:00+09:00: %w", ErrUsage)
 		}
+		if copied.After(p.now()) {
+			return fmt.Errorf("cannot adopt: --at has not come yet: %w", ErrUsage)
+		}
 	}
 	db, err := store.Open(ctx, p.storeConfig(c))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := p.holdsSomething(ctx, db); err != nil {
+		return err
+	}
 	r, err := p.fenceOf(db).Adopt(ctx, actor.System{Name: "restore --adopt"}, copied)
 	if err != nil {
 		return err
 	}
 	return p.tellRaised("the store is fenced as it is", r)
+}
+
+// holdsSomething refuses a store in which nobody has done anything: the one that came back is
+// another, and would go on without a fence.
+func (p *program) holdsSomething(ctx context.Context, db *store.DB) error {
+	some, err := dump.HoldsRows(ctx, db)
+	if err == nil && !some {
+		err = errors.New("cannot adopt: this store is new; look at store.dsn")
+	}
+	return err
 }
 
 func (p *program) restoreStatus(ctx context.Context, args []string) error {
@@ -192,7 +244,7 @@ func (p *program) reconcile(ctx context.Context, args []string) error {
 		f.StringVar(&d.By, "by", "", "the name of who looked")
 		f.Var((*several)(&d.Sent), "sent", "a payment list whose file left the house (several times)")
 		f.Var((*several)(&d.NotSent), "not-sent", "a payment list whose file did not (several times)")
-		f.StringVar(&paid, "paid", "", "a file of the awards, one a line, that lists paid which status does not show")
+		f.StringVar(&paid, "paid", "", "a file of what was paid by lists that status does not show, one a line: an award, or MUNICIPALITY,RESIDENT,BENEFIT,MONTH where the copy has no award")
 		f.StringVar(&pushes, "pushes", "", "keep or drop what waits to be pushed")
 	})
 	if err != nil {
@@ -202,7 +254,7 @@ func (p *program) reconcile(ctx context.Context, args []string) error {
 	if d.Pushes = known[pushes]; d.Pushes == "" || d.By == "" || len(rest) > 0 {
 		return fmt.Errorf("cannot reconcile: say --by NAME and --pushes keep or drop: %w", ErrUsage)
 	}
-	if d.Paid, err = awardsIn(paid); err != nil {
+	if d.Paid, d.Entitled, err = paidIn(paid); err != nil {
 		return err
 	}
 	h, err := p.openData(ctx, file)
@@ -224,34 +276,50 @@ func (p *program) reconcile(ctx context.Context, args []string) error {
 	return fmt.Errorf("the fence stands: %d payment lists have no word yet", len(open))
 }
 
-// maxPaidFile caps the file of awards that were paid, in bytes.
-const maxPaidFile = 1 << 20
+// maxPaidFile caps the file of what was paid, in bytes.
+const maxPaidFile = 4 << 20
 
-// awardsIn reads the awards of a file, one a line; none without a file.
-func awardsIn(path string) ([]string, error) {
+// paidIn reads what was paid, one a line: an award of the copy, or what the copy has no award
+// for. It reads nothing without a file.
+func paidIn(path string) (awards []string, others []fence.Entitlement, err error) {
 	if path == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the awards: %w", err)
+		return nil, nil, fmt.Errorf("cannot read what was paid: %w", err)
 	}
 	if info.Size() > maxPaidFile {
-		return nil, fmt.Errorf("cannot read the awards: the file is larger than %d bytes", maxPaidFile)
+		return nil, nil, fmt.Errorf("cannot read what was paid: the file is larger than %d bytes", maxPaidFile)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the awards: %w", err)
+		return nil, nil, fmt.Errorf("cannot read what was paid: %w", err)
 	}
-	var out []string
-	for line := range strings.Lines(string(raw)) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
+	number := 0
+	for line := range strings.Lines(strings.TrimPrefix(string(raw), "\ufeff")) {
+		number++
+		line = strings.TrimSpace(line)
+		e, ok := entitlementOf(line)
+		switch {
+		case line == "":
+		case handle.Valid("awd", line):
+			awards = append(awards, line)
+		case ok:
+			others = append(others, e)
+		default:
+			return nil, nil, fmt.Errorf("cannot read what was paid: line %d is neither an award nor MUNICIPALITY,RESIDENT,BENEFIT,MONTH", number)
 		}
-		if !handle.Valid("awd", line) {
-			return nil, fmt.Errorf("cannot read the awards: line %d is none", len(out)+1)
-		}
-		out = append(out, line)
 	}
-	return out, nil
+	return awards, others, nil
+}
+
+// entitlementOf reads the four fields of what was paid without an award of the copy.
+func entitlementOf(line string) (fence.Entitlement, bool) {
+	f := strings.Split(line, ",")
+	if len(f) != 4 || slices.Contains(f, "") {
+		return fence.Entitlement{}, false
+	}
+	month, err := benefit.ParseMonth(f[3])
+	return fence.Entitlement{Municipality: identity.MunicipalityCode(f[0]), Resident: f[1], Benefit: f[2], Month: month}, err == nil
 }

@@ -32,7 +32,7 @@ func TestBackupAndRestoreCommands(t *testing.T) {
 	recipient, identity := keyOf(t, dir, "identity")
 	_, stranger := keyOf(t, dir, "stranger")
 	backup := filepath.Join(dir, "backup")
-	if _, err := run(t, "migrate", "--config", file); err != nil {
+	if _, err := run(t, "keys", "list", "--config", file); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := run(t, "backup", "--config", file, "--to", backup); err == nil || !strings.Contains(err.Error(), "--unsealed") {
@@ -59,7 +59,13 @@ func TestBackupAndRestoreCommands(t *testing.T) {
 	if _, err := run(t, "backup", "verify", "--identity", stranger, backup); err == nil || !strings.Contains(err.Error(), "0600") {
 		t.Errorf("an identity that others may read: %v", err)
 	}
-	_, empty := site(t, "")
+	there, empty := site(t, "")
+	if _, err := run(t, "restore", "--config", empty, "--from", backup, "--identity", identity); err == nil || !strings.Contains(err.Error(), "key_dir") {
+		t.Errorf("restored beside no keys: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, "keys"), filepath.Join(there, "keys")); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := run(t, "restore", "--config", empty, "--from", backup, "--identity", identity); err != nil || !strings.Contains(out, "nothing goes out") {
 		t.Fatalf("restore: %v\n%s", err, out)
 	}
@@ -74,6 +80,22 @@ func TestBackupAndRestoreCommands(t *testing.T) {
 	}
 	if s := statusOf(t, empty); s.Fenced {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestWhatWasPaidIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "paid")
+	const known = "awd_01jd00000000000000000000ab"
+	write(t, path, "\ufeff"+known+"\r\n\n990019,R-7,oneoff,2026-11\n")
+	awards, others, err := paidIn(path)
+	if err != nil || len(awards) != 1 || awards[0] != known || len(others) != 1 || others[0].Resident != "R-7" || others[0].Month.String() != "2026-11" {
+		t.Errorf("%v, %+v, %v", awards, others, err)
+	}
+	for _, bad := range []string{"990019,R-7,oneoff", "990019,,oneoff,2026-11", "990019,R-7,oneoff,2026-13", "990019,R-7,oneoff,2026-11,x"} {
+		write(t, path, known+"\n"+bad+"\n")
+		if _, _, err := paidIn(path); err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "R-7") {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }
 
@@ -95,16 +117,20 @@ func statusOf(t *testing.T, file string) (s fence.Status) {
 func TestBackupAndRestoreRefuseWrongWords(t *testing.T) {
 	dir, file := site(t, "")
 	awards := filepath.Join(dir, "awards")
-	write(t, awards, "awd_no_handle\n")
+	write(t, awards, "\nawd_no_handle\n")
 	for _, args := range [][]string{{"backup"}, {"backup", "--to", "x", "y"}, {"backup", "--to", "x", "--unsealed", "--recipient", "age1"}, {"backup", "verify"},
-		{"restore"}, {"restore", "--adopt", "--from", "x"}, {"restore", "--from", "x", "--at", "y"}, {"restore", "--adopt", "--at", "yesterday", "--config", file},
+		{"restore"}, {"restore", "--adopt", "--from", "x"}, {"restore", "--from", "x", "--at", "y"}, {"restore", "--adopt", "--at", "yesterday", "--config", file, "--without-keys"},
+		{"restore", "--adopt", "--at", "2999-01-01T00:00:00Z", "--config", file, "--without-keys"},
 		{"restore", "status", "x"}, {"restore", "reconcile"}, {"restore", "reconcile", "--by", "a"}, {"restore", "reconcile", "--by", "a", "--pushes", "perhaps"}} {
 		if _, err := run(t, args...); !errors.Is(err, ErrUsage) {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	if _, err := run(t, "restore", "reconcile", "--config", file, "--by", "a", "--pushes", "keep", "--paid", awards); err == nil || !strings.Contains(err.Error(), "line 1") {
+	if _, err := run(t, "restore", "reconcile", "--config", file, "--by", "a", "--pushes", "keep", "--paid", awards); err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("a file of no awards: %v", err)
+	}
+	if _, err := run(t, "restore", "--adopt", "--config", file, "--without-keys"); err == nil || !strings.Contains(err.Error(), "store.dsn") {
+		t.Errorf("a new store was adopted: %v", err)
 	}
 	for _, word := range []string{"backup", "restore"} {
 		if out, err := run(t, word, "--help"); err != nil || !strings.Contains(out, "madoguchi-backend "+word) {

@@ -74,20 +74,45 @@ func (f *Filling) run(ctx context.Context, fn func(ctx context.Context, f *Filli
 // empty refuses a store that holds more than the epoch that it got when it was opened, and
 // takes that away.
 func (f *Filling) empty(ctx context.Context) error {
-	for _, t := range f.schema {
-		if t.Name == "server_epoch" {
+	some, err := f.schema.holdsRows(ctx, f.tx)
+	if err != nil {
+		return err
+	}
+	if some {
+		return ErrNotEmpty
+	}
+	_, err = f.tx.ExecContext(ctx, `DELETE FROM server_epoch`)
+	return err
+}
+
+// HoldsRows tells whether a store holds more than the epoch that it got when it was opened.
+func HoldsRows(ctx context.Context, db *store.DB) (some bool, err error) {
+	t, err := db.BeginRead(ctx)
+	if err != nil {
+		return false, fmt.Errorf("cannot begin to read the store: %w", err)
+	}
+	defer t.Rollback() // it only read
+	s, err := readSchema(ctx, t, db.Engine())
+	if err != nil {
+		return false, fmt.Errorf("cannot read the schema: %w", err)
+	}
+	return s.holdsRows(ctx, t)
+}
+
+func (s schema) holdsRows(ctx context.Context, t *sql.Tx) (bool, error) {
+	for _, table := range s {
+		if table.Name == "server_epoch" {
 			continue
 		}
 		var n int
-		if err := f.tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+t.Name+` LIMIT 1) AS one`).Scan(&n); err != nil {
-			return err
+		if err := t.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM `+table.Name+` LIMIT 1) AS one`).Scan(&n); err != nil {
+			return false, err
 		}
 		if n > 0 {
-			return ErrNotEmpty
+			return true, nil
 		}
 	}
-	_, err := f.tx.ExecContext(ctx, `DELETE FROM server_epoch`)
-	return err
+	return false, nil
 }
 
 // Fits tells whether this store has the schema that the file was made with. A file of older
