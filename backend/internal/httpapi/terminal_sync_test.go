@@ -136,9 +136,41 @@ func TestABeatBringsTheTerminalsHealth(t *testing.T) {
 	if n, at := kept(); n != 0 || !at.Equal(f.clock()) {
 		t.Errorf("after a minute: %d of %s", n, at)
 	}
+	f.pass(time.Minute)
+	health.Pending = 7
+	before := f.clock()
+	payload, err := wire.EncodeHealth(health)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims jwt.MapClaims
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := wire.EncodeBatch(wire.Batch{
+		Version: 1, Terminal: s.id, SentAt: before, Epoch: "q1", ServerEpoch: "epo_before", Health: s.jws(t, wire.HealthType, claims),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.call(t, "POST", "/terminal/v1/batches", wire.BatchContentType, raw)
+	if n, at := kept(); n != 0 || at.Equal(before) {
+		t.Errorf("of a terminal that does not know of a restore: %d of %s", n, at)
+	}
 	silence, err := f.fleet.Silence(t.Context())
 	if err != nil || silence.InUse != 2 || silence.Silent != 1 || silence.Pending != 0 { // the other one never called
 		t.Errorf("%+v, %v", silence, err)
+	}
+}
+
+// Whoever guesses codes is stopped before a code is looked at.
+func TestEnrolmentsOfOneAddressAreLimited(t *testing.T) {
+	f := newFace(t)
+	for n := range enrolBurst + 1 {
+		got := f.send(t, http.MethodPost, "/terminal/v1/enrol", "application/json", []byte(`{}`), nil)
+		if limited := got.status == http.StatusTooManyRequests; limited != (n == enrolBurst) {
+			t.Errorf("try %d: status %d", n, got.status)
+		}
 	}
 }
 
