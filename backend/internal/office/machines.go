@@ -27,6 +27,7 @@ type line struct {
 	Key   string // the class of what guards the terminal's file
 	Clock string // ok, off, unknown
 	Room  string // of its file, used against all, in MB
+	Needs bool   // something of what it said, or was noted of it, is for a person
 }
 
 // clockOff is how far off a terminal's clock is said to be wrong.
@@ -35,7 +36,11 @@ const clockOff = time.Minute
 // told adds what the terminal said of itself.
 func (l line) told() line {
 	h := l.Health
-	if h == nil || h.Said.IsZero() {
+	if h == nil {
+		return l
+	}
+	l.Needs = h.Cloned || len(h.Events) > 0 || h.Said.IsZero()
+	if h.Said.IsZero() {
 		return l
 	}
 	l.Key, l.Clock = "other", "ok"
@@ -48,6 +53,7 @@ func (l line) told() line {
 	case h.ClockOff.Abs() >= clockOff:
 		l.Clock = "off"
 	}
+	l.Needs = l.Needs || h.Stale+h.DeadLetters+h.PutAside+len(h.Faults) > 0 || l.Clock != "ok"
 	l.Room = fmt.Sprintf("%.1f / %.1f MB", float64(h.Used)/1e6, float64(h.File)/1e6)
 	return l
 }
