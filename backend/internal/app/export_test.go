@@ -125,6 +125,21 @@ func TestASealedExportIsTakenIn(t *testing.T) {
 			t.Errorf("%q, %v", out, err)
 		}
 	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 10 { // cut anywhere, it is taken for nothing whole
+		cut := filepath.Join(dir, "cut.age")
+		write(t, cut, string(raw[:len(raw)*n/10]))
+		if out, err := run(t, "terminal", "import-export", "--config", file, cut); err == nil {
+			t.Errorf("cut at %d of ten: %q", n, out)
+		}
+	}
+	_, elsewhere := site(t, "")
+	if out, err := run(t, "terminal", "import-export", "--config", elsewhere, path); err == nil {
+		t.Errorf("of another deployment: %q", out)
+	}
 	other, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -136,5 +151,20 @@ func TestASealedExportIsTakenIn(t *testing.T) {
 	exported(t, path, "trm_01jd00000000000000000000ab", recipient)
 	if out, err := run(t, "terminal", "import-export", "--config", file, path); err == nil {
 		t.Errorf("of a terminal that is not ours: %q", out)
+	}
+	withdraw(t, file, terminal)
+	exported(t, path, terminal, recipient) // other records in places that are taken: a fork, of which nothing is lost
+	if out, err := run(t, "terminal", "import-export", "--config", file, path); err != nil || !strings.HasPrefix(out, terminal+": 2 accepted, 0 duplicate, 0 conflict") {
+		t.Errorf("of a terminal that was withdrawn: %q, %v", out, err)
+	}
+}
+
+// withdraw takes a terminal out of use.
+func withdraw(t *testing.T, file, terminal string) {
+	t.Helper()
+	_, h := homeOf(t, file, os.Stderr)
+	who := actor.Staff{ID: "stf_1", Municipality: "990019", Roles: actor.Roles()}
+	if err := h.fleet.Disable(t.Context(), who, audit.TerminalOperation, terminal); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,11 +30,17 @@ type rows struct {
 	tables []backup.Table
 	of     map[string][][]any
 	fail   error
+	// meanwhile, when set, runs while rows are read.
+	meanwhile func()
 }
 
 func (r *rows) Tables(context.Context) ([]backup.Table, error) { return r.tables, nil }
 
 func (r *rows) Each(_ context.Context, t backup.Table, row func([]any) error) error {
+	if r.meanwhile != nil {
+		r.meanwhile()
+		r.meanwhile = nil
+	}
 	for _, v := range r.of[t.Name] {
 		if err := row(v); err != nil {
 			return err
@@ -177,6 +185,120 @@ func TestAFailedBackupLeavesNothing(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
+
+// What a killed backup left is removed by the next one; what another one writes now is not.
+func TestWhatAKilledBackupLeftIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".backup-1", ".backup-2", "backup-3"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := os.Open(filepath.Join(dir, ".backup-2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	from := some()
+	from.meanwhile = func() {
+		if _, err := backup.Create(t.Context(), filepath.Join(dir, "second"), nil, head, some()); err != nil {
+			t.Errorf("beside another: %v", err)
+		}
+	}
+	if _, err := backup.Create(t.Context(), filepath.Join(dir, "first"), nil, head, from); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{".backup-2", "backup-3", "first", "second"}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// Where files cannot be linked a backup gets its name all the same, and overwrites none.
+func TestAFileSystemWithoutLinks(t *testing.T) {
+	dir := t.TempDir()
+	defer backup.SetLink(func(from, to string) error { return &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EPERM} })()
+	path := filepath.Join(dir, "b")
+	if _, err := backup.Create(t.Context(), path, nil, head, some()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Verify(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+	from := some()
+	from.meanwhile = func() {
+		if err := os.WriteFile(filepath.Join(dir, "c"), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := backup.Create(t.Context(), filepath.Join(dir, "c"), nil, head, from); err == nil {
+		t.Error("a file that came meanwhile was overwritten")
+	}
+	if raw, err := os.ReadFile(filepath.Join(dir, "c")); err != nil || string(raw) != "mine" {
+		t.Errorf("%q, %v", raw, err)
+	}
+}
+
+// Rows of another backup in the place of our own are found, though each part is whole: the
+// sum of a table is over its rows.
+func TestPartsOfAnotherBackupAreFound(t *testing.T) {
+	of := func(n int64) string {
+		file, _ := written(t, &rows{of: map[string][][]any{"a": {{n, "x"}}}, tables: []backup.Table{{Name: "a", Columns: []string{"k", "v"}, Key: []string{"k"}}}})
+		return unpacked(t, file)
+	}
+	mine, other := of(1), of(2)
+	at := strings.IndexByte(mine, 'R')
+	if mine[:at] != other[:at] || mine[at+2:] == other[at+2:] {
+		t.Fatal("the two do not differ by their row")
+	}
+	const row = 6 // kind, length, and a value of two bytes and one of three, less one
+	swapped := mine[:at] + other[at:at+row+1] + mine[at+row+1:]
+	if swapped == mine || swapped == other {
+		t.Fatal("nothing was swapped")
+	}
+	for name, inside := range map[string]string{"row": swapped, "end": mine[:at+row+1] + other[at+row+1:]} {
+		if _, err := backup.Check(t.Context(), strings.NewReader(packed(t, inside))); fault.CodeOf(err) != fault.InvalidArgument {
+			t.Errorf("the %s of another: %v", name, err)
+		}
+	}
+	if _, err := backup.Check(t.Context(), strings.NewReader(packed(t, mine))); err != nil {
+		t.Errorf("as it was: %v", err)
+	}
+}
+
+// unpacked is what is inside a file's compression, and packed is a file of it.
+func unpacked(t *testing.T, file []byte) string {
+	t.Helper()
+	z, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	plain, err := z.DecodeAll(file[len(fileMagic):], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(plain)
+}
+
+func packed(t *testing.T, inside string) string {
+	t.Helper()
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	return fileMagic + string(z.EncodeAll([]byte(inside), nil))
+}
+
+const fileMagic = "madoguchi-backup/1\n"
 
 func identity(t *testing.T) *age.X25519Identity {
 	t.Helper()

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 
 	"filippo.io/age"
 
@@ -32,7 +34,8 @@ func Create(ctx context.Context, path string, to age.Recipient, head Head, src S
 	if _, err := os.Lstat(path); err == nil {
 		return Manifest{}, fault.New(fault.Conflict, "cannot write the backup: there is a file of that name")
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // mode 0600
+	clear(filepath.Dir(path))
+	f, err := begin(filepath.Dir(path))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("cannot write the backup: %w", err)
 	}
@@ -41,10 +44,57 @@ func Create(ctx context.Context, path string, to age.Recipient, head Head, src S
 	if err != nil {
 		return m, err
 	}
-	if err := os.Link(f.Name(), path); err != nil {
+	if err := name(f.Name(), path); err != nil {
 		return m, fmt.Errorf("cannot name the backup: %w", err)
 	}
 	return m, syncFolder(filepath.Dir(path))
+}
+
+// unfinished begins the name of a file that is being written.
+const unfinished = ".backup-"
+
+// begin makes a file that nobody takes for a backup. It is locked for as long as it is open.
+func begin(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, unfinished+"*") // mode 0600
+	if err != nil {
+		return nil, err
+	}
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // where locks are not known, clear finds none either
+	return f, nil
+}
+
+// clear removes what backups that were killed left behind: files that nobody writes.
+func clear(dir string) {
+	left, err := filepath.Glob(filepath.Join(dir, unfinished+"*"))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.Remove(path)
+		}
+		_ = f.Close()
+	}
+}
+
+// link is os.Link, which not every file system of a network share or a stick has.
+var link = os.Link
+
+// name gives the file its name, and overwrites none.
+func name(from, path string) error {
+	err := link(from, path)
+	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	mine, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(mine.Close(), os.Rename(from, path))
 }
 
 // fill writes f, closes it and checks it.
@@ -73,7 +123,7 @@ func fill(ctx context.Context, f *os.File, to age.Recipient, head Head, src Sour
 	if err != nil {
 		return m, fmt.Errorf("what was written does not read back: %w", err)
 	}
-	if again.Rows != m.Rows || len(again.Tables) != len(m.Tables) {
+	if again.Rows != m.Rows || !slices.Equal(again.Tables, m.Tables) {
 		return m, errors.New("cannot prove the backup: what was written reads back otherwise")
 	}
 	return m, nil
