@@ -253,6 +253,29 @@ func TestAnOlderReceiptConfirmsNothing(t *testing.T) {
 	})
 }
 
+// Of two words on one record the first holds, at the desk as in the queue.
+func TestTheFirstWordHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, false)
+		synctest.Wait()
+		w.o.set(func() {
+			w.o.reply = func(records []wire.Record) (r wire.Receipt, err error) {
+				for _, one := range records {
+					r.Results = append(r.Results, wire.Result{ID: one.ID, Status: wire.Accepted}, wire.Result{ID: one.ID, Status: wire.Rejected})
+				}
+				return r, nil
+			}
+		})
+		r := w.add(1)
+		tick(time.Minute)
+		w.d.mu.Lock()
+		defer w.d.mu.Unlock()
+		if s := w.q.Stats(); w.d.settled[r.ID] != wire.Accepted || s.Pending != 0 || s.Dead != 0 {
+			t.Errorf("the desk holds it for %s, %+v", w.d.settled[r.ID], s)
+		}
+	})
+}
+
 // A copy of the disk is told by the backend, or by its chain, and holds until a beat tells
 // otherwise.
 func TestACopyOfTheDiskIsSaid(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 func TestBatchesOfOneTerminalAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		l := b.line(clinic, "q1")
+		other := map[string][]wire.Record{"qa": b.line(clinic, "qa").next(t, 20), "qb": b.line(clinic, "qb").next(t, 20)}
 		var all sync.WaitGroup
 		for range 10 {
 			records := l.next(t, 4)
@@ -41,9 +42,22 @@ func TestBatchesOfOneTerminalAtOnce(t *testing.T) {
 				})
 			}
 		}
+		for _, epochs := range [][]string{{"qa", "qb"}, {"qb", "qa"}} { // crosswise
+			for range 6 {
+				all.Go(func() {
+					var records []wire.Record
+					for _, epoch := range epochs {
+						records = append(records, other[epoch]...)
+					}
+					if _, err := b.Receive(t.Context(), clinic, audit.TerminalOperation, l.batch(records...)); err != nil && !errors.Is(err, tx.ErrGroup) {
+						t.Error(err)
+					}
+				})
+			}
+		}
 		all.Wait()
 		l.want(t, 40, l.head)
-		if n := b.stored(t); n != 40 {
+		if n := b.stored(t); n != 80 {
 			t.Errorf("%d records are stored", n)
 		}
 		if n := b.count(t, `SELECT count(*) FROM intake_event WHERE kind <> 'gap'`); n != 0 {

@@ -105,26 +105,39 @@ func epochsOf(b wire.Batch) []string {
 
 // advance raises the marks of the batch's epochs and notes where their chains break. It gives
 // the records at or below their mark, which came again, fill a hole or stand beside another.
+// Epochs are held in the order of their names, so that batches that name them crosswise do not
+// wait for each other.
 func (x *Intake) advance(ctx context.Context, t tx.Tx, s *sorted) (behind []wire.Record, err error) {
+	var epochs []string
+	for _, r := range s.all {
+		if !slices.Contains(epochs, r.Epoch) {
+			epochs = append(epochs, r.Epoch)
+		}
+	}
+	slices.Sort(epochs)
+	before := make(map[string]uint64, len(epochs))
+	for _, epoch := range epochs {
+		p, err := x.Rows.Hold(ctx, t, s.who.ID, epoch)
+		if err != nil {
+			return nil, err
+		}
+		s.reached[epoch], before[epoch] = p, p.High
+	}
 	for i := 0; i < len(s.all); {
 		epoch, end := s.all[i].Epoch, i
 		for end < len(s.all) && s.all[end].Epoch == epoch {
 			end++
 		}
-		p, err := x.Rows.Hold(ctx, t, s.who.ID, epoch)
-		if err != nil {
-			return nil, err
-		}
-		before := p.High
-		p, below := s.follow(p, i, end)
-		behind = append(behind, below...)
-		s.reached[epoch] = p
-		if p.High > before {
+		p, below := s.follow(s.reached[epoch], i, end)
+		s.reached[epoch], behind = p, append(behind, below...)
+		i = end
+	}
+	for _, epoch := range epochs {
+		if p := s.reached[epoch]; p.High > before[epoch] {
 			if err := x.Rows.Raise(ctx, t, s.who.ID, p); err != nil {
 				return nil, err
 			}
 		}
-		i = end
 	}
 	return behind, nil
 }
