@@ -483,3 +483,48 @@ func TestAReadOnlyDisk(t *testing.T) {
 		t.Error("the report still says so")
 	}
 }
+
+// What can be seen after a crash may never have reached the disk: both meta pages are
+// written again and synced before anything is built on them, and where that fails the vault
+// does not open. After an orderly end nothing is written.
+func TestWhatIsSeenAfterACrashIsMadeDurableFirst(t *testing.T) {
+	long := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, crashed := range []bool{false, true} {
+		dir := t.TempDir()
+		copyKey(t, dir)
+		v := open(t, dir)
+		put(t, v, "a", "value")
+		path := filepath.Join(dir, vault.FileName)
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if crashed { // the mark of a vault that is open is still there
+			if err := os.WriteFile(path+".open", nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+		syncs := 0
+		o := options(dir)
+		o.FailSync = func() error {
+			if syncs++; syncs == 1 {
+				return nil // of the folder's names
+			}
+			return &os.PathError{Op: "sync", Path: path, Err: syscall.EIO}
+		}
+		again, err := vault.Open(t.Context(), dir, o)
+		info, statErr := os.Stat(path)
+		if statErr != nil {
+			t.Fatal(statErr)
+		}
+		if written := !info.ModTime().Equal(long); written != crashed || (syncs > 1) != crashed || (err != nil) != crashed {
+			t.Errorf("crashed %v: written %v, %d syncs, %v", crashed, written, syncs, err)
+		}
+		if err == nil {
+			_ = again.Close() // its own sync fails
+		}
+		want(t, open(t, dir), "a", "value")
+	}
+}
