@@ -31,6 +31,7 @@ type group struct {
 	confirmed Confirmed
 	wrote     bool // something is to be kept
 	moved     bool // the oldest record that waits may be another
+	roomed    bool // kept records were removed because the file or the disk is full
 }
 
 type request struct {
@@ -292,8 +293,14 @@ func (q *Queue) again(tx *bbolt.Tx, g *group, pos uint64, a *adding) (refusal, b
 
 // admit refuses a record that would go over a limit. Kept records make room first.
 func (q *Queue) admit(tx *bbolt.Tx, g *group, size int64) (full, broken error) {
-	if q.v.Scarce(tx) {
-		return fault.New(fault.QueueFull, "the terminal's file is full; nothing was dropped"), nil
+	if q.v.Scarce(tx) && !g.roomed {
+		if g.st.Kept.N == 0 {
+			return fault.New(fault.QueueFull, "the terminal's file is full; nothing was dropped"), nil
+		}
+		g.roomed = true // what is freed serves the next commit, and this one takes little
+		if err := q.makeRoom(tx, g, 0); err != nil {
+			return nil, err
+		}
 	}
 	need := g.st.Waiting.Bytes + g.st.Dead.Bytes + size
 	if g.st.Waiting.N >= q.limits.MaxRecords || need > q.limits.MaxBytes {

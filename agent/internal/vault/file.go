@@ -251,6 +251,7 @@ func (v *Vault) openBolt(firm bool) (db *bbolt.DB, readOnly bool, err error) {
 	}
 	db.AllocSize = growStep
 	pageSize := int64(db.Info().PageSize)
+	v.file, v.roomTo = file, 0
 	err = v.mendMeta(file, pageSize)
 	if err == nil && firm {
 		err = v.firmMetas(file, pageSize)

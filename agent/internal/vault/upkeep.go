@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 
 	"go.etcd.io/bbolt"
@@ -146,9 +147,16 @@ func (v *Vault) Usage() (file, used int64) {
 // backend's word on records, and answers.
 const reserveShare = 8
 
-// Scarce tells, inside a write transaction, that only the reserve is left. New records and
-// rows are refused then; what frees the file still goes through.
+// diskReserve is how many bytes of the disk are kept for the same beyond what the file uses:
+// the marks of as many records as a queue holds unless it is told otherwise.
+const diskReserve = 4 << 20
+
+// Scarce tells, inside a write transaction, that only the reserve is left, of the file or of
+// the disk. New records and rows are refused then; what frees the file still goes through.
 func (v *Vault) Scarce(tx *bbolt.Tx) bool {
+	if !v.roomBeyond(tx.Size()) {
+		return true
+	}
 	most := int64(v.opts.MaxBytes - growStep) // bbolt refuses what would not leave a whole step
 	most -= most / reserveShare
 	if tx.Size() <= most {
@@ -156,6 +164,30 @@ func (v *Vault) Scarce(tx *bbolt.Tx) bool {
 	}
 	_, used := v.Usage()
 	return used > most
+}
+
+// roomBeyond has the disk set aside the reserve beyond the file's last page, so that no other
+// program can take it. What it has given stays with the file.
+func (v *Vault) roomBeyond(end int64) bool {
+	most := int64(v.opts.MaxBytes)
+	if v.roomTo >= min(end+diskReserve, most) {
+		return true
+	}
+	_, used := v.Usage() // free pages of the file are room as well
+	for _, to := range []int64{end + diskReserve + growStep, end + diskReserve, used + diskReserve} {
+		if to = min(to, most); to <= v.roomTo {
+			return true
+		}
+		switch err := allocate(v.file, v.roomTo, to); {
+		case err == nil:
+			v.roomTo = to
+			return true
+		case !noRoom(err): // not to be had here: the disk says so when it is written to
+			v.roomTo = math.MaxInt64
+			return true
+		}
+	}
+	return false
 }
 
 // Compaction tells the file's size before and after Compact, in bytes.

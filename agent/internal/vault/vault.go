@@ -140,6 +140,8 @@ type Vault struct {
 
 	mu       sync.RWMutex // held shared by a transaction, exclusively by what replaces db
 	db       *bbolt.DB    // nil after Close, or when reopening failed
+	file     *os.File     // of db
+	roomTo   int64        // up to where the disk has set aside room; changed inside a write transaction
 	readOnly bool
 	closed   bool
 	unsynced bool // the file has a name that is not durable yet
