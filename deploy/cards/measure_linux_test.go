@@ -3,9 +3,11 @@ package cards
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -14,26 +16,43 @@ import (
 	"madoguchi.example/deploy/stage"
 )
 
-// held is how many records the agent holds when it is measured.
-const held = 10_000
+// heldVariable names how many records the agent holds when it is measured, instead of held.
+const (
+	heldVariable = "MADOGUCHI_HELD"
+	held         = 10_000
+)
+
+func howMany(b *testing.B) int {
+	b.Helper()
+	text := os.Getenv(heldVariable)
+	if text == "" {
+		return held
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("%s is no number of records", heldVariable)
+	}
+	return n
+}
 
 // BenchmarkAgentAtTheCounter measures the built agent as it stands at a counter: it watches
 // a reader of the real daemon in which a card lies, an open desk follows its stream, and
-// 10,000 records wait because the line is cut. Start is from the program's start to a
+// 10,000 records (MADOGUCHI_HELD) wait because the line is cut. Start is from the program's start to a
 // listening desk. Memory is what the process holds for itself (RssAnon).
 func BenchmarkAgentAtTheCounter(b *testing.B) {
 	alone(b)
-	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
+	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
 	defer cancel()
+	n := howMany(b)
 	d := startDaemon(b)
 	in := d.insert(0, makeCard(b, card.Options{}), card.Faults{})
-	s, terminal := counterWithReader(b, ctx)
+	s, terminal := counterWithReader(b, ctx, n)
 	if err := terminal.Start(ctx); err != nil {
 		b.Fatal(err)
 	}
 	empty := atTheDesk(b, ctx, terminal, in)
 	s.Line.Cut()
-	perSecond, err := terminal.Fill(ctx, held)
+	perSecond, err := terminal.Fill(ctx, n)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,15 +70,16 @@ func BenchmarkAgentAtTheCounter(b *testing.B) {
 		_ = full
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(float64(start.Milliseconds()), "ms-start-10k")
+	b.ReportMetric(float64(start.Milliseconds()), fmt.Sprintf("ms-start-%dk", n/1000))
 	b.ReportMetric(empty, "MB-empty")
 	b.ReportMetric(filled, "MB-after-filling")
-	b.ReportMetric(full, "MB-10k")
+	b.ReportMetric(full, fmt.Sprintf("MB-%dk", n/1000))
 	b.ReportMetric(perSecond, "desk-records/s")
 }
 
-// counterWithReader makes an installation whose terminal watches the readers.
-func counterWithReader(b *testing.B, ctx context.Context) (*stage.Stage, *stage.Terminal) {
+// counterWithReader makes an installation whose terminal watches the readers
+// and takes as many records.
+func counterWithReader(b *testing.B, ctx context.Context, records int) (*stage.Stage, *stage.Terminal) {
 	b.Helper()
 	programs, err := stage.Built()
 	if err != nil {
@@ -83,7 +103,8 @@ func counterWithReader(b *testing.B, ctx context.Context) (*stage.Stage, *stage.
 	}
 	config, err := os.ReadFile(t.Config)
 	if err == nil {
-		err = os.WriteFile(t.Config, bytes.Replace(config, []byte("[card]\nenabled = false"), []byte("[card]\nenabled = true"), 1), 0o600)
+		config = bytes.Replace(config, []byte("[card]\nenabled = false"), []byte("[card]\nenabled = true"), 1)
+		err = os.WriteFile(t.Config, fmt.Appendf(config, "\n[queue]\nmax_records = %d\n", records+1), 0o600)
 	}
 	if err != nil {
 		b.Fatal(err)

@@ -277,6 +277,28 @@ func TestQueueIsCalledRightly(t *testing.T) {
 	}
 }
 
+// What a stand-in holds that could not be taken in is nowhere else.
+func TestUninstallKeepsAStandIn(t *testing.T) {
+	c := enrolled(t, newOffice(t))
+	c.says(app.ExitOK, "queue", "status") // makes the file
+	own := filepath.Join(c.dir, vault.StandInDir)
+	if err := os.MkdirAll(filepath.Join(own, vault.FileName), 0o700); err != nil { // cannot be opened as a file
+		t.Fatal(err)
+	}
+	if said := c.says(app.ExitKept, "uninstall", "--yes"); !strings.Contains(said, "nothing was deleted") || !strings.Contains(said, own) {
+		t.Error(said)
+	}
+	for _, kept := range []string{own, filepath.Join(c.dir, vault.KeysDir), filepath.Join(c.dir, vault.FileName)} {
+		if _, err := os.Stat(kept); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Rename(own, filepath.Join(t.TempDir(), "safe")); err != nil {
+		t.Fatal(err)
+	}
+	c.says(app.ExitOK, "uninstall", "--yes")
+}
+
 // Who may not speak with the agent is told so, not that it runs or does not.
 func TestUninstallByAnotherUser(t *testing.T) {
 	c := enrolled(t, newOffice(t))

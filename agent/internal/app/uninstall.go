@@ -69,7 +69,22 @@ func nothingWaits(ctx context.Context, c config.Config, w World, export string) 
 	if err != nil {
 		return fmt.Errorf("cannot look whether records wait, so nothing is deleted: %w", err)
 	}
-	return errors.Join(exported(ctx, w, b, export), done())
+	return errors.Join(noStandIn(c, w), exported(ctx, w, b, export), done())
+}
+
+// noStandIn makes sure that no stand-in lies there whose records the opening before could not
+// take in.
+func noStandIn(c config.Config, w World) error {
+	path := filepath.Join(c.StateDir, vault.StandInDir)
+	_, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot look for a stand-in, so nothing is deleted: %w", err)
+	}
+	fmt.Fprintf(w.Stderr, "madoguchi-agent: records of a time without the key could not be taken in: nothing was deleted. Start the agent once, or move %s to a safe place\n", path)
+	return saidCode(ExitKept)
 }
 
 func exported(ctx context.Context, w World, b box, export string) error {
