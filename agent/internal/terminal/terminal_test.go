@@ -32,6 +32,7 @@ const base = "http://127.0.0.1:8080"
 
 // backend is a strict small backend behind a RoundTripper.
 type backend struct {
+	body     *spaces // of each answer, where it is set
 	t        testing.TB
 	now      time.Time
 	ahead    time.Duration // of the backend's clock
@@ -69,7 +70,11 @@ func (b *backend) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		h(w, r, body)
 	}
-	return w.Result(), nil
+	answer := w.Result()
+	if b.body != nil {
+		answer.Body, answer.ContentLength = b.body, -1
+	}
+	return answer, nil
 }
 
 func (b *backend) token(w http.ResponseWriter, body []byte) {
@@ -250,6 +255,33 @@ func TestSendAndAnswers(t *testing.T) {
 	b.valid = "another" // the backend forgot the token, as after a change of its keys
 	if _, err := term.Answers(t.Context(), 7, 25*time.Second); err != nil || b.tokens != 3 {
 		t.Errorf("%d tokens, %v", b.tokens, err)
+	}
+}
+
+// spaces are an answer's body that does not end, and counts what was read of it.
+type spaces struct{ read int }
+
+func (s *spaces) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+	}
+	if s.read += len(b); s.read > 64<<20 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return len(b), nil
+}
+
+func (s *spaces) Close() error { return nil }
+
+// An answer without an end is not read to its end.
+func TestAnswersWithoutAnEnd(t *testing.T) {
+	b, term, _ := enrolled(t)
+	b.handle["/terminal/v1/batches"] = func(http.ResponseWriter, *http.Request, []byte) { b.body = &spaces{} }
+	if _, err := term.Send(t.Context(), wire.Batch{}); fault.CodeOf(err) != fault.TooLarge {
+		t.Error(err)
+	}
+	if b.body.read > 4*wire.MaxReceiptBytes {
+		t.Errorf("%d bytes of it were read", b.body.read)
 	}
 }
 

@@ -276,6 +276,69 @@ func TestTheFirstWordHolds(t *testing.T) {
 	})
 }
 
+// A backend that asks for a year gets six hours.
+func TestNobodyIsSentAwayForAYear(t *testing.T) {
+	const year = 366 * 24 * time.Hour
+	for name, reply := range map[string]func([]wire.Record) (wire.Receipt, error){
+		"refused": func([]wire.Record) (wire.Receipt, error) {
+			return wire.Receipt{}, patience{fault.New(fault.RateLimited, "busy"), year}
+		},
+		"by a slot": func([]wire.Record) (wire.Receipt, error) { return wire.Receipt{RetryAfterMS: year.Milliseconds()}, nil },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1, false, func(w *world, _ *uplink.Config) { w.o.reply = reply })
+			w.add(1)
+			tick(5*time.Hour + 50*time.Minute)
+			w.o.mu.Lock()
+			first := len(w.o.calls)
+			w.o.reply = nil
+			w.o.mu.Unlock()
+			tick(20 * time.Minute)
+			if first != 1 || w.q.Stats().Pending != 0 {
+				t.Errorf("%s: %d calls in the first hours, then %+v", name, first, w.q.Stats())
+			}
+		})
+	}
+}
+
+// A page of answers that were taken already is passed over, and while the line is in doubt no
+// question is held.
+func TestPagesThatGoBackAndHeldQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, false)
+		r := w.add(1)
+		w.until("the answer is there", time.Minute, func() bool { return w.answered() == 1 })
+		w.d.mu.Lock()
+		took := len(w.d.cursors)
+		w.d.mu.Unlock()
+		cursor := w.q.Cursor()
+		w.o.set(func() {
+			w.o.held = nil
+			w.o.page = func() wire.Answers {
+				return wire.Answers{Cursor: cursor - 1, Answers: []wire.Answer{{Cursor: cursor - 1, RecordID: r.ID, Sealed: []byte("another")}}}
+			}
+		})
+		tick(time.Minute)
+		w.d.mu.Lock()
+		if len(w.d.cursors) != took || w.q.Cursor() != cursor || w.answered() != 1 {
+			t.Errorf("cursors %v", w.d.cursors)
+		}
+		w.d.mu.Unlock()
+		w.o.set(func() {
+			if n := len(w.o.held); n > 70 || n < 2 || w.o.held[n-1] == 0 {
+				t.Errorf("%d questions in a minute, held for %v", n, w.o.held)
+			}
+			w.o.held, w.o.page, w.o.down = nil, nil, true
+		})
+		tick(time.Minute)
+		w.o.set(func() {
+			if n := len(w.o.held); n < 3 || w.o.held[n-1] != 0 {
+				t.Errorf("without a line questions are held for %v", w.o.held)
+			}
+		})
+	})
+}
+
 // A copy of the disk is told by the backend, or by its chain, and holds until a beat tells
 // otherwise.
 func TestACopyOfTheDiskIsSaid(t *testing.T) {

@@ -51,6 +51,8 @@ type office struct {
 	delay    time.Duration // of each receipt, half of it on the way there
 	slot     time.Duration // that receipts ask for
 	forked   bool
+	held     []time.Duration // for how long questions for answers might be held
+	page     func() wire.Answers
 }
 
 func newOffice(seed uint64) *office {
@@ -166,13 +168,17 @@ func (o *office) take(r wire.Record) wire.Result {
 
 func (o *office) Answers(ctx context.Context, after uint64, hold time.Duration) (wire.Answers, error) {
 	o.mu.Lock()
-	down := o.down || o.mute
+	down, page := o.down || o.mute, o.page
+	o.held = append(o.held, hold)
 	if o.chance(10) {
 		after -= min(after, 9) // a page that begins before what was asked for
 	}
 	o.mu.Unlock()
 	if down {
 		return wire.Answers{}, errRefused
+	}
+	if page != nil {
+		return page(), nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hold)
 	defer cancel()
