@@ -1,16 +1,22 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
 	"madoguchi.example/backend/internal/fence"
+	"madoguchi.example/backend/internal/push"
+	"madoguchi.example/backend/internal/tx"
+	"madoguchi.example/shared/identity"
 )
 
 // keyOf makes an age identity and its file.
@@ -96,6 +102,52 @@ func TestWhatWasPaidIsRead(t *testing.T) {
 		if _, _, err := paidIn(path); err == nil || !strings.Contains(err.Error(), "line 2") || strings.Contains(err.Error(), "R-7") {
 			t.Errorf("%s: %v", bad, err)
 		}
+	}
+}
+
+// A store that came back by other means brings its queue along. What is outward in it waits
+// for the fence, and is asked for anew or not at all.
+func TestJobsThatAStoreBringsAlong(t *testing.T) {
+	_, file := site(t, "")
+	_, before := homeOf(t, file, io.Discard)
+	if err := before.db.Runner().Do(t.Context(), func(ctx context.Context, tt tx.Tx) error {
+		return before.jobs.Enqueue(ctx, tt, push.Batch{Notice: "ntc_old", Recipients: []identity.CitizenID{"ctz_1"}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "restore", "--adopt", "--config", file); err != nil {
+		t.Fatal(err)
+	}
+	_, h := homeOf(t, file, io.Discard)
+	if err := h.startWorker(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer h.stopWorker()
+	count := func(where string) (n int) {
+		t.Helper()
+		if err := h.db.Reads().Each(t.Context(), `SELECT count(*) FROM river_job WHERE kind = 'push_send' AND `+where, nil,
+			func(scan func(...any) error) error { return scan(&n) }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	tick, late := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for count(`state = 'scheduled'`) == 0 {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the job was not put off")
+		}
+	}
+	if count(`finalized_at IS NOT NULL`) != 0 {
+		t.Error("it ran while the fence stood")
+	}
+	if _, err := h.fence.Reconcile(t.Context(), fence.Decision{By: "a", Pushes: fence.Kept}); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(`true`); n != 0 {
+		t.Errorf("%d jobs of the copy are left beside what is asked for anew", n)
 	}
 }
 

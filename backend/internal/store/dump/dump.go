@@ -22,9 +22,11 @@ import (
 // Moment is a store at one time. It holds a read transaction until Close: SQLite's log
 // grows by what is written meanwhile, and PostgreSQL keeps the rows of that time.
 type Moment struct {
-	engine store.Engine
-	tx     *sql.Tx
-	schema schema
+	db       *store.DB
+	engine   store.Engine
+	tx       *sql.Tx
+	schema   schema
+	versions []int64
 }
 
 var _ backup.Source = (*Moment)(nil)
@@ -35,8 +37,12 @@ func Begin(ctx context.Context, db *store.DB) (*Moment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot begin to read the store: %w", err)
 	}
-	m := &Moment{engine: db.Engine(), tx: t}
-	if m.schema, err = readSchema(ctx, t, m.engine); err != nil {
+	m := &Moment{db: db, engine: db.Engine(), tx: t}
+	m.schema, err = readSchema(ctx, t, m.engine)
+	if err == nil {
+		m.versions, err = versions(ctx, t)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot read the schema: %w", err), m.Close())
 	}
 	return m, nil
@@ -51,9 +57,8 @@ func (m *Moment) Head(ctx context.Context, at time.Time) (backup.Head, error) {
 	if err := m.tx.QueryRowContext(ctx, `SELECT epoch FROM server_epoch WHERE only_row = 1`).Scan(&h.Epoch); err != nil {
 		return h, fmt.Errorf("cannot read the server epoch: %w", err)
 	}
-	var err error
-	h.Schema, err = versions(ctx, m.tx)
-	return h, err
+	h.Schema = m.versions
+	return h, nil
 }
 
 // Tables implements backup.Source.
@@ -91,7 +96,30 @@ func (m *Moment) Each(ctx context.Context, t backup.Table, row func([]any) error
 			return err
 		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return m.steady(ctx)
+}
+
+var errMigrated = errors.New("the schema was changed meanwhile: back up again")
+
+// steady refuses what was read while the schema was changed: a table that PostgreSQL writes
+// anew is empty to those who began to read before.
+func (m *Moment) steady(ctx context.Context) error {
+	if m.engine != store.Postgres {
+		return nil
+	}
+	t, err := m.db.BeginRead(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.Rollback() // it only read
+	now, err := versions(ctx, t)
+	if err == nil && !slices.Equal(now, m.versions) {
+		err = errMigrated
+	}
+	return err
 }
 
 // kind is how a column holds its values.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,57 @@ func TestAFailedRestorationLeavesNothing(t *testing.T) {
 		}
 		if err := fill(t, db, file); err != nil {
 			t.Errorf("after two that failed: %v", err)
+		}
+	})
+}
+
+// A table that PostgreSQL writes anew while a backup runs would be empty in it.
+func TestAMigrationMeanwhileIsFound(t *testing.T) {
+	db := storetest.Open(t, store.Postgres)
+	furnish(t, db)
+	m, err := dump.Begin(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	head, err := m.Head(t.Context(), storetest.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, db, `ALTER TABLE municipality ALTER COLUMN digest TYPE BYTEA USING digest || digest`)
+	exec(t, db, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, true)`)
+	if _, err := backup.Write(t.Context(), io.Discard, head, m); err == nil || !strings.Contains(err.Error(), "back up again") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// An older copy lacks tables and columns of ours: they are empty, and hold their defaults.
+func TestAnOlderBackupIsTaken(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		m, err := dump.Begin(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := m.Head(t.Context(), storetest.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		head.Schema = head.Schema[:3]
+		older := one{backup.Table{Name: "citizen_session", Columns: []string{"citizen_id", "created_at", "expires_at", "municipality_code", "refresh_hash", "session_id"},
+			Key: []string{"citizen_id", "session_id"}}, []any{"ctz_1", int64(1), int64(2), "990019", []byte{1}, "ses_1"}}
+		var out bytes.Buffer
+		if _, err := backup.Write(t.Context(), &out, head, older); err != nil {
+			t.Fatal(err)
+		}
+		if err := fill(t, db, out.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := db.Reads().Each(t.Context(), `SELECT count(*) FROM citizen_session WHERE prior_hash IS NULL`, nil, func(scan func(...any) error) error { return scan(&n) }); err != nil || n != 1 {
+			t.Errorf("%d rows, %v", n, err)
 		}
 	})
 }
