@@ -24,6 +24,7 @@ import (
 	"madoguchi.example/agent/internal/terminal"
 	"madoguchi.example/agent/internal/vault"
 	"madoguchi.example/shared/eligibility"
+	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/wire"
 )
@@ -52,6 +53,13 @@ func (c *counter) queueAs(what string) []queue.Entry {
 // twoWait leaves a record that waits and a dead letter in the terminal's file.
 func (c *counter) twoWait() (waits, dead string) {
 	c.t.Helper()
+	ids := c.leaves("", wire.Rejected)
+	return ids[0], ids[1]
+}
+
+// leaves leaves records in the terminal's file of which the backend said this; "": nothing.
+func (c *counter) leaves(said ...wire.Status) (ids []string) {
+	c.t.Helper()
 	term, err := terminal.Load(terminal.Options{StateDir: c.dir, Now: time.Now, Rand: rand.Reader})
 	if err != nil {
 		c.t.Fatal(err)
@@ -64,19 +72,22 @@ func (c *counter) twoWait() (waits, dead string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	var ids []string
-	for range 2 {
+	var results []wire.Result
+	for _, status := range said {
 		r, err := q.Append(c.limit, queue.Draft{Kind: wire.KindCertificateVerification, At: time.Now(), Body: json.RawMessage(`{"format":"shc","outcome":"valid","day":"2026-11-21"}`)})
 		if err != nil {
 			c.t.Fatal(err)
 		}
 		ids = append(ids, r.ID)
+		if status != "" {
+			results = append(results, wire.Result{ID: r.ID, Status: status, Code: map[wire.Status]string{wire.Rejected: string(fault.Forbidden)}[status]})
+		}
 	}
-	err = q.Settle(c.limit, wire.Receipt{Results: []wire.Result{{ID: ids[1], Status: wire.Rejected, Code: "forbidden"}}})
+	err = q.Settle(c.limit, wire.Receipt{Results: results})
 	if err = errors.Join(err, q.Close(), v.Close()); err != nil {
 		c.t.Fatal(err)
 	}
-	return ids[0], ids[1]
+	return ids
 }
 
 // opened gives the records of an export, as the office reads them.
@@ -275,6 +286,18 @@ func TestQueueIsCalledRightly(t *testing.T) {
 	if kept, err := os.ReadFile(there); err != nil || string(kept) != "mine" {
 		t.Errorf("a file that was there holds %q: %v", kept, err)
 	}
+}
+
+// A dead letter alone is nowhere else; what the backend took is there.
+func TestUninstallKeepsADeadLetter(t *testing.T) {
+	c := enrolled(t, newOffice(t))
+	c.leaves(wire.Accepted, wire.Rejected)
+	if said := c.says(app.ExitKept, "uninstall", "--yes"); !strings.Contains(said, "0 records wait to be sent and 1 were not taken") {
+		t.Error(said)
+	}
+	taken := enrolled(t, newOffice(t))
+	taken.leaves(wire.Accepted)
+	taken.says(app.ExitOK, "uninstall", "--yes")
 }
 
 // What a stand-in holds that could not be taken in is nowhere else.

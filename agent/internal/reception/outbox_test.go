@@ -126,10 +126,10 @@ func TestTheTerminalsOwnRecordsOnTheScreen(t *testing.T) {
 	s.until("document.activeElement?.id === 'insurer_number'")
 	s.do(chromedp.KeyEvent("r", chromedp.KeyModifiers(1))) // Alt+R
 	s.until("document.activeElement?.id === 'outbox-title'")
-	s.judge("outbox-ja")
 	s.tabTo("#outbox-more-open")
 	s.press(kb.Enter)
 	s.sees("同じディスクの鍵ファイル（弱い）")
+	s.judge("outbox-ja")
 	evaluate[chromedp.Void](s, `document.getElementById("outbox-more").dataset.old = "1"; document.body.dispatchEvent(new Event("desk-changed")); 0`)
 	s.until(`(m => m && !m.dataset.old && m.open)(document.getElementById("outbox-more"))`)
 	s.until("document.activeElement?.id === 'outbox-more-open'")
