@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -453,4 +454,23 @@ func TestACutOffChangeOfClass(t *testing.T) {
 			return
 		}
 	}
+}
+
+// A wrapped day key is bound to its id: under another one it seals nothing and opens nothing.
+func TestADayKeyIsBoundToItsID(t *testing.T) {
+	dir := t.TempDir()
+	v := open(t, dir)
+	put(t, v, "a", "value")
+	closed(t, v)
+	file := keyFiles(t, dir)[0]
+	b := read(t, file)
+	b[8] ^= 1
+	sum := sha256.Sum256(b[:len(b)-8])
+	write(t, file, string(append(b[:len(b)-8], sum[:8]...)))
+	v = open(t, dir)
+	if r := v.Report(); r.LostKeys != 1 || r.Keys != 0 {
+		t.Errorf("%+v", r)
+	}
+	put(t, v, "b", "value")
+	want(t, v, "b", "value")
 }

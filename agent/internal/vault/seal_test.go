@@ -130,3 +130,33 @@ func TestTheListOfFreePages(t *testing.T) {
 		}
 	}
 }
+
+// A stamp that a write took which did not stand is not given again: its pages may still lie
+// in the file.
+func TestStampsOfWritesThatDidNotStand(t *testing.T) {
+	dir := t.TempDir()
+	v := open(t, dir)
+	put(t, v, "a", "value")
+	undone := errors.New("undone")
+	stamp := func(v *vault.Vault) (s uint64) {
+		err := v.Update(func(tx *bbolt.Tx) error {
+			if err := v.Put(tx, "shelf/case", []byte("b"), []byte("value")); err != nil {
+				return err
+			}
+			s = binary.BigEndian.Uint64(tx.Bucket([]byte("shelf/case")).Get([]byte("b"))[8:])
+			return undone
+		})
+		if !errors.Is(err, undone) {
+			t.Fatal(err)
+		}
+		return s
+	}
+	last := uint64(0)
+	for range 20 {
+		last = stamp(v)
+	}
+	closed(t, v)
+	if v = open(t, dir); stamp(v) <= last {
+		t.Error("a stamp is given twice")
+	}
+}

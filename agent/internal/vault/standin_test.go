@@ -261,6 +261,7 @@ func TestEarlierKeysGo(t *testing.T) {
 	dir := t.TempDir()
 	c := choice(t, dir)
 	key := filepath.Join(dir, vault.KeyFileName)
+	full := 0 // syncs that fail
 	begin := func(kind vault.Class) *vault.Vault {
 		t.Helper()
 		c.Kind = string(kind)
@@ -270,6 +271,12 @@ func TestEarlierKeysGo(t *testing.T) {
 		}
 		o := options(dir)
 		o.Key, o.Before = source, vault.Earlier(c, source)
+		o.FailSync = func() error {
+			if full--; full >= 0 {
+				return syscall.ENOSPC
+			}
+			return nil
+		}
 		v, err := vault.Open(context.Background(), dir, o)
 		if err != nil {
 			t.Fatal(err)
@@ -289,6 +296,12 @@ func TestEarlierKeysGo(t *testing.T) {
 	keeps("its own", v, true)
 	closed(t, v)
 
+	for range 2 {
+		full = 1
+		v = begin(vault.SystemdCredential)
+		keeps("a day key could not be wrapped anew", v, true)
+		closed(t, v)
+	}
 	v = begin(vault.SystemdCredential)
 	keeps("at the change", v, true)
 	crash := t.TempDir()
