@@ -146,6 +146,9 @@ type Vault struct {
 	closed   bool
 	unsynced bool // the file has a name that is not durable yet
 
+	writing sync.Mutex // held by a write transaction, from before its beginning to after its end
+	doubted *bbolt.DB  // the handle whose last commit failed; guarded by writing
+
 	shredding sync.Mutex // held by Shred
 }
 
@@ -332,28 +335,50 @@ func view(db *bbolt.DB, fn func(*bbolt.Tx) error) (err error) {
 // is closed and opened again, and the error carries fault.Unknown: what fn wrote may or
 // may not be there, and must be read before anybody is told.
 func (v *Vault) Update(fn func(*bbolt.Tx) error) error {
-	v.mu.RLock()
-	db := v.db
-	if db == nil || v.readOnly {
+	for {
+		v.mu.RLock()
+		db := v.db
+		if db == nil || v.readOnly {
+			v.mu.RUnlock()
+			return v.revive(db)
+		}
+		atCommit, err := v.update(db, fn)
 		v.mu.RUnlock()
-		return v.revive(db)
+		if errors.Is(err, errDoubted) { // fn did not run yet
+			if err := v.reopen(db); err != nil {
+				return err
+			}
+			continue
+		}
+		v.used()
+		if over, ok := errors.AsType[felt](err); ok {
+			return v.fellOver(db, over, fault.Unknown)
+		}
+		if err == nil || !atCommit {
+			return err
+		}
+		unknown := fault.Wrap(fault.Unknown, err, "the terminal's file did not confirm the write")
+		return errors.Join(unknown, v.reopen(db))
 	}
-	atCommit, err := v.update(db, fn)
-	v.mu.RUnlock()
-	v.used()
-	if over, ok := errors.AsType[felt](err); ok {
-		return v.fellOver(db, over, fault.Unknown)
-	}
-	if err == nil || !atCommit {
-		return err
-	}
-	unknown := fault.Wrap(fault.Unknown, err, "the terminal's file did not confirm the write")
-	return errors.Join(unknown, v.reopen(db))
 }
+
+// errDoubted: a commit of this handle failed. Nothing may be built on what it shows before the
+// file was opened again: the system may never write that.
+var errDoubted = errors.New("an earlier write was not confirmed")
 
 // update tells whether the failing step was the commit.
 func (v *Vault) update(db *bbolt.DB, fn func(*bbolt.Tx) error) (atCommit bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	v.writing.Lock()
+	defer v.writing.Unlock()
+	if v.doubted == db {
+		return false, errDoubted
+	}
+	defer func() {
+		if atCommit && err != nil {
+			v.doubted = db
+		}
+	}()
 	defer catch(&err)
 	tx, err := db.Begin(true)
 	if err != nil {
