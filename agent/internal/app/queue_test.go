@@ -295,6 +295,21 @@ func TestUninstallKeepsADeadLetter(t *testing.T) {
 	if said := c.says(app.ExitKept, "uninstall", "--yes"); !strings.Contains(said, "0 records wait to be sent and 1 were not taken") {
 		t.Error(said)
 	}
+	// An export that cannot be sealed leaves no file that looks like one.
+	told, err := os.ReadFile(filepath.Join(c.dir, "profile.json"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(c.dir, "profile.json"), regexp.MustCompile(`"export_recipient":\s*"[^"]*"`).ReplaceAll(told, []byte(`"export_recipient":""`)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "out.age")
+	if said := c.says(app.ExitFailed, "uninstall", "--yes", "--export", file); !strings.Contains(said, "connect the terminal once") {
+		t.Error(said)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half an export is there: %v", err)
+	}
 	taken := enrolled(t, newOffice(t))
 	taken.leaves(wire.Accepted)
 	taken.says(app.ExitOK, "uninstall", "--yes")

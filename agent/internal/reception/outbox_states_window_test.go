@@ -59,7 +59,7 @@ func standings() []standing {
 			line: uplink.Line{Since: noon.Add(-13 * time.Hour)}, figures: with(func(f *outbox.Figures) {
 				f.Pending, f.OldestAt, f.LastAck = 43, noon.Add(-13*time.Hour), noon.Add(-13*time.Hour)
 			})},
-		{name: "stale", tone: "now attention", now: "31件が長く送れていません", bar: "最古 33日0時間", never: "792時間",
+		{name: "stale", tone: "now attention", now: "31件が長く送れていません", bar: "長く送れていない記録 31件", never: "792時間",
 			line: uplink.Line{Since: noon.AddDate(0, 0, -33)}, figures: with(func(f *outbox.Figures) {
 				f.Pending, f.Stale, f.OldestAt, f.LastAck = 1209, 31, noon.AddDate(0, 0, -33), noon.AddDate(0, 0, -33)
 			})},
@@ -131,6 +131,18 @@ func TestWhatIsSaidFirstOfTheRecords(t *testing.T) {
 		}
 		if x.name == "clock" && strings.Contains(bar, "端末の時計がおくれているため") {
 			t.Error("the bar says twice that the clock is behind")
+		}
+	}
+}
+
+// What waits is amber after 12 hours and red after 24.
+func TestTheColourOfWhatWaits(t *testing.T) {
+	for waited, class := range map[time.Duration]string{
+		12*time.Hour - time.Second: "waiting", 12 * time.Hour: "amber", 24*time.Hour - time.Second: "amber", 24 * time.Hour: "red",
+	} {
+		d := open(t, func(d *stage) { d.stats = queue.Stats{Pending: 1, OldestAt: noon.Add(-waited)} })
+		if _, bar := d.get(t, "/parts/bar"); !strings.Contains(bar, `<p class="pending `+class+`" role="status"`) {
+			t.Errorf("%v: not %s: %s", waited, class, bar)
 		}
 	}
 }
