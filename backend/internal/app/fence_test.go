@@ -1,7 +1,9 @@
 package app
 
 import (
+	"bytes"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -71,6 +73,36 @@ func TestEverythingIsDeclaredOutwardOrInward(t *testing.T) {
 		}
 	}
 	t.Logf("%d routes, %d jobs", len(there), len(kinds))
+}
+
+// transfers names the packages that write or read which lists left the house, with the route
+// or job by which they do. Who makes a transfer file joins here.
+var transfers = map[string]string{"store/fence": ""} // by the command that lifts the fence
+
+// Whatever sends payments out knows of the lists that left, and waits for the fence.
+func TestWhatSendsPaymentsOutIsOutward(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(raw, []byte("payment_export")) {
+			return err
+		}
+		seen++
+		by, known := transfers[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")]
+		if !known {
+			t.Errorf("%s sends payments out: name its route or job here, and declare it outward", path)
+		}
+		if method, route, isRoute := strings.Cut(by, " "); isRoute && fence.RouteSide(method, route) != fence.Outward || by != "" && !isRoute && fence.JobSide(by) != fence.Outward {
+			t.Errorf("%s is not declared outward", by)
+		}
+		return nil
+	})
+	if err != nil || seen == 0 {
+		t.Errorf("%d files, %v", seen, err)
+	}
 }
 
 // While the fence stands each outward route is refused, with the reason and before anybody
