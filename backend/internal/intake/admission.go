@@ -298,7 +298,7 @@ func (r *rate) pass(now time.Time, working bool) {
 	r.work *= keep
 	r.count *= keep
 	if working {
-		r.work += rateWindow.Seconds() * (1 - keep)
+		r.work += d.Seconds() // whole, as what was taken in it counts whole
 	}
 }
 

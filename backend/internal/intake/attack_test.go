@@ -180,6 +180,13 @@ func TestSlotsAreBounded(t *testing.T) {
 			t.Fatalf("a fable sends another terminal away for %s", after)
 		}
 	}
+	near := newGate(intake.Limits{BacklogAtOnce: 1, LongestSlot: 2 * time.Second})
+	near.enter(t, intake.Backlog, "trm_in", 20)
+	for i := range 50 {
+		if after := near.refused(t, intake.Backlog, fmt.Sprint("trm_", i), 50_000); after > 2*time.Second {
+			t.Fatalf("sent away for %s of 2 s", after)
+		}
+	}
 	longest := time.Duration(0)
 	for i := range 3_000 {
 		longest = max(longest, g.refused(t, intake.Backlog, fmt.Sprint("trm_of_many_", i), 1_000_000))
@@ -209,6 +216,7 @@ func TestTheRateIsThatOfTheWork(t *testing.T) {
 		"a slow line, one record at a time": {200, 1, 5 * time.Millisecond, 2 * time.Second, 2_000, 2_000},
 		"a slow line, whole batches":        {200, 200, 100 * time.Millisecond, time.Second, 1_990, 2_010},
 		"one after the other":               {100, 200, 50 * time.Millisecond, 0, 3_990, 4_010},
+		"large and slow":                    {3, 50_000, 10 * time.Second, 0, 4_999, 5_001},
 		"too little to tell":                {5, 200, 50 * time.Millisecond, 0, 2_000, 2_000},
 		"a store that stands still":         {2, 200, time.Minute, 0, 200, 200},
 		"long ago":                          {40, 200, 50 * time.Millisecond, 10 * time.Second, 2_000, 2_000},

@@ -372,6 +372,9 @@ func TestTheLaneIsTheJobsPriority(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if n := x.Stats().Waiting; n != 4 {
+			t.Errorf("%d records wait at the terminal that said 4", n)
+		}
 		var got []int
 		if err := b.db.Reads().Each(t.Context(), `SELECT priority FROM river_job WHERE kind = 'payer_answer' ORDER BY id`, nil, func(scan func(...any) error) error {
 			n := 0
