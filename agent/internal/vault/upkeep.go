@@ -151,6 +151,9 @@ const reserveShare = 8
 // the marks of as many records as a queue holds unless it is told otherwise.
 const diskReserve = 4 << 20
 
+// roomStep is by how many bytes that room grows at once.
+const roomStep = 32 << 10
+
 // Scarce tells, inside a write transaction, that only the reserve is left, of the file or of
 // the disk. New records and rows are refused then; what frees the file still goes through.
 func (v *Vault) Scarce(tx *bbolt.Tx) bool {
@@ -174,7 +177,7 @@ func (v *Vault) roomBeyond(end int64) bool {
 		return true
 	}
 	_, used := v.Usage() // free pages of the file are room as well
-	for _, to := range []int64{end + diskReserve + growStep, end + diskReserve, used + diskReserve} {
+	for _, to := range []int64{end + diskReserve + roomStep, end + diskReserve, used + diskReserve} {
 		if to = min(to, most); to <= v.roomTo {
 			return true
 		}
