@@ -3,8 +3,8 @@
 //
 // It promises: what goes over the Line is encoded bytes, read by the decoders that the real
 // client uses; a crash drops everything but the files, as they are or as they were when the
-// vault last asked for them to be synced; no sync is issued, each is counted. Nothing but
-// tests imports it.
+// vault last asked for them to be synced; each sync is counted, and none is issued unless
+// Config.Durable asks for it. Nothing but tests imports it.
 package agenttest
 
 import (
@@ -64,7 +64,9 @@ type Config struct {
 	ReceiptKeys []profile.ReceiptKey
 	// Images keeps the files as they were at each sync, for Image. It costs a copy each.
 	Images bool
-	Log    *slog.Logger // nil: none
+	// Durable issues the syncs, for a disk that loses power.
+	Durable bool
+	Log     *slog.Logger // nil: none
 }
 
 // Terminal is a running terminal. Its methods are not safe for concurrent use, but for
@@ -88,7 +90,10 @@ type Terminal struct {
 // Image is what lies in a terminal's folder: names below it and their content.
 type Image map[string][]byte
 
-// Open begins a terminal in an empty folder and starts it.
+// FirstLife is the folder below Config.Dir of the life that Open begins.
+const FirstLife = "1"
+
+// Open starts a terminal on what lies in the folder of its first life, if anything does.
 func Open(ctx context.Context, c Config) (*Terminal, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -121,7 +126,7 @@ func (t *Terminal) open(ctx context.Context, from Image, key, before vault.KeySo
 
 func (t *Terminal) options(key, before vault.KeySource) vault.Options {
 	return vault.Options{
-		Key: key, Before: before, Now: t.cfg.Now, Rand: t.cfg.Rand, Terminal: t.cfg.ID, NoSync: true, Synced: t.note,
+		Key: key, Before: before, Now: t.cfg.Now, Rand: t.cfg.Rand, Terminal: t.cfg.ID, NoSync: !t.cfg.Durable, Synced: t.note,
 	}
 }
 
@@ -226,6 +231,18 @@ func (t *Terminal) note() {
 
 // Syncs counts the syncs that would have been issued.
 func (t *Terminal) Syncs() int64 { return t.syncs.Load() }
+
+// Upkeep does what is due in the queue and the vault, and compacts the file though it is small.
+func (t *Terminal) Upkeep(ctx context.Context) error {
+	if _, err := t.queue.Maintain(ctx); err != nil {
+		return err
+	}
+	_, err := t.vault.Compact(ctx)
+	return err
+}
+
+// PutAside is the damaged file that the terminal put aside when it was started, or "".
+func (t *Terminal) PutAside() string { return t.vault.Report().PutAside }
 
 // Stats tells how the queue stands.
 func (t *Terminal) Stats() Stats { return t.queue.Stats() }

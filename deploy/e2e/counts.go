@@ -23,6 +23,7 @@ type Counts struct {
 	AnswerStep     int `toml:"answer_step"`
 	AnswerLines    int `toml:"answer_lines"`
 	LinkFlaps      int `toml:"link_flaps"`
+	UpkeepStep     int `toml:"upkeep_step"`
 }
 
 // ReadCounts gives the small counts, or the full ones for a soak.
@@ -42,8 +43,8 @@ func ReadCounts(soak bool) (Counts, error) {
 	if c.AgentKills < 20 || c.BackendKills < 20 || c.RecordsPerKill < 2 {
 		return c, errors.New("counts.toml asks for less than 20 kills or 2 records")
 	}
-	if c.PowerCuts < 9 || c.AnswerStep < 1 || c.AnswerLines < 1 || c.LinkFlaps < 1 {
-		return c, errors.New("counts.toml asks for less than 9 power cuts, for no step within an answer, or for no flap")
+	if c.PowerCuts < 9 || c.AnswerStep < 1 || c.AnswerLines < 1 || c.LinkFlaps < 1 || c.UpkeepStep < 1 {
+		return c, errors.New("counts.toml asks for less than 9 power cuts, for no step within an answer or an upkeep, or for no flap")
 	}
 	return c, nil
 }

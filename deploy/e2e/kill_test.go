@@ -18,6 +18,9 @@ import (
 	"madoguchi.example/shared/wire"
 )
 
+// long is within what a loop ends at its full count, on a machine that has much else to do.
+const long = time.Hour
+
 // watched gives a witness at the only terminal of a new stage.
 func watched(t *testing.T, d time.Duration) (context.Context, *witness.Witness) {
 	t.Helper()
@@ -30,7 +33,7 @@ func watched(t *testing.T, d time.Duration) (context.Context, *witness.Witness) 
 // backend's commit and the arrival of its answer.
 func TestNothingConfirmedIsLostWhenTheAgentIsKilled(t *testing.T) {
 	c := counts(t)
-	_, x := watched(t, 20*time.Minute)
+	_, x := watched(t, long)
 	between := 0
 	for i := range c.AgentKills {
 		x.Stage.Line.Mend()
@@ -76,7 +79,7 @@ const patient = 5
 // little later, and after its answer was written but before it arrives.
 func TestNothingConfirmedIsLostWhenTheBackendIsKilled(t *testing.T) {
 	c := counts(t)
-	ctx, x := watched(t, 20*time.Minute)
+	ctx, x := watched(t, long)
 	x.Start()
 	for i := range c.BackendKills {
 		x.Stage.Line.Cut()

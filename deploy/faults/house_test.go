@@ -28,6 +28,9 @@ const apartVariable = "MADOGUCHI_FAULTS_APART"
 // TestMain runs the tests in a mount namespace of their own where it may: however they end,
 // no mount and no network namespace is left.
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(lifeVariable); dir != "" {
+		os.Exit(liveOnce(dir))
+	}
 	if os.Geteuid() == 0 && os.Getenv(apartVariable) == "" {
 		if code, err := apart(); err == nil {
 			os.Exit(code)
@@ -84,6 +87,9 @@ func counts(t *testing.T) e2e.Counts {
 	}
 	return c
 }
+
+// long is within what a loop ends at its full count, on a machine that has much else to do.
+const long = time.Hour
 
 func limit(t *testing.T, d time.Duration) context.Context {
 	t.Helper()

@@ -190,7 +190,7 @@ exec %q netns exec %q %q "${@/#$from/$to}"
 // terminal records: everything arrives afterwards, by itself.
 func TestTheNetworkCardGoesDownAndUp(t *testing.T) {
 	flaps := counts(t).LinkFlaps
-	ctx := limit(t, 20*time.Minute)
+	ctx := limit(t, long)
 	c := newClinic(t, ctx)
 	s := house(t, ctx)
 	c.moveIn(s, c.backendAt(s.Line.Address))

@@ -34,7 +34,7 @@ func wholeFile(t *testing.T, w *witness.Witness) {
 // synced is forgotten, else a random part of it.
 func TestNothingConfirmedIsLostWhenThePowerFails(t *testing.T) {
 	c := counts(t)
-	ctx := limit(t, 20*time.Minute)
+	ctx := limit(t, long)
 	w, disk := forgetful(t, ctx)
 	restart(t, disk, false) // the enrolment is as durable as a record
 	coins := rand.New(rand.NewPCG(6, 1))

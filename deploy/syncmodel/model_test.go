@@ -39,13 +39,17 @@ func aHistory(t *rapid.T) history {
 // is stored with what people saw confirmed.
 func TestWhatWasConfirmedIsAtTheBackendOnce(t *testing.T) {
 	setChecks(t)
-	histories := rapid.Custom(aHistory)
+	histories, played := rapid.Custom(aHistory), 0
 	rapid.Check(t, func(rt *rapid.T) {
+		played++
 		h := histories.Draw(rt, "history")
 		if err := play(t, h); err != nil {
 			rt.Fatalf("%s\nbroke: %v", h, err)
 		}
 	})
+	if want := flag.Lookup("rapid.checks").Value.String(); strconv.Itoa(played) != want { // it ends early, and well, when time runs out
+		t.Errorf("%d histories were lived through, not %s", played, want)
+	}
 }
 
 // setChecks sets how many histories are tried, unless the command line says.

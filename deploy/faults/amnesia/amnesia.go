@@ -62,7 +62,8 @@ func Possible() error {
 func (f *FS) Mount(dir string) error {
 	server, err := fs.Mount(dir, &node{fs: f, number: rootNumber}, &fs.Options{
 		RootStableAttr: &fs.StableAttr{Ino: rootNumber},
-		MountOptions:   fuse.MountOptions{DirectMountStrict: true, DisableXAttrs: true, FsName: "amnesia", Name: "amnesia"},
+		MountOptions: fuse.MountOptions{DirectMountStrict: true, DisableXAttrs: true, FsName: "amnesia", Name: "amnesia",
+			ExplicitDataCacheControl: true}, // see node.Open
 	})
 	if err != nil {
 		return fmt.Errorf("cannot mount the forgetful file system: %w", err)

@@ -2,10 +2,15 @@ package amnesia_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -189,6 +194,77 @@ func TestAMappingSeesWrites(t *testing.T) {
 		if got := string(m[4096:4099]); got != text {
 			t.Errorf("the mapping shows %q instead of %q", got, text)
 		}
+	}
+}
+
+// mappingVariable names a file for this program to map and write, instead of its tests: what
+// serves a file may not wait for a page of it.
+const mappingVariable = "MADOGUCHI_AMNESIA_MAPPING"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(mappingVariable); path != "" {
+		if err := mapAndWrite(path); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const (
+	mappedPages = 8
+	mappedRound = 4000 // writes
+)
+
+// mapAndWrite writes whole pages beside a mapping, while others open the file and look at the
+// mapping.
+func mapAndWrite(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	m, err := syscall.Mmap(int(file.Fd()), 0, mappedPages*4096, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	var over atomic.Bool
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer over.Store(true)
+	others.Go(func() {
+		for !over.Load() {
+			if f, err := os.Open(path); err == nil {
+				_ = f.Close()
+			}
+		}
+	})
+	others.Go(func() {
+		for n := 0; !over.Load(); n++ {
+			_ = bytes.IndexByte(m[n%mappedPages*4096:][:8], 1)
+		}
+	})
+	for n := range uint64(mappedRound) {
+		at := n % mappedPages * 4096
+		if _, err := file.WriteAt(bytes.Repeat(binary.BigEndian.AppendUint64(nil, n), 512), int64(at)); err != nil {
+			return err
+		}
+		if got := binary.BigEndian.Uint64(m[at:]); got != n {
+			return fmt.Errorf("after write %d the mapping shows %d", n, got)
+		}
+	}
+	return nil
+}
+
+// The same while the file is opened again and again: the kernel may not read a page anew
+// beside a write that is on its way.
+func TestAMappingStaysTrueWhenTheFileIsOpenedAgain(t *testing.T) {
+	_, dir := mounted(t)
+	must(t, put(dir, "a", make([]byte, mappedPages*4096), true, true))
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), mappingVariable+"="+filepath.Join(dir, "a"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

@@ -118,7 +118,8 @@ func (n *node) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, o
 	return 0
 }
 
-// Open implements fs.NodeOpener.
+// Open implements fs.NodeOpener. What the kernel holds of the file stays: were it dropped,
+// a mapping could read a page anew while a write of it is on its way, and keep the old one.
 func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	n.fs.mu.Lock()
 	defer n.fs.mu.Unlock()
@@ -129,7 +130,7 @@ func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, sys
 		n.fs.count.Refused++
 		return nil, 0, syscall.EROFS
 	}
-	return nil, 0, 0
+	return nil, fuse.FOPEN_KEEP_CACHE, 0
 }
 
 // Read implements fs.NodeReader.
@@ -186,7 +187,7 @@ func (n *node) make(ctx context.Context, name string, mode uint32, out *fuse.Ent
 // Create implements fs.NodeCreater.
 func (n *node) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	made, errno := n.make(ctx, name, syscall.S_IFREG|mode&0o7777, out)
-	return made, nil, 0, errno
+	return made, nil, fuse.FOPEN_KEEP_CACHE, errno
 }
 
 // Mknod implements fs.NodeMknoder, for sockets.
