@@ -263,7 +263,11 @@ func TestPartsOfAnotherBackupAreFound(t *testing.T) {
 	if swapped == mine || swapped == other {
 		t.Fatal("nothing was swapped")
 	}
-	for name, inside := range map[string]string{"row": swapped, "end": mine[:at+row+1] + other[at+row+1:]} {
+	last := strings.LastIndex(mine, `{"format":`) - 3 // its kind and its length
+	if mine[last] != 'M' || other[last] != 'M' {
+		t.Fatal("no manifest is where it should be")
+	}
+	for name, inside := range map[string]string{"row": swapped, "end": mine[:at+row+1] + other[at+row+1:], "manifest": mine[:last] + other[last:]} {
 		if _, err := backup.Check(t.Context(), strings.NewReader(packed(t, inside))); fault.CodeOf(err) != fault.InvalidArgument {
 			t.Errorf("the %s of another: %v", name, err)
 		}
