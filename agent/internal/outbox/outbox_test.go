@@ -234,6 +234,28 @@ func TestNonsenseOverTheSocket(t *testing.T) {
 	}
 }
 
+// Parts of two exports are never put together: once a newer one is made, the older gives none.
+func TestPartsOfAnOlderExport(t *testing.T) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dir := both(t, newLine(1), id.Recipient().String())
+	var made struct{ Number int }
+	for range 2 {
+		if err := control.Call(t.Context(), filepath.Join(dir, "s"), "queue_export", nil, &made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for number, want := range map[int]fault.Code{made.Number: "", made.Number - 1: fault.NotFound, made.Number + 1: fault.NotFound} {
+		var part []byte
+		err := control.Call(t.Context(), filepath.Join(dir, "s"), "queue_export_part", map[string]int{"number": number, "offset": 0}, &part)
+		if fault.CodeOf(err) != want {
+			t.Errorf("export %d: %v", number, err)
+		}
+	}
+}
+
 // The figures are what the queue counts, each in its place.
 func TestTheFiguresOfTheQueue(t *testing.T) {
 	var f outbox.Figures
