@@ -34,7 +34,7 @@ func Create(ctx context.Context, path string, to age.Recipient, head Head, src S
 	if _, err := os.Lstat(path); err == nil {
 		return Manifest{}, fault.New(fault.Conflict, "cannot write the backup: there is a file of that name")
 	}
-	clear(filepath.Dir(path))
+	sweep(filepath.Dir(path))
 	f, err := begin(filepath.Dir(path))
 	if err != nil {
 		return Manifest{}, fmt.Errorf("cannot write the backup: %w", err)
@@ -59,12 +59,12 @@ func begin(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // where locks are not known, clear finds none either
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // where locks are not known, sweep finds none either
 	return f, nil
 }
 
-// clear removes what backups that were killed left behind: files that nobody writes.
-func clear(dir string) {
+// sweep removes what backups that were killed left behind: files that nobody writes.
+func sweep(dir string) {
 	left, err := filepath.Glob(filepath.Join(dir, unfinished+"*"))
 	if err != nil {
 		return
