@@ -385,6 +385,8 @@ func (s *Stage) terminalConfig(t *Terminal, e Equipment) string {
 		config += fmt.Sprintf("[oqs]\nrequest_dir = %q\nresult_dir = %q\nface_dir = %q\nscan_every = \"500ms\"\nopens = \"00:00\"\ncloses = \"23:59\"\n",
 			s.path(folderName+"/"+oqs.Req), s.path(folderName+"/"+oqs.Res), s.path(folderName+"/"+oqs.Face))
 	}
+	// One terminal is no herd: what it gathered goes as soon as the line is back.
+	config += "[sync]\nspread = \"1ms\"\n"
 	config += fmt.Sprintf("[backend]\nurl = %q\n", s.Line.URL())
 	if s.RefreshEvery > 0 {
 		config += fmt.Sprintf("refresh_every = %q\n", s.RefreshEvery)

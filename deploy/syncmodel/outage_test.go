@@ -234,7 +234,7 @@ func (w *world) drained(patience time.Duration) error {
 func TestThreeDaysWithoutALine(t *testing.T) {
 	p := plan{
 		terminals: fullRegion, around: 20 * time.Minute, down: 72 * time.Hour, every: 2 * time.Hour, busy: 20 * time.Minute,
-		spread: time.Hour, tries: time.Hour,
+		spread: 30 * time.Minute, tries: time.Hour,
 	}
 	began := time.Now()
 	o := ride(t, p)
