@@ -148,17 +148,17 @@ func lineNow(w words, v *pageView) template.HTML {
 	return w.rich("outbox.line_down", age(w, v.Now.Sub(v.Line.Since)))
 }
 
-// Clocks that are off by less than smallOffset are right, and by less than inSeconds are told
+// Clocks that are off by less than smallOffset are right, and by less than briefOffset are told
 // in seconds.
 const (
 	smallOffset = 2 * time.Second
-	inSeconds   = 2 * time.Minute
+	briefOffset = 2 * time.Minute
 )
 
 func offset(w words, v *outboxView) template.HTML {
 	by := (time.Duration(v.ClockOffsetMS) * time.Millisecond).Round(time.Second)
 	told := age(w, by.Abs())
-	if by.Abs() < inSeconds {
+	if by.Abs() < briefOffset {
 		told = w.plain("outbox.seconds", int(by.Abs().Seconds()))
 	}
 	switch {

@@ -166,6 +166,11 @@ func (o officeTerminals) IssueCode(ctx context.Context, who actor.Staff, place s
 	return office.Code{Text: code.Reveal(), Until: o.house.now().Add(fleet.CodeLife)}, nil
 }
 
+// Stop implements office.Terminals.
+func (o officeTerminals) Stop(ctx context.Context, who actor.Staff, id string) error {
+	return o.fleet.Disable(ctx, who, audit.TerminalOperation, id)
+}
+
 // officeTrail shows the access record to auditors.
 type officeTrail struct{ house *house }
 

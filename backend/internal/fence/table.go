@@ -129,6 +129,7 @@ var routes = map[string]Side{
 	"POST /office/protection/flags":                     Inward,
 	"POST /office/protection/flags/lift":                Inward,
 	"POST /office/terminals/codes":                      Outward, // a code enrols a terminal
+	"POST /office/terminals/stop":                       Inward,  // those that were stopped since the copy are stopped again
 }
 
 // jobs declares every kind of job.

@@ -47,7 +47,8 @@ func OfficeRoutes(o *office.Office) ([]Route, error) {
 	if o.Terminals != nil {
 		routes = append(routes,
 			Screen(http.MethodGet, "/office/terminals", StaffWith(actor.TerminalManager), o.TerminalList),
-			Screen(http.MethodPost, "/office/terminals/codes", StaffWith(actor.TerminalManager), o.IssueCode))
+			Screen(http.MethodPost, "/office/terminals/codes", StaffWith(actor.TerminalManager), o.IssueCode),
+			Screen(http.MethodPost, "/office/terminals/stop", StaffWith(actor.TerminalManager), o.StopTerminal))
 	}
 	if o.Trail != nil {
 		routes = append(routes, Screen(http.MethodGet, "/office/records", StaffWith(actor.Auditor), o.Records))

@@ -101,6 +101,8 @@ func (fakeTerminals) IssueCode(context.Context, actor.Staff, string) (office.Cod
 	return office.Code{Text: "7K4F-9QXM-2B8D-WTRE", Until: officeNow.Add(15 * time.Minute)}, nil
 }
 
+func (fakeTerminals) Stop(context.Context, actor.Staff, string) error { return nil }
+
 type fakeTrail struct{}
 
 func (fakeTrail) Newest(context.Context, actor.Staff, int) ([]auditlog.Entry, error) {

@@ -13,12 +13,15 @@ import (
 )
 
 type machines struct {
+	sheet     // of the form that takes a terminal out of use
 	Terminals []line
 	Told      bool // some said how they are
 	Places    []Place
 	Issued    *Code
 	Place     string
 	Fault     string
+	InUse     []line // those that can be taken out of use
+	Done      string
 }
 
 type line struct {
@@ -60,7 +63,31 @@ func (l line) told() line {
 
 // TerminalList shows the terminals and offers a code.
 func (o *Office) TerminalList(ctx context.Context, who actor.Staff, r Request) (Page, error) {
-	return o.machines(ctx, who, r, machines{})
+	return o.machines(ctx, who, r, machines{Done: doneOf(r)})
+}
+
+// terminalsPath is the page of the terminals.
+const terminalsPath = "/office/terminals"
+
+// StopTerminal takes a terminal out of use.
+func (o *Office) StopTerminal(ctx context.Context, who actor.Staff, r Request) (Page, error) {
+	s := newSheet("stop", r.Form)
+	id := s.chosen("terminal")
+	if s.Form.Get("sure") != "yes" {
+		s.blame("sure", "sure")
+	}
+	if s.ok() {
+		err := o.Terminals.Stop(ctx, who, id)
+		switch fault.CodeOf(err) {
+		case "":
+			return Page{Location: terminalsPath + "?done=stopped"}, nil
+		case fault.NotFound:
+			s.blame("terminal", "choose")
+		default:
+			return Page{}, err
+		}
+	}
+	return o.machines(ctx, who, r, machines{sheet: s})
 }
 
 // IssueCode makes an enrolment code and shows it, this once.
@@ -93,12 +120,15 @@ func (o *Office) machines(ctx context.Context, who actor.Staff, r Request, body 
 			l.State = "quiet"
 		}
 		body.Terminals = append(body.Terminals, l)
+		if !t.Disabled {
+			body.InUse = append(body.InUse, l)
+		}
 	}
 	if body.Places, err = o.Terminals.Places(ctx, who); err != nil {
 		return Page{}, err
 	}
 	page, err := o.render(ctx, r, &who, "terminals", body)
-	if body.Fault != "" {
+	if body.Fault != "" || !body.ok() {
 		page.Status = http.StatusUnprocessableEntity
 	}
 	return page, err

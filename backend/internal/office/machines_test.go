@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,14 +16,18 @@ import (
 	"madoguchi.example/backend/internal/actor"
 	"madoguchi.example/backend/internal/office"
 	"madoguchi.example/backend/internal/office/officetest"
+	"madoguchi.example/shared/fault"
 	"madoguchi.example/shared/handle"
 	"madoguchi.example/shared/notice"
 )
 
 // machines are terminals that said how they are.
-type machines struct{ office.Terminals }
+type machines struct {
+	office.Terminals
+	stopped []string
+}
 
-func (machines) List(context.Context, actor.Staff) ([]office.Terminal, error) {
+func (*machines) List(context.Context, actor.Staff) ([]office.Terminal, error) {
 	now := officetest.Now
 	return []office.Terminal{
 		{ID: "trm_well", Office: "みなと内科", Class: "clinic", LastContact: now, Health: &office.Health{
@@ -34,15 +40,30 @@ func (machines) List(context.Context, actor.Staff) ([]office.Terminal, error) {
 		}},
 		{ID: "trm_mute", Office: "総合窓口", Class: "counter", Health: &office.Health{Events: []office.Happened{{Word: "stray", N: 1}, {Word: "conflict", N: 1}}}},
 		{ID: "trm_new", Office: "総合窓口", Class: "counter"},
+		{ID: "trm_gone", Office: "総合窓口", Class: "counter", Disabled: true},
 	}, nil
 }
 
-func (machines) Places(context.Context, actor.Staff) ([]office.Place, error) { return nil, nil }
+func (*machines) Places(context.Context, actor.Staff) ([]office.Place, error) { return nil, nil }
+
+// Stop implements office.Terminals.
+func (m *machines) Stop(_ context.Context, _ actor.Staff, id string) error {
+	if id == "trm_gone" {
+		return fault.At(fault.NotFound, "terminal", "there is no such terminal in use")
+	}
+	m.stopped = append(m.stopped, id)
+	return nil
+}
 
 func machineRoom(t *testing.T) *office.Office {
 	t.Helper()
+	return roomOf(t, &machines{})
+}
+
+func roomOf(t *testing.T, m *machines) *office.Office {
+	t.Helper()
 	o, err := office.New(office.Parts{
-		Terminals: machines{}, Names: &officetest.Canned{}, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+		Terminals: m, Names: &officetest.Canned{}, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 		Now: func() time.Time { return officetest.Now }, IDs: handle.Source{Now: func() time.Time { return officetest.Now }, Rand: rand.Reader},
 	})
 	if err != nil {
@@ -93,6 +114,7 @@ func TestTheTerminalsSayHowTheyAre(t *testing.T) {
 		}
 		rows := map[string]string{}
 		_, report, _ := strings.Cut(string(page.HTML), `id="health"`)
+		report, _, _ = strings.Cut(report, "</table>")
 		for row := range strings.SplitSeq(report, "<tr>") {
 			for _, id := range []string{"trm_well", "trm_ill", "trm_mute", "trm_new"} {
 				if strings.Contains(row, id) {
@@ -113,6 +135,40 @@ func TestTheTerminalsSayHowTheyAre(t *testing.T) {
 		}
 		if rows["trm_new"] != "" || strings.Contains(rows["trm_well"], "icon need") || strings.Contains(rows["trm_well"], "<strong>") {
 			t.Errorf("%s: %s %s", l, rows["trm_new"], rows["trm_well"])
+		}
+	}
+}
+
+// A terminal goes out of use only where it was chosen and the officer said to be sure, and
+// the list offers those in use alone.
+func TestATerminalIsStopped(t *testing.T) {
+	m := &machines{}
+	o := roomOf(t, m)
+	page, err := o.TerminalList(t.Context(), officer(actor.TerminalManager), office.Request{Method: http.MethodGet, Path: "/office/terminals"})
+	if err != nil || !strings.Contains(string(page.HTML), `<option value="trm_mute"`) || strings.Contains(string(page.HTML), `<option value="trm_gone"`) {
+		t.Errorf("%v: the list does not offer what is in use: %s", err, page.HTML)
+	}
+	for name, c := range map[string]struct {
+		form url.Values
+		want string // is stopped, nothing where the form comes back
+	}{
+		"not sure":      {url.Values{"terminal": {"trm_ill"}}, ""},
+		"none chosen":   {url.Values{"sure": {"yes"}}, ""},
+		"stopped since": {url.Values{"terminal": {"trm_gone"}, "sure": {"yes"}}, ""},
+		"much too long": {url.Values{"terminal": {strings.Repeat("t", 10_000)}, "sure": {"yes"}}, ""},
+		"chosen":        {url.Values{"terminal": {"trm_ill"}, "sure": {"yes"}}, "trm_ill"},
+	} {
+		m.stopped = nil
+		page, err := o.StopTerminal(t.Context(), officer(actor.TerminalManager), office.Request{Method: http.MethodPost, Path: "/office/terminals/stop", Form: c.form})
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.want == "":
+			if page.Status != http.StatusUnprocessableEntity || len(m.stopped) != 0 || !strings.Contains(string(page.HTML), `aria-invalid="true"`) {
+				t.Errorf("%s: status %d, stopped %v", name, page.Status, m.stopped)
+			}
+		case page.Location != "/office/terminals?done=stopped" || !slices.Equal(m.stopped, []string{c.want}):
+			t.Errorf("%s: to %q, stopped %v", name, page.Location, m.stopped)
 		}
 	}
 }

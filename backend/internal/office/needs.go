@@ -120,6 +120,8 @@ type Terminals interface {
 	List(ctx context.Context, who actor.Staff) ([]Terminal, error)
 	Places(ctx context.Context, who actor.Staff) ([]Place, error)
 	IssueCode(ctx context.Context, who actor.Staff, placeRef string) (Code, error)
+	// Stop takes a terminal out of use for good; NotFound where none of this ID is in use.
+	Stop(ctx context.Context, who actor.Staff, id string) error
 }
 
 // Trail shows an auditor the access record of their municipality, newest first.

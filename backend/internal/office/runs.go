@@ -211,7 +211,7 @@ func (o *Office) Propose(ctx context.Context, who actor.Staff, r Request) (Page,
 // doneWords are what a page may say was just done.
 var doneWords = map[string]bool{
 	"count": true, "start": true, "pause": true, "resume": true, "proposed": true, "letter": true, "refusal": true,
-	"approved": true, "returned": true, "assessed": true, "closed": true, "settled": true, "set": true, "lifted": true,
+	"approved": true, "returned": true, "assessed": true, "closed": true, "settled": true, "set": true, "lifted": true, "stopped": true,
 }
 
 // doneOf gives what the page before did, nothing for what nobody of ours writes.
