@@ -13,7 +13,7 @@ import (
 )
 
 // suspicion is what the console says of a terminal that speaks from two machines.
-const suspicion = "複製の疑い"
+const suspicion = "同じ端末が2台あります"
 
 // Two machines are restored from the image of one terminal's disk and both record. The
 // backend takes everything that they confirmed, and whoever looks after the terminals is
