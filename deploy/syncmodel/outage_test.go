@@ -233,7 +233,7 @@ func (w *world) drained(patience time.Duration) error {
 // All retry once an hour at the latest, else three days consist of failed calls.
 func TestThreeDaysWithoutALine(t *testing.T) {
 	p := plan{
-		terminals: fullRegion, around: 20 * time.Minute, down: 72 * time.Hour, every: 2 * time.Hour, busy: 20 * time.Minute,
+		terminals: fullRegion, around: 10 * time.Minute, down: 72 * time.Hour, every: 3 * time.Hour, busy: 30 * time.Minute,
 		spread: 30 * time.Minute, tries: time.Hour,
 	}
 	began := time.Now()

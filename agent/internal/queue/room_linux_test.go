@@ -30,6 +30,7 @@ func TestAFullDiskStillSettles(t *testing.T) {
 		t.Skip("no disk of its own: ", err)
 	}
 	p := newPlace(t)
+	p.noSync = false
 	if err := os.CopyFS(dir, os.DirFS(p.dir)); err != nil {
 		t.Fatal(err)
 	}

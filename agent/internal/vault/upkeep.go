@@ -173,7 +173,7 @@ func (v *Vault) Scarce(tx *bbolt.Tx) bool {
 // program can take it. What it has given stays with the file.
 func (v *Vault) roomBeyond(end int64) bool {
 	most := int64(v.opts.MaxBytes)
-	if v.roomTo >= min(end+diskReserve, most) {
+	if v.opts.NoSync || v.roomTo >= min(end+diskReserve, most) {
 		return true
 	}
 	_, used := v.Usage() // free pages of the file are room as well

@@ -91,7 +91,7 @@ type Options struct {
 	KeyDays     int           // 0: DefaultKeyDays
 	// OpenFile opens the file, for tests that make it fail; nil: os.OpenFile.
 	OpenFile func(name string, flag int, mode os.FileMode) (*os.File, error)
-	// NoSync lets syncs out, for tests that count them.
+	// NoSync lets syncs out and sets no room aside, for tests that count them.
 	NoSync bool
 	// Synced is called before each sync, issued or let out. It may be nil.
 	Synced func()
