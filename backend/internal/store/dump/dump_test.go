@@ -165,20 +165,27 @@ func TestAMigrationMeanwhileIsFound(t *testing.T) {
 	}
 }
 
+// headOf is the head of a backup of the store as it is.
+func headOf(t *testing.T, db *store.DB) backup.Head {
+	t.Helper()
+	m, err := dump.Begin(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := m.Head(t.Context(), storetest.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return head
+}
+
 // An older copy lacks tables and columns of ours: they are empty, and hold their defaults.
 func TestAnOlderBackupIsTaken(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		m, err := dump.Begin(t.Context(), db)
-		if err != nil {
-			t.Fatal(err)
-		}
-		head, err := m.Head(t.Context(), storetest.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := m.Close(); err != nil {
-			t.Fatal(err)
-		}
+		head := headOf(t, db)
 		head.Schema = head.Schema[:3]
 		older := one{backup.Table{Name: "citizen_session", Columns: []string{"citizen_id", "created_at", "expires_at", "municipality_code", "refresh_hash", "session_id"},
 			Key: []string{"citizen_id", "session_id"}}, []any{"ctz_1", int64(1), int64(2), "990019", []byte{1}, "ses_1"}}
@@ -199,17 +206,7 @@ func TestAnOlderBackupIsTaken(t *testing.T) {
 // What this program does not know is refused before a row of it is taken.
 func TestANewerBackupIsRefused(t *testing.T) {
 	db := storetest.Open(t, store.SQLite)
-	m, err := dump.Begin(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, err := m.Head(t.Context(), storetest.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
+	head := headOf(t, db)
 	known := backup.Table{Name: "signing_ring", Columns: []string{"acts", "used_for"}, Key: []string{"used_for"}}
 	cases := map[string]struct {
 		schema []int64
